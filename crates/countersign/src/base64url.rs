@@ -1,0 +1,30 @@
+//! Base64url as RFC 7515 §2 wants it: no padding, no white space, no unused bits.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// The text was not canonical unpadded base64url.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotBase64Url;
+
+pub(crate) fn decode(text: &str) -> Result<Vec<u8>, NotBase64Url> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| NotBase64Url)
+}
+
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_canonical_spelling_decodes() {
+        assert_eq!(decode("AQI").as_deref(), Ok(&[1, 2][..]));
+        for bad in ["AQI=", "AQJ", "A", "AQ I", "AQ\nI", "A+/I", " AQI", "AQI "] {
+            assert_eq!(decode(bad), Err(NotBase64Url), "{bad:?}");
+        }
+        assert_eq!(decode("").as_deref(), Ok(&[][..]));
+    }
+}

@@ -1,0 +1,198 @@
+//! Bytes with a time to live, shared or not: the seam [`CacheStore`].
+//!
+//! What comes back from a store that others can write to is untrusted: parse it as strictly as an answer from the
+//! network, and authenticate it.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::error::Error;
+use std::fmt::{self, Debug};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The name of an entry.
+///
+/// Made of a constant, and of nothing that a token had a say in unless it was hashed.
+///
+/// ```
+/// use countersign::cache::CacheKey;
+///
+/// let key = CacheKey::hashed("denied", &[b"https://issuer.example/", b"\r\nany token id"]);
+/// assert!(key.as_str().starts_with("denied:") && key.as_str().len() == 50);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CacheKey(String);
+
+impl CacheKey {
+    /// A constant name.
+    #[must_use]
+    pub fn named(name: &'static str) -> Self {
+        Self(name.to_owned())
+    }
+
+    /// A constant name and the SHA-256 of `parts`, each with its length, so that no two lists collide.
+    #[cfg(feature = "ring")]
+    #[must_use]
+    pub fn hashed(name: &'static str, parts: &[&[u8]]) -> Self {
+        use crate::crypto::{Backend, Ring};
+        let lengths: Vec<[u8; 8]> = parts.iter().map(|part| (part.len() as u64).to_be_bytes()).collect();
+        let pieces: Vec<&[u8]> =
+            lengths.iter().zip(parts).flat_map(|(length, part)| [&length[..], part]).collect();
+        Self(format!("{name}:{}", crate::base64url::encode(&Ring.sha256(&pieces))))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The store could not do it. To a caller that reads, that is a miss; it is never a verdict.
+#[derive(Debug, thiserror::Error)]
+#[error("the cache store failed")]
+pub struct CacheError(#[source] Box<dyn Error + Send + Sync>);
+
+impl CacheError {
+    /// Failed because of `source`.
+    #[must_use]
+    pub fn because(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(source.into())
+    }
+}
+
+/// What [`CacheStore::add`] counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counted {
+    /// The sum within the window, this addition included.
+    pub total: u64,
+    /// What is left of the window.
+    pub resets_in: Duration,
+}
+
+impl Counted {
+    /// A sum and the rest of its window.
+    #[must_use]
+    pub fn new(total: u64, resets_in: Duration) -> Self {
+        Self { total, resets_in }
+    }
+}
+
+/// A store of bytes with a time to live, and the atomic verbs that correct code needs.
+///
+/// Every verb is atomic on its own, for all users of the store. A time to live of zero is an entry that nobody
+/// sees. `countersign-testkit` has a conformance suite: run it against your own.
+#[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no cache store",
+    note = "use `MemoryCache` or `RedisCache` of `countersign-cache`, or implement `CacheStore`"
+)]
+pub trait CacheStore: Debug + Send + Sync + 'static {
+    /// The value, unless it has expired.
+    async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError>;
+
+    /// Sets the value, whatever was there.
+    async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<(), CacheError>;
+
+    /// Sets the value if there is none, and says whether it did.
+    async fn put_new(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<bool, CacheError>;
+
+    /// Replaces (`Some`) or removes (`None`) the value if it equals `expected`, and says whether it did.
+    async fn compare_and_swap(
+        &self,
+        key: &CacheKey,
+        expected: &[u8],
+        new: Option<(Bytes, Duration)>,
+    ) -> Result<bool, CacheError>;
+
+    /// Removes the value and gives it to exactly one caller.
+    async fn take(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError>;
+
+    /// Adds to a counter that starts at zero and forgets itself `window` after its first addition. It stops at
+    /// `i64::MAX`.
+    ///
+    /// # Errors
+    /// [`CacheError`] also where the entry is no counter.
+    async fn add(&self, key: &CacheKey, n: u64, window: Duration) -> Result<Counted, CacheError>;
+
+    /// Removes the value, if any.
+    async fn remove(&self, key: &CacheKey) -> Result<(), CacheError>;
+}
+
+type Answer<'f, T> = Pin<Box<dyn Future<Output = Result<T, CacheError>> + Send + 'f>>;
+
+macro_rules! forward {
+    ($($pointer:ident),*) => {$(
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: CacheStore + ?Sized> CacheStore for $pointer<T> {
+            fn get<'s, 'k, 'f>(&'s self, key: &'k CacheKey) -> Answer<'f, Option<Bytes>>
+            where 's: 'f, 'k: 'f, Self: 'f {
+                (**self).get(key)
+            }
+
+            fn put<'s, 'k, 'f>(&'s self, key: &'k CacheKey, value: Bytes, ttl: Duration) -> Answer<'f, ()>
+            where 's: 'f, 'k: 'f, Self: 'f {
+                (**self).put(key, value, ttl)
+            }
+
+            fn put_new<'s, 'k, 'f>(&'s self, key: &'k CacheKey, value: Bytes, ttl: Duration) -> Answer<'f, bool>
+            where 's: 'f, 'k: 'f, Self: 'f {
+                (**self).put_new(key, value, ttl)
+            }
+
+            fn compare_and_swap<'s, 'k, 'e, 'f>(
+                &'s self,
+                key: &'k CacheKey,
+                expected: &'e [u8],
+                new: Option<(Bytes, Duration)>,
+            ) -> Answer<'f, bool>
+            where 's: 'f, 'k: 'f, 'e: 'f, Self: 'f {
+                (**self).compare_and_swap(key, expected, new)
+            }
+
+            fn take<'s, 'k, 'f>(&'s self, key: &'k CacheKey) -> Answer<'f, Option<Bytes>>
+            where 's: 'f, 'k: 'f, Self: 'f {
+                (**self).take(key)
+            }
+
+            fn add<'s, 'k, 'f>(&'s self, key: &'k CacheKey, n: u64, window: Duration) -> Answer<'f, Counted>
+            where 's: 'f, 'k: 'f, Self: 'f {
+                (**self).add(key, n, window)
+            }
+
+            fn remove<'s, 'k, 'f>(&'s self, key: &'k CacheKey) -> Answer<'f, ()>
+            where 's: 'f, 'k: 'f, Self: 'f {
+                (**self).remove(key)
+            }
+        }
+    )*};
+}
+forward!(Arc, Box);
+
+impl fmt::Display for CacheKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(all(test, feature = "ring"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashed_keys_tell_lists_apart() {
+        let keys = [
+            CacheKey::hashed("n", &[b"ab", b"c"]),
+            CacheKey::hashed("n", &[b"a", b"bc"]),
+            CacheKey::hashed("n", &[b"abc"]),
+            CacheKey::hashed("n", &[b"abc", b""]),
+            CacheKey::hashed("m", &[b"abc"]),
+        ];
+        for (at, key) in keys.iter().enumerate() {
+            assert!(keys.iter().skip(at + 1).all(|other| other != key), "{key}");
+        }
+    }
+}

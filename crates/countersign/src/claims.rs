@@ -1,0 +1,300 @@
+//! Registered claims (RFC 7519 §4.1), read strictly and once.
+
+use crate::json::{self, Members, Wrong};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub(crate) use crate::json::JsonError;
+
+/// Claims could not be read into, or out of, the type asked for.
+///
+/// `Display` says no more than that; [`source`](std::error::Error::source) has serde's own words, for logs of the
+/// application's choice.
+#[derive(Debug, thiserror::Error)]
+#[error("the claims do not fit the type")]
+pub struct ClaimsError(#[source] serde_json::Error);
+
+impl ClaimsError {
+    pub(crate) fn new(error: serde_json::Error) -> Self {
+        Self(error)
+    }
+}
+
+/// A time in seconds since 1970 (RFC 7519 §2, NumericDate), fractions allowed.
+///
+/// Negative times, times beyond `i64` and anything but a number are refused.
+///
+/// ```
+/// use countersign::claims::NumericDate;
+///
+/// let date: NumericDate = serde_json::from_str("1300819380")?;
+/// assert_eq!(date, NumericDate::from_secs(1_300_819_380));
+/// assert!(serde_json::from_str::<NumericDate>("\"1300819380\"").is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NumericDate(Duration);
+
+impl NumericDate {
+    /// Whole seconds since 1970.
+    #[must_use]
+    pub fn from_secs(seconds: u32) -> Self {
+        Self(Duration::from_secs(seconds.into()))
+    }
+
+    /// Time since 1970.
+    #[must_use]
+    pub fn since_epoch(self) -> Duration {
+        self.0
+    }
+
+    /// The same as a system time; `None` where the system cannot express it.
+    #[must_use]
+    pub fn to_system_time(self) -> Option<SystemTime> {
+        UNIX_EPOCH.checked_add(self.0)
+    }
+}
+
+impl Serialize for NumericDate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.subsec_nanos() == 0 {
+            serializer.serialize_u64(self.0.as_secs())
+        } else {
+            serializer.serialize_f64(self.0.as_secs_f64())
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for NumericDate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Number;
+        impl Visitor<'_> for Number {
+            type Value = NumericDate;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("seconds since 1970")
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, seconds: u64) -> Result<NumericDate, E> {
+                if i64::try_from(seconds).is_err() {
+                    return Err(E::custom("a time beyond all times"));
+                }
+                Ok(NumericDate(Duration::from_secs(seconds)))
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, seconds: i64) -> Result<NumericDate, E> {
+                let seconds = u64::try_from(seconds).map_err(|_| E::custom("a time before 1970"))?;
+                self.visit_u64(seconds)
+            }
+
+            fn visit_f64<E: serde::de::Error>(self, seconds: f64) -> Result<NumericDate, E> {
+                let time =
+                    Duration::try_from_secs_f64(seconds).map_err(|_| E::custom("an impossible time"))?;
+                self.visit_u64::<E>(time.as_secs())?;
+                Ok(NumericDate(time))
+            }
+        }
+        // `deserialize_f64`, because `deserialize_any` hands out numbers as maps when somebody in the build turns
+        // serde_json's `arbitrary_precision` on.
+        deserializer.deserialize_f64(Number)
+    }
+}
+
+/// One string or several: the shape of `aud` (RFC 7519 §4.1.3), and of scopes as providers write them.
+///
+/// ```
+/// use countersign::claims::OneOrMany;
+///
+/// let one: OneOrMany = serde_json::from_str(r#""api""#)?;
+/// let many: OneOrMany = serde_json::from_str(r#"["api","web"]"#)?;
+/// assert!(one.contains("api") && many.contains("web") && !many.contains("a"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OneOrMany {
+    /// A single string.
+    One(String),
+    /// A list of strings.
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+        .iter()
+        .map(String::as_str)
+    }
+
+    /// Whether `wanted` is one of them, compared exactly.
+    #[must_use]
+    pub fn contains(&self, wanted: &str) -> bool {
+        self.iter().any(|own| own == wanted)
+    }
+}
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Strings;
+        impl<'de> Visitor<'de> for Strings {
+            type Value = OneOrMany;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or an array of strings")
+            }
+
+            fn visit_str<E>(self, one: &str) -> Result<OneOrMany, E> {
+                Ok(OneOrMany::One(one.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<OneOrMany, A::Error> {
+                let mut many = Vec::new();
+                while let Some(one) = array.next_element()? {
+                    many.push(one);
+                }
+                Ok(OneOrMany::Many(many))
+            }
+        }
+        deserializer.deserialize_any(Strings)
+    }
+}
+
+/// The registered claims and the scopes, as far as a token has them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RegisteredClaims {
+    pub(crate) issuer: Option<String>,
+    pub(crate) subject: Option<String>,
+    pub(crate) audience: Option<OneOrMany>,
+    pub(crate) expires_at: Option<NumericDate>,
+    pub(crate) not_before: Option<NumericDate>,
+    pub(crate) issued_at: Option<NumericDate>,
+    pub(crate) token_id: Option<String>,
+    /// `scope`, RFC 8693 §4.2.
+    pub(crate) scope: Option<OneOrMany>,
+    /// `scp`, as several providers call it.
+    pub(crate) scp: Option<OneOrMany>,
+}
+
+impl RegisteredClaims {
+    pub(crate) fn parse(payload: &[u8]) -> Result<Self, JsonError> {
+        let mut claims = Self::default();
+        json::read_object(payload, &mut claims)?;
+        Ok(claims)
+    }
+
+    /// Each scope once for each time it stands there; a string of scopes is split at spaces, a list is not.
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = &str> {
+        [&self.scope, &self.scp].into_iter().flatten().flat_map(|scopes| {
+            let (text, list) = match scopes {
+                OneOrMany::One(text) => (text.as_str(), &[][..]),
+                OneOrMany::Many(list) => ("", &list[..]),
+            };
+            text.split(' ').filter(|scope| !scope.is_empty()).chain(list.iter().map(String::as_str))
+        })
+    }
+}
+
+impl<'de> Members<'de> for RegisteredClaims {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
+        match name {
+            "iss" => self.issuer = Some(json::typed(map, "iss")?),
+            "sub" => self.subject = Some(json::typed(map, "sub")?),
+            "aud" => self.audience = Some(json::typed(map, "aud")?),
+            "exp" => self.expires_at = Some(json::typed(map, "exp")?),
+            "nbf" => self.not_before = Some(json::typed(map, "nbf")?),
+            "iat" => self.issued_at = Some(json::typed(map, "iat")?),
+            "jti" => self.token_id = Some(json::typed(map, "jti")?),
+            "scope" => self.scope = Some(json::typed(map, "scope")?),
+            "scp" => self.scp = Some(json::typed(map, "scp")?),
+            _ => json::skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+/// Whether the object has a member `name` with a value other than `null`.
+pub(crate) fn has_member(payload: &[u8], name: &str) -> bool {
+    struct Has<'n>(&'n str, bool);
+    impl<'de> Members<'de> for Has<'_> {
+        fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
+            let value: Option<serde::de::IgnoredAny> = map.next_value()?;
+            self.1 |= name == self.0 && value.is_some();
+            Ok(())
+        }
+    }
+    let mut has = Has(name, false);
+    json::read_object(payload, &mut has).is_ok() && has.1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registered_claims_have_their_types() {
+        let cases: &[(&str, Option<JsonError>)] = &[
+            (r#"{"iss":"a","aud":"b","exp":1.5,"nbf":0,"iat":1e3,"jti":"x","sub":"s","scope":"a b"}"#, None),
+            (r#"{"aud":["a","b"],"scp":["c"]}"#, None),
+            (r#"{"aud":[]}"#, None),
+            (r#"{"iss":["a"]}"#, Some(JsonError::WrongType("iss"))),
+            (r#"{"iss":null}"#, Some(JsonError::WrongType("iss"))),
+            (r#"{"aud":{"a":1}}"#, Some(JsonError::WrongType("aud"))),
+            (r#"{"aud":["a",1]}"#, Some(JsonError::WrongType("aud"))),
+            (r#"{"aud":7}"#, Some(JsonError::WrongType("aud"))),
+            (r#"{"exp":"1"}"#, Some(JsonError::WrongType("exp"))),
+            (r#"{"exp":-1}"#, Some(JsonError::WrongType("exp"))),
+            (r#"{"exp":-0.5}"#, Some(JsonError::WrongType("exp"))),
+            (r#"{"exp":9223372036854775808}"#, Some(JsonError::WrongType("exp"))),
+            (r#"{"exp":18446744073709551616}"#, Some(JsonError::WrongType("exp"))),
+            (r#"{"exp":1e300}"#, Some(JsonError::WrongType("exp"))),
+            (r#"{"exp":true}"#, Some(JsonError::WrongType("exp"))),
+            (r#"{"exp":null}"#, Some(JsonError::WrongType("exp"))),
+            (r#"{"nbf":[1]}"#, Some(JsonError::WrongType("nbf"))),
+            (r#"{"iat":{}}"#, Some(JsonError::WrongType("iat"))),
+            (r#"{"scope":7}"#, Some(JsonError::WrongType("scope"))),
+            (r#"{"sub":1,"sub":1}"#, Some(JsonError::WrongType("sub"))),
+            (r#"{"a":1,"a":1}"#, Some(JsonError::Duplicate)),
+            (r#"{"exp":1e400}"#, Some(JsonError::Syntax)),
+            ("null", Some(JsonError::Syntax)),
+        ];
+        for (payload, expected) in cases {
+            assert_eq!(RegisteredClaims::parse(payload.as_bytes()).err(), *expected, "{payload}");
+        }
+    }
+
+    #[test]
+    fn scopes_are_words_or_list_items_and_never_letters() {
+        let cases: &[(&str, &[&str])] = &[
+            (r#"{"scope":"posts:read  posts:write"}"#, &["posts:read", "posts:write"]),
+            (r#"{"scope":["a b","c"]}"#, &["a b", "c"]),
+            (r#"{"scp":"a","scope":"b"}"#, &["b", "a"]),
+            (r#"{"scope":""}"#, &[]),
+            (r#"{}"#, &[]),
+        ];
+        for (payload, expected) in cases {
+            let claims = RegisteredClaims::parse(payload.as_bytes()).expect(payload);
+            assert_eq!(claims.scopes().collect::<Vec<_>>(), *expected, "{payload}");
+        }
+    }
+
+    #[test]
+    fn a_null_member_is_no_member() {
+        assert!(has_member(br#"{"a":0}"#, "a"));
+        assert!(!has_member(br#"{"a":null}"#, "a"));
+        assert!(!has_member(br#"{"b":1}"#, "a"));
+    }
+
+    #[test]
+    fn dates_are_written_as_they_are_read() {
+        for text in ["0", "1300819380", "1300819380.5"] {
+            let date: NumericDate = serde_json::from_str(text).expect(text);
+            assert_eq!(serde_json::to_string(&date).expect("serialise"), text);
+        }
+    }
+}

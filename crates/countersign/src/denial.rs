@@ -1,0 +1,224 @@
+//! A refusal, rendered once and for every framework: status, header fields, body.
+
+use crate::challenge::Challenge;
+use crate::reason::Reason;
+use bytes::Bytes;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How the body of a refusal is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BodyStyle {
+    /// Problem details (RFC 9457), `application/problem+json`.
+    #[default]
+    Problem,
+    /// `{"error": …, "error_description": …}`, `application/json`.
+    Plain,
+    /// No body.
+    Empty,
+}
+
+/// What every denial of one guard has in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Presentation {
+    pub(crate) schemes: Vec<String>,
+    pub(crate) realm: Option<String>,
+    pub(crate) scope: Option<String>,
+    pub(crate) resource_metadata: Option<String>,
+    pub(crate) body: BodyStyle,
+}
+
+impl Presentation {
+    /// Of a guard that has not been set up: nothing to tell but the scheme.
+    fn bare() -> Self {
+        Self {
+            schemes: vec!["Bearer".into()],
+            realm: None,
+            scope: None,
+            resource_metadata: None,
+            body: BodyStyle::default(),
+        }
+    }
+
+    fn challenges(&self, reason: Reason, missing_scopes: &[String]) -> Vec<String> {
+        let is_challenged = match reason.status() {
+            400 | 401 => true,
+            403 => reason == Reason::NotAllowed,
+            _ => false,
+        };
+        if !is_challenged {
+            return Vec::new();
+        }
+        self.schemes.iter().map(|scheme| self.challenge(scheme, reason, missing_scopes)).collect()
+    }
+
+    fn challenge(&self, scheme: &str, reason: Reason, missing_scopes: &[String]) -> String {
+        let mut challenge = Challenge::new(scheme);
+        let param = |challenge: Challenge, name: &str, value: Option<&str>| match value {
+            Some(value) => challenge.param(name, value),
+            None => challenge,
+        };
+        challenge = param(challenge, "realm", self.realm.as_deref());
+        // RFC 7617 knows no errors; everything that this crate reads besides follows RFC 6750.
+        if scheme.eq_ignore_ascii_case("Basic") {
+            return challenge.to_string();
+        }
+        if let Some(error) = reason.oauth_error() {
+            challenge = challenge.param("error", error).param("error_description", reason.description());
+        }
+        let missing = (!missing_scopes.is_empty()).then(|| missing_scopes.join(" "));
+        let scope = if reason == Reason::NotAllowed { missing.as_deref() } else { self.scope.as_deref() };
+        challenge = param(challenge, "scope", scope);
+        param(challenge, "resource_metadata", self.resource_metadata.as_deref()).to_string()
+    }
+}
+
+/// A refusal: what the client is told, and why.
+///
+/// Status, header fields and body are computed once, here, so that every adapter answers alike. Nothing of the
+/// request or the token stands in them.
+///
+/// ```
+/// use countersign::{Denial, reason::Reason};
+///
+/// let denial = Denial::unguarded();
+/// assert_eq!((denial.status(), denial.reason()), (500, Reason::Unguarded));
+/// assert_eq!(denial.content_type(), Some("application/problem+json"));
+/// ```
+#[derive(Clone)]
+pub struct Denial(Arc<Answer>);
+
+struct Answer {
+    reason: Reason,
+    challenges: Vec<String>,
+    retry_after: Option<u64>,
+    content_type: Option<&'static str>,
+    body: Bytes,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// What a client is told to wait where nobody knows better, and the longest that it is told.
+const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(5);
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
+
+impl Denial {
+    pub(crate) fn new(
+        presentation: &Presentation,
+        reason: Reason,
+        missing_scopes: &[String],
+        retry_after: Option<Duration>,
+        source: Option<Arc<dyn Error + Send + Sync>>,
+    ) -> Self {
+        let retry_after = (reason.status() == 503).then(|| {
+            let wait = retry_after.unwrap_or(RETRY_AFTER_DEFAULT).min(RETRY_AFTER_MAX);
+            wait.as_secs() + u64::from(wait.subsec_nanos() > 0 || wait.is_zero())
+        });
+        let (content_type, body) = render(presentation.body, reason);
+        let challenges = presentation.challenges(reason, missing_scopes);
+        Self(Arc::new(Answer { reason, challenges, retry_after, content_type, body, source }))
+    }
+
+    /// A handler asked for claims on a route where no guard was planted: 500, a mistake in the server's set-up.
+    #[must_use]
+    pub fn unguarded() -> Self {
+        Self::new(&Presentation::bare(), Reason::Unguarded, &[], None, None)
+    }
+
+    /// The HTTP status code.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.0.reason.status()
+    }
+
+    /// Why, for logs and metrics.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.0.reason
+    }
+
+    /// The values of `WWW-Authenticate`, one for each scheme.
+    pub fn challenges(&self) -> impl Iterator<Item = &str> {
+        self.0.challenges.iter().map(String::as_str)
+    }
+
+    /// The value of `Retry-After`, in seconds.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        self.0.retry_after
+    }
+
+    /// The value of `Content-Type`; `None` where there is no body.
+    #[must_use]
+    pub fn content_type(&self) -> Option<&'static str> {
+        self.0.content_type
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.0.body
+    }
+
+    /// Every header field of the answer, in order: lower-case name and value.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let challenges = self.challenges().map(|challenge| ("www-authenticate", challenge.to_owned()));
+        let content_type = self.content_type().map(|value| ("content-type", value.to_owned()));
+        let retry_after = self.retry_after().map(|seconds| ("retry-after", seconds.to_string()));
+        challenges.chain(content_type).chain([("cache-control", "no-store".to_owned())]).chain(retry_after)
+    }
+}
+
+fn render(style: BodyStyle, reason: Reason) -> (Option<&'static str>, Bytes) {
+    let (status, code, description) = (reason.status(), reason.body_code(), reason.description());
+    // Every part is a constant without a character that JSON escapes.
+    match style {
+        BodyStyle::Empty => (None, Bytes::new()),
+        BodyStyle::Plain => (
+            Some("application/json"),
+            format!(r#"{{"error":"{code}","error_description":"{description}"}}"#).into(),
+        ),
+        BodyStyle::Problem => (
+            Some("application/problem+json"),
+            format!(
+                r#"{{"type":"about:blank","title":"{}","status":{status},"detail":"{description}","error":"{code}"}}"#,
+                title(status)
+            )
+            .into(),
+        ),
+    }
+}
+
+/// RFC 9457 §4.2.1: with `about:blank`, the title is the status phrase.
+fn title(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        503 => "Service Unavailable",
+        _ => "Internal Server Error",
+    }
+}
+
+impl fmt::Debug for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Denial").field("status", &self.status()).field("reason", &self.reason()).finish()
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "refused with {}: {}", self.status(), self.reason())
+    }
+}
+
+impl Error for Denial {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+use super::{ExtractError, SCHEME_OF_TOKENS, TokenExtractor, is_token, token68};
+use crate::config::ConfigError;
+use crate::request::{Credential, RequestView};
+
+/// Takes the token from a cookie, and guards it against requests that other sites cause (CSRF).
+///
+/// A browser sends cookies along whoever asked it to, so on an unsafe method (RFC 9110 §9.2.1) the cookie counts
+/// only where the browser says that the request is ours:
+///
+/// 1. `Sec-Fetch-Site: same-origin` or `none` is ours;
+/// 2. else an `Origin` that was configured with [`origin`](Self::origin) is ours;
+/// 3. everything else is refused with 403, a request with neither header among it.
+///
+/// ```
+/// use countersign::extract::{CookieExtractor, ExtractError, TokenExtractor};
+/// use countersign::request::RequestView;
+///
+/// let cookie = CookieExtractor::new("__Host-session")?.origin("https://app.example")?;
+/// let headers = [("cookie", "__Host-session=abc"), ("origin", "https://evil.example")];
+/// assert!(cookie.extract(&RequestView::new("GET", "/", None, &headers)).is_ok());
+/// let refused = cookie.extract(&RequestView::new("POST", "/", None, &headers));
+/// assert_eq!(refused, Err(ExtractError::CrossSite));
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct CookieExtractor {
+    name: String,
+    origins: Vec<String>,
+}
+
+impl CookieExtractor {
+    /// The cookie of this name.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when it is no cookie name (RFC 6265 §4.1.1).
+    pub fn new(name: impl Into<String>) -> Result<Self, ConfigError> {
+        let name = name.into();
+        if !is_token(&name) {
+            return Err(ConfigError::new("cookie", "not a cookie name"));
+        }
+        Ok(Self { name, origins: Vec::new() })
+    }
+
+    /// An origin whose unsafe requests are ours, as browsers write it: `https://app.example`. May be called several
+    /// times.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when it is no origin: no scheme, or a path behind it.
+    pub fn origin(mut self, origin: impl Into<String>) -> Result<Self, ConfigError> {
+        let origin = origin.into();
+        let is_origin = origin.split_once("://").is_some_and(|(scheme, host)| {
+            matches!(scheme, "http" | "https")
+                && !host.is_empty()
+                && host.bytes().all(|octet| octet.is_ascii_graphic() && !b"/?#@\\".contains(&octet))
+                && !host.bytes().any(|octet| octet.is_ascii_uppercase())
+        });
+        if !is_origin {
+            return Err(ConfigError::new("origin", "not an origin such as `https://app.example`"));
+        }
+        self.origins.push(origin);
+        Ok(self)
+    }
+
+    /// The cookie's value. The same value twice is one; different values are refused.
+    fn find<'r>(&self, request: &RequestView<'r>) -> Result<Option<&'r [u8]>, ExtractError> {
+        let mut found = None;
+        // HTTP/2 may split the field into several lines (RFC 9113 §8.2.3).
+        for nth in 0.. {
+            let Some(line) = request.headers.header("cookie", nth) else { break };
+            for pair in line.split(|octet| *octet == b';') {
+                let pair = pair.trim_ascii();
+                let Some(at) = pair.iter().position(|octet| *octet == b'=') else { continue };
+                let (name, value) = pair.split_at(at);
+                let value = value.get(1..).unwrap_or_default();
+                if name != self.name.as_bytes() || value.is_empty() {
+                    continue;
+                }
+                match found {
+                    None => found = Some(value),
+                    Some(other) if other == value => {}
+                    Some(_) => return Err(ExtractError::Repeated),
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn is_ours(&self, request: &RequestView<'_>) -> bool {
+        if request.is_safe() {
+            return true;
+        }
+        let once = |name| match (request.headers.header(name, 0), request.headers.header(name, 1)) {
+            (Some(value), None) => Some(value),
+            _ => None,
+        };
+        if matches!(once("sec-fetch-site"), Some(b"same-origin" | b"none")) {
+            return true;
+        }
+        once("origin").is_some_and(|origin| self.origins.iter().any(|ours| ours.as_bytes() == origin))
+    }
+}
+
+impl TokenExtractor for CookieExtractor {
+    fn extract<'r>(&self, request: &RequestView<'r>) -> Result<Option<Credential<'r>>, ExtractError> {
+        let Some(value) = self.find(request)? else { return Ok(None) };
+        let text = token68(value)?;
+        if !self.is_ours(request) {
+            return Err(ExtractError::CrossSite);
+        }
+        Ok(Some(Credential::new(SCHEME_OF_TOKENS, text)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn extract(method: &str, headers: &[(&str, &str)]) -> Result<Option<String>, ExtractError> {
+        let cookie = CookieExtractor::new("t").and_then(|c| c.origin("https://app.example")).expect("set up");
+        let found = cookie.extract(&RequestView::new(method, "/", None, headers))?;
+        Ok(found.map(|credential| credential.expose().to_owned()))
+    }
+
+    #[test]
+    fn the_cookie_is_found_among_others() {
+        let found = || Ok(Some("a.b".to_owned()));
+        let cases: &[(&[(&str, &str)], Result<Option<String>, ExtractError>)] = &[
+            (&[("cookie", "t=a.b")], found()),
+            (&[("cookie", "x=1; t=a.b;y=2")], found()),
+            (&[("cookie", "x=1"), ("cookie", "t=a.b")], found()),
+            (&[("cookie", "t=a.b; t=a.b")], found()),
+            (&[("cookie", "t=a.b; t=c")], Err(ExtractError::Repeated)),
+            (&[("cookie", "t=a.b"), ("cookie", "t=c")], Err(ExtractError::Repeated)),
+            (&[("cookie", "t=")], Ok(None)),
+            (&[("cookie", "tt=a.b; T=a.b; t")], Ok(None)),
+            (&[("cookie", "")], Ok(None)),
+            (&[], Ok(None)),
+            (&[("cookie", "t=\"a.b\"")], Err(ExtractError::Malformed)),
+            (&[("cookie", "t=a b")], Err(ExtractError::Malformed)),
+            (&[("cookie", "t=é")], Err(ExtractError::Malformed)),
+        ];
+        for (headers, expected) in cases {
+            assert_eq!(&extract("GET", headers), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn an_unsafe_request_needs_to_be_ours() {
+        let ours: &[&[(&str, &str)]] = &[
+            &[("sec-fetch-site", "same-origin")],
+            &[("sec-fetch-site", "none")],
+            &[("origin", "https://app.example")],
+            &[("sec-fetch-site", "same-site"), ("origin", "https://app.example")],
+        ];
+        let others: &[&[(&str, &str)]] = &[
+            &[],
+            &[("sec-fetch-site", "cross-site")],
+            &[("sec-fetch-site", "same-site")],
+            &[("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")],
+            &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
+            &[("origin", "https://app.example.evil.example")],
+            &[("origin", "http://app.example")],
+            &[("origin", "null")],
+            &[("origin", "https://app.example"), ("origin", "https://evil.example")],
+            &[("referer", "https://app.example/page")],
+        ];
+        for method in ["POST", "PUT", "PATCH", "DELETE", "post", "get", "ANYTHING"] {
+            for (headers, expected) in ours.iter().map(|h| (h, true)).chain(others.iter().map(|h| (h, false)))
+            {
+                let headers: Vec<_> = headers.iter().copied().chain([("cookie", "t=a.b")]).collect();
+                let outcome = extract(method, &headers);
+                let wanted = if expected { Ok(Some("a.b".to_owned())) } else { Err(ExtractError::CrossSite) };
+                assert_eq!(outcome, wanted, "{method} {headers:?}");
+            }
+            assert_eq!(extract(method, &[]), Ok(None), "without the cookie nothing is asked");
+        }
+        for method in ["GET", "HEAD", "OPTIONS", "TRACE"] {
+            let outcome = extract(method, &[("cookie", "t=a.b"), ("sec-fetch-site", "cross-site")]);
+            assert_eq!(outcome, Ok(Some("a.b".to_owned())), "{method}");
+        }
+    }
+
+    #[test]
+    fn origins_and_names_are_checked() {
+        for bad in [
+            "app.example",
+            "https://",
+            "https://app.example/",
+            "https://u@app.example",
+            "ftp://a",
+            "https://App.example",
+            "null",
+        ] {
+            assert!(CookieExtractor::new("t").expect("a name").origin(bad).is_err(), "{bad}");
+        }
+        assert!(CookieExtractor::new("a b").is_err());
+        assert!(CookieExtractor::new("").is_err());
+    }
+}

@@ -1,0 +1,109 @@
+use super::{Guard, Screening, Verdict};
+use crate::authorize::{AccessRequest, Decision, Requirement};
+use crate::denial::Denial;
+use crate::observe::Event;
+use crate::provider::Unavailable;
+use crate::reason::Reason;
+use crate::request::RequestView;
+use crate::token::VerifiedToken;
+
+/// A guard and a requirement: judges requests.
+///
+/// Made by [`Guard::check`], which has seen to it that the requirement can be judged.
+#[derive(Clone, Debug)]
+pub struct Check {
+    guard: Guard,
+    requirement: Requirement,
+}
+
+impl Check {
+    pub(super) fn new(guard: Guard, requirement: Requirement) -> Self {
+        Self { guard, requirement }
+    }
+
+    /// The guard.
+    #[must_use]
+    pub fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// What is required.
+    #[must_use]
+    pub fn requirement(&self) -> &Requirement {
+        &self.requirement
+    }
+
+    /// The screening that [`judge`](Self::judge) wants, for a request that came through `outer`.
+    #[must_use]
+    pub fn screening(&self, outer: Option<&Screening>) -> Screening {
+        Screening::enter(&self.guard, outer)
+    }
+
+    /// Judges a request without waiting; `None` where [`judge`](Self::judge) must be asked.
+    ///
+    /// `Err` carries the answer to send; `Ok`, who asks.
+    pub fn judge_now(
+        &self,
+        screening: &Screening,
+        request: &RequestView<'_>,
+    ) -> Option<Result<VerifiedToken, Denial>> {
+        let screening = self.own(screening);
+        let token = match self.token(screening.verdict_now(request)?) {
+            Ok(token) => token,
+            Err(denial) => return Some(Err(denial)),
+        };
+        let question = AccessRequest::new(token, &self.requirement).with_request(request);
+        let decision = match self.requirement {
+            Requirement::Authenticated => Decision::Allow,
+            _ => self.guard.0.authorizer.decide_now(&question)?,
+        };
+        Some(self.conclude(token, decision))
+    }
+
+    /// Judges a request.
+    ///
+    /// # Errors
+    /// The [`Denial`] to send.
+    pub async fn judge(
+        &self,
+        screening: &Screening,
+        request: &RequestView<'_>,
+    ) -> Result<VerifiedToken, Denial> {
+        let screening = self.own(screening);
+        let token = self.token(screening.verdict(request).await)?;
+        let question = AccessRequest::new(token, &self.requirement).with_request(request);
+        let decision = match self.requirement {
+            Requirement::Authenticated => Decision::Allow,
+            _ => self.guard.0.authorizer.decide(&question).await,
+        };
+        self.conclude(token, decision)
+    }
+
+    /// A screening by another guard is no screening: its verdict must not count here.
+    fn own(&self, screening: &Screening) -> Screening {
+        Screening::enter(&self.guard, Some(screening))
+    }
+
+    fn token<'v>(&self, verdict: &'v Verdict) -> Result<&'v VerifiedToken, Denial> {
+        match verdict {
+            Verdict::Verified(token) => Ok(token),
+            Verdict::Refused(denial) => Err(denial.clone()),
+            Verdict::Anonymous => Err(self.guard.refuse(Reason::NoCredentials)),
+        }
+    }
+
+    fn conclude(&self, token: &VerifiedToken, decision: Decision) -> Result<VerifiedToken, Denial> {
+        match decision {
+            Decision::Allow => {
+                self.guard.0.observer.observe(&Event::Admitted);
+                Ok(token.clone())
+            }
+            Decision::Deny(_) => {
+                let scopes =
+                    if self.guard.0.public_scopes { self.requirement.required_scopes() } else { &[] };
+                Err(self.guard.refuse_with(Reason::NotAllowed, scopes, Unavailable::default()))
+            }
+            Decision::Indeterminate(_) => Err(self.guard.refuse(Reason::Undecided)),
+        }
+    }
+}

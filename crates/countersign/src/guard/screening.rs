@@ -1,0 +1,94 @@
+use super::{Guard, Verdict};
+use crate::denial::Denial;
+use crate::reason::Reason;
+use crate::request::RequestView;
+use crate::token::VerifiedToken;
+use serde::de::DeserializeOwned;
+use std::sync::{Arc, OnceLock};
+
+/// One request before one guard: holds the verdict once it is reached.
+///
+/// Adapters keep it with the request. Every check and every extractor that asks the same guard about the same
+/// request shares one verdict; another guard's verdict never stands in for it.
+#[derive(Clone, Debug)]
+pub struct Screening(Arc<Screened>);
+
+#[derive(Debug)]
+struct Screened {
+    guard: Guard,
+    /// Shared with an earlier screening by the same guard.
+    verdict: Arc<OnceLock<Verdict>>,
+    /// The guards planted further out.
+    outer: Option<Screening>,
+}
+
+impl Screening {
+    /// The screening by `guard` of a request that came through `outer`: an earlier one of the same guard, or a new
+    /// one.
+    #[must_use]
+    pub fn enter(guard: &Guard, outer: Option<&Self>) -> Self {
+        let earlier = std::iter::successors(outer, |screening| screening.0.outer.as_ref())
+            .find(|screening| screening.0.guard.is_same_as(guard));
+        match (earlier, outer) {
+            // The innermost guard is the one that handlers ask.
+            (Some(earlier), Some(innermost)) if std::ptr::eq(earlier, innermost) => earlier.clone(),
+            _ => Self(Arc::new(Screened {
+                guard: guard.clone(),
+                verdict: earlier.map_or_else(Arc::default, |earlier| earlier.0.verdict.clone()),
+                outer: outer.cloned(),
+            })),
+        }
+    }
+
+    /// The guard.
+    #[must_use]
+    pub fn guard(&self) -> &Guard {
+        &self.0.guard
+    }
+
+    /// The verdict, reached without waiting; `None` where [`verdict`](Self::verdict) must be asked.
+    pub fn verdict_now(&self, request: &RequestView<'_>) -> Option<&Verdict> {
+        if let Some(verdict) = self.0.verdict.get() {
+            return Some(verdict);
+        }
+        let verdict = self.0.guard.verdict_now(request)?;
+        Some(self.0.verdict.get_or_init(|| verdict))
+    }
+
+    /// The verdict. `request` must be the one that this screening was made for.
+    pub async fn verdict(&self, request: &RequestView<'_>) -> &Verdict {
+        if let Some(verdict) = self.0.verdict.get() {
+            return verdict;
+        }
+        let verdict = self.0.guard.verdict(request).await;
+        self.0.verdict.get_or_init(|| verdict)
+    }
+
+    /// Who asks, where somebody must: what a handler's extractor wants.
+    ///
+    /// # Errors
+    /// The [`Denial`] of a request without credentials, or with ones that do not count.
+    pub async fn require(&self, request: &RequestView<'_>) -> Result<VerifiedToken, Denial> {
+        self.optional(request).await?.ok_or_else(|| self.0.guard.refuse(Reason::NoCredentials))
+    }
+
+    /// Who asks, if anybody does: what a handler's optional extractor wants. Bad credentials are refused.
+    ///
+    /// # Errors
+    /// The [`Denial`] of a request with credentials that do not count.
+    pub async fn optional(&self, request: &RequestView<'_>) -> Result<Option<VerifiedToken>, Denial> {
+        match self.verdict(request).await {
+            Verdict::Anonymous => Ok(None),
+            Verdict::Verified(token) => Ok(Some(token.clone())),
+            Verdict::Refused(denial) => Err(denial.clone()),
+        }
+    }
+
+    /// The claims of a verified token, as a handler's type.
+    ///
+    /// # Errors
+    /// The [`Denial`] of a token whose claims do not fit: 401, `invalid_token`.
+    pub fn claims<C: DeserializeOwned>(&self, token: &VerifiedToken) -> Result<C, Denial> {
+        token.claims().map_err(|_| self.0.guard.refuse(Reason::ClaimsType))
+    }
+}

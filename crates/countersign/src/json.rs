@@ -1,0 +1,183 @@
+//! Strict JSON objects: no member twice at the top level, a bounded number of them, nothing behind the object.
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
+use std::borrow::Cow;
+use std::fmt;
+
+/// More members than this are refused before they are read.
+const MAX_MEMBERS: usize = 256;
+
+/// Why an object was refused. Holds no text of the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum JsonError {
+    #[error("not a JSON object")]
+    Syntax,
+    #[error("a member stands twice")]
+    Duplicate,
+    #[error("too many members")]
+    TooMany,
+    #[error("`{0}` has the wrong type or an impossible value")]
+    WrongType(&'static str),
+}
+
+/// What reads the members of an object, one at a time.
+pub(crate) trait Members<'de> {
+    /// Reads the value of member `name` from `map`, or skips it.
+    ///
+    /// Returns the member's own name as a constant when the value's type mattered and was wrong.
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>>;
+}
+
+/// A member that could not be read.
+pub(crate) enum Wrong<E> {
+    Type(&'static str, E),
+    Syntax(E),
+}
+
+impl<E> From<E> for Wrong<E> {
+    fn from(error: E) -> Self {
+        Self::Syntax(error)
+    }
+}
+
+/// Reads the value of a member whose type matters.
+pub(crate) fn typed<'de, T: serde::Deserialize<'de>, A: MapAccess<'de>>(
+    map: &mut A,
+    name: &'static str,
+) -> Result<T, Wrong<A::Error>> {
+    map.next_value().map_err(|error| Wrong::Type(name, error))
+}
+
+/// Skips the value of a member that nobody asked for.
+pub(crate) fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), Wrong<A::Error>> {
+    map.next_value::<serde::de::IgnoredAny>()?;
+    Ok(())
+}
+
+/// Reads one JSON object and nothing behind it.
+pub(crate) fn read_object<'de, M: Members<'de>>(bytes: &'de [u8], members: &mut M) -> Result<(), JsonError> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let mut problem = None;
+    let read = json.deserialize_map(Object { members, problem: &mut problem });
+    match (read, problem) {
+        (Ok(()), None) => json.end().map_err(|_| JsonError::Syntax),
+        (Err(error), Some(JsonError::WrongType(name))) if error.is_data() => Err(JsonError::WrongType(name)),
+        (Err(_), Some(problem @ (JsonError::Duplicate | JsonError::TooMany))) => Err(problem),
+        _ => Err(JsonError::Syntax),
+    }
+}
+
+struct Object<'a, M> {
+    members: &'a mut M,
+    problem: &'a mut Option<JsonError>,
+}
+
+impl<'de, M: Members<'de>> Visitor<'de> for Object<'_, M> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut seen: Vec<Cow<'de, str>> = Vec::with_capacity(12);
+        while let Some(name) = map.next_key_seed(Name)? {
+            if seen.contains(&name) {
+                *self.problem = Some(JsonError::Duplicate);
+                return Err(A::Error::custom("duplicate member"));
+            }
+            if seen.len() == MAX_MEMBERS {
+                *self.problem = Some(JsonError::TooMany);
+                return Err(A::Error::custom("too many members"));
+            }
+            match self.members.member(&name, &mut map) {
+                Ok(()) => {}
+                Err(Wrong::Syntax(error)) => return Err(error),
+                Err(Wrong::Type(name, error)) => {
+                    *self.problem = Some(JsonError::WrongType(name));
+                    return Err(error);
+                }
+            }
+            seen.push(name);
+        }
+        Ok(())
+    }
+}
+
+/// A member name, borrowed from the input where it has no escapes.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Number(Option<u32>);
+
+    impl<'de> Members<'de> for Number {
+        fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
+            if name == "n" {
+                self.0 = Some(typed(map, "n")?);
+                return Ok(());
+            }
+            skip(map)
+        }
+    }
+
+    fn read(text: &str) -> Result<Option<u32>, JsonError> {
+        let mut number = Number::default();
+        read_object(text.as_bytes(), &mut number)?;
+        Ok(number.0)
+    }
+
+    #[test]
+    fn one_object_and_each_member_once() {
+        let many = format!("{{{}}}", (0..300).map(|n| format!("\"m{n}\":0")).collect::<Vec<_>>().join(","));
+        let cases: &[(&str, Result<Option<u32>, JsonError>)] = &[
+            (" { \"n\" : 1 , \"x\" : {\"a\":1,\"a\":2} } ", Ok(Some(1))),
+            ("{}", Ok(None)),
+            ("{\"n\":1,\"n\":1}", Err(JsonError::Duplicate)),
+            ("{\"n\":1,\"\\u006e\":1}", Err(JsonError::Duplicate)),
+            ("{\"x\":1,\"x\":1}", Err(JsonError::Duplicate)),
+            ("{\"n\":\"1\"}", Err(JsonError::WrongType("n"))),
+            ("{\"n\":", Err(JsonError::Syntax)),
+            ("{\"n\":1}x", Err(JsonError::Syntax)),
+            ("{\"n\":1}{}", Err(JsonError::Syntax)),
+            ("[1]", Err(JsonError::Syntax)),
+            ("\"n\"", Err(JsonError::Syntax)),
+            ("", Err(JsonError::Syntax)),
+            ("{\"n\":1,}", Err(JsonError::Syntax)),
+            (&many, Err(JsonError::TooMany)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(&read(text), expected, "{text}");
+        }
+        assert_eq!(read_object(b"{\"\xff\":1}", &mut Number::default()), Err(JsonError::Syntax), "not UTF-8");
+        let deep = format!("{{\"x\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(read(&deep), Err(JsonError::Syntax), "nesting is bounded");
+    }
+}

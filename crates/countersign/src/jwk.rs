@@ -1,0 +1,505 @@
+//! JSON Web Keys (RFC 7517): public keys, and sets of them, read so that one bad key does not cost the others.
+
+mod private;
+
+pub(crate) use private::read_private;
+
+use crate::alg::{Algorithm, Curve, Family};
+use crate::base64url;
+use crate::crypto::{PublicMaterial, default_backend};
+use crate::json::{self, JsonError, Members, Wrong};
+use crate::key_error::KeyError;
+use serde::de::MapAccess;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::value::RawValue;
+use std::fmt;
+
+/// Keys of one set beyond this number make the set unreadable.
+pub const MAX_KEYS: usize = 100;
+/// A longer `kid` is refused, in keys and in tokens.
+pub(crate) const MAX_KEY_ID_LEN: usize = 256;
+
+/// A public JSON Web Key that can verify signatures.
+///
+/// Private and symmetric keys cannot be held in this type; see [`SigningKey::from_jwk`](crate::SigningKey::from_jwk).
+///
+/// ```
+/// use countersign::jwk::Jwk;
+///
+/// // RFC 8037, Appendix A.2
+/// let jwk = Jwk::parse(r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#)?;
+/// assert_eq!(jwk.thumbprint()?.to_string(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+/// # Ok::<(), countersign::keys::KeyError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jwk {
+    key_id: Option<String>,
+    algorithm: Option<Algorithm>,
+    material: PublicMaterial,
+}
+
+impl Jwk {
+    /// Reads one key.
+    ///
+    /// # Errors
+    /// A [`KeyError`] that says what is wrong; unknown members are ignored (RFC 7517 §4).
+    pub fn parse(json: &str) -> Result<Self, KeyError> {
+        let fields = Fields::read(json.as_bytes())?;
+        if fields.private {
+            return Err(KeyError::NotPublic);
+        }
+        fields.check_use("verify")?;
+        let material = fields.public_material()?;
+        let algorithm = fields.algorithm(material_family(&material))?;
+        Ok(Self { key_id: fields.key_id, algorithm, material })
+    }
+
+    pub(crate) fn from_parts(
+        key_id: Option<String>,
+        algorithm: Option<Algorithm>,
+        material: PublicMaterial,
+    ) -> Self {
+        Self { key_id, algorithm, material }
+    }
+
+    /// The `kid`.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+
+    /// The `alg`, where the key names one.
+    #[must_use]
+    pub fn algorithm(&self) -> Option<Algorithm> {
+        self.algorithm
+    }
+
+    /// The algorithms that this key can serve: its `alg`, or all of its kind.
+    #[must_use]
+    pub fn algorithms(&self) -> Vec<Algorithm> {
+        match (self.algorithm, material_family(&self.material)) {
+            (Some(algorithm), _) => vec![algorithm],
+            (None, Family::Ec(curve)) => vec![curve.algorithm()],
+            (None, Family::Ed25519) => vec![Algorithm::EdDSA],
+            (None, _) => Algorithm::RSA.to_vec(),
+        }
+    }
+
+    /// The key material.
+    #[must_use]
+    pub fn material(&self) -> &PublicMaterial {
+        &self.material
+    }
+
+    /// The thumbprint of RFC 7638, with SHA-256.
+    ///
+    /// # Errors
+    /// [`KeyError::NoBackend`] where nothing can hash.
+    pub fn thumbprint(&self) -> Result<Thumbprint, KeyError> {
+        // RFC 7638 §3.2: the required members, in lexicographic order, without white space.
+        let canonical = match &self.material {
+            PublicMaterial::Rsa { modulus, exponent } => format!(
+                r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#,
+                base64url::encode(exponent),
+                base64url::encode(modulus)
+            ),
+            PublicMaterial::Ec { curve, point } => {
+                let (x, y) = coordinates(*curve, point);
+                format!(r#"{{"crv":"{}","kty":"EC","x":"{x}","y":"{y}"}}"#, curve.name())
+            }
+            PublicMaterial::Ed25519(key) => {
+                format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, base64url::encode(key))
+            }
+        };
+        Ok(Thumbprint(default_backend()?.sha256(&[canonical.as_bytes()])))
+    }
+}
+
+impl Serialize for Jwk {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match &self.material {
+            PublicMaterial::Rsa { modulus, exponent } => {
+                map.serialize_entry("kty", "RSA")?;
+                map.serialize_entry("n", &base64url::encode(modulus))?;
+                map.serialize_entry("e", &base64url::encode(exponent))?;
+            }
+            PublicMaterial::Ec { curve, point } => {
+                let (x, y) = coordinates(*curve, point);
+                map.serialize_entry("kty", "EC")?;
+                map.serialize_entry("crv", curve.name())?;
+                map.serialize_entry("x", &x)?;
+                map.serialize_entry("y", &y)?;
+            }
+            PublicMaterial::Ed25519(key) => {
+                map.serialize_entry("kty", "OKP")?;
+                map.serialize_entry("crv", "Ed25519")?;
+                map.serialize_entry("x", &base64url::encode(key))?;
+            }
+        }
+        if let Some(key_id) = &self.key_id {
+            map.serialize_entry("kid", key_id)?;
+        }
+        if let Some(algorithm) = self.algorithm {
+            map.serialize_entry("alg", algorithm.name())?;
+        }
+        map.serialize_entry("use", "sig")?;
+        map.end()
+    }
+}
+
+fn coordinates(curve: Curve, point: &[u8]) -> (String, String) {
+    let (x, y) =
+        point.get(1..).unwrap_or_default().split_at_checked(curve.coordinate_len()).unwrap_or_default();
+    (base64url::encode(x), base64url::encode(y))
+}
+
+/// A SHA-256 JWK thumbprint (RFC 7638); `Display` writes it in base64url.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Thumbprint([u8; 32]);
+
+impl Thumbprint {
+    /// The 32 octets.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Thumbprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base64url::encode(&self.0))
+    }
+}
+
+impl fmt::Debug for Thumbprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Thumbprint({self})")
+    }
+}
+
+/// A set of public keys as an issuer publishes it (RFC 7517 §5).
+///
+/// A key that cannot be used is set aside with its reason; the rest live.
+///
+/// ```
+/// use countersign::jwk::JwkSet;
+/// use countersign::keys::KeyError;
+///
+/// let set = JwkSet::parse(r#"{"keys":[
+///     {"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"a"},
+///     {"kty":"oct","k":"c2VjcmV0","kid":"b"}
+/// ]}"#)?;
+/// assert_eq!(set.keys().len(), 1);
+/// assert_eq!(set.quarantined()[0].index, 1);
+/// assert_eq!(set.quarantined()[0].reason, KeyError::NotPublic);
+/// # Ok::<(), KeyError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct JwkSet {
+    keys: Vec<Jwk>,
+    quarantined: Vec<Quarantined>,
+}
+
+/// A key that was set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Quarantined {
+    /// Its place in `keys`, counted from zero.
+    pub index: usize,
+    /// Why it cannot be used.
+    pub reason: KeyError,
+}
+
+impl Quarantined {
+    pub(crate) fn new(index: usize, reason: KeyError) -> Self {
+        Self { index, reason }
+    }
+}
+
+impl JwkSet {
+    /// Reads a set.
+    ///
+    /// # Errors
+    /// [`KeyError::Malformed`] when the document as a whole is no JWK Set, or has more than [`MAX_KEYS`] keys.
+    /// A set without a usable key is no error here: ask [`keys`](Self::keys).
+    pub fn parse(json: &str) -> Result<Self, KeyError> {
+        let mut document = Document(None);
+        json::read_object(json.as_bytes(), &mut document).map_err(|error| match error {
+            JsonError::WrongType(_) => KeyError::Malformed("`keys` is not an array"),
+            JsonError::Duplicate => KeyError::Malformed("a member stands twice"),
+            _ => KeyError::Malformed("not a JSON object"),
+        })?;
+        let raw = document.0.ok_or(KeyError::Malformed("no member `keys`"))?;
+        if raw.len() > MAX_KEYS {
+            return Err(KeyError::Malformed("too many keys"));
+        }
+        let mut set = Self::default();
+        for (index, key) in raw.iter().enumerate() {
+            match Jwk::parse(key.get()) {
+                Ok(key) => set.keys.push(key),
+                Err(reason) => set.quarantined.push(Quarantined { index, reason }),
+            }
+        }
+        Ok(set)
+    }
+
+    /// The usable keys, in the document's order.
+    #[must_use]
+    pub fn keys(&self) -> &[Jwk] {
+        &self.keys
+    }
+
+    /// The keys set aside, with place and reason.
+    #[must_use]
+    pub fn quarantined(&self) -> &[Quarantined] {
+        &self.quarantined
+    }
+}
+
+impl FromIterator<Jwk> for JwkSet {
+    fn from_iter<I: IntoIterator<Item = Jwk>>(keys: I) -> Self {
+        Self { keys: keys.into_iter().collect(), quarantined: Vec::new() }
+    }
+}
+
+impl Serialize for JwkSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry("keys", &self.keys)?;
+        map.end()
+    }
+}
+
+struct Document<'de>(Option<Vec<&'de RawValue>>);
+
+impl<'de> Members<'de> for Document<'de> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
+        if name == "keys" {
+            self.0 = Some(json::typed(map, "keys")?);
+            return Ok(());
+        }
+        json::skip(map)
+    }
+}
+
+pub(crate) fn material_family(material: &PublicMaterial) -> Family {
+    match material {
+        PublicMaterial::Rsa { .. } => Family::Rsa,
+        PublicMaterial::Ec { curve, .. } => Family::Ec(*curve),
+        PublicMaterial::Ed25519(_) => Family::Ed25519,
+    }
+}
+
+/// The members of a JWK that this crate reads, as they stand.
+#[derive(Default)]
+struct Fields {
+    kty: Option<String>,
+    key_id: Option<String>,
+    alg: Option<String>,
+    usage: Option<String>,
+    operations: Option<Vec<String>>,
+    crv: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+    /// A member that only private or symmetric keys have is present, whatever its type.
+    private: bool,
+}
+
+impl<'de> Members<'de> for Fields {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
+        match name {
+            "kty" => self.kty = Some(json::typed(map, "kty")?),
+            "kid" => self.key_id = Some(json::typed(map, "kid")?),
+            "alg" => self.alg = Some(json::typed(map, "alg")?),
+            "use" => self.usage = Some(json::typed(map, "use")?),
+            "key_ops" => self.operations = Some(json::typed(map, "key_ops")?),
+            "crv" => self.crv = Some(json::typed(map, "crv")?),
+            "n" => self.n = Some(json::typed(map, "n")?),
+            "e" => self.e = Some(json::typed(map, "e")?),
+            "x" => self.x = Some(json::typed(map, "x")?),
+            "y" => self.y = Some(json::typed(map, "y")?),
+            "d" | "p" | "q" | "dp" | "dq" | "qi" | "oth" | "k" | "priv" => {
+                self.private = true;
+                json::skip(map)?;
+            }
+            _ => json::skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+impl Fields {
+    fn read(json: &[u8]) -> Result<Self, KeyError> {
+        let mut fields = Self::default();
+        json::read_object(json, &mut fields).map_err(malformed_json)?;
+        if let Some(key_id) = &fields.key_id
+            && !is_key_id(key_id)
+        {
+            return Err(KeyError::Malformed("`kid` is empty, too long or has control characters"));
+        }
+        Ok(fields)
+    }
+
+    /// `use` and `key_ops` must allow `operation`, and `key_ops` must not repeat itself (RFC 7517 §4.2, §4.3).
+    fn check_use(&self, operation: &str) -> Result<(), KeyError> {
+        if self.usage.as_deref().is_some_and(|usage| usage != "sig") {
+            return Err(KeyError::Unsupported("`use` is not `sig`"));
+        }
+        let Some(operations) = &self.operations else { return Ok(()) };
+        let repeats = operations
+            .iter()
+            .enumerate()
+            .any(|(at, one)| operations.iter().take(at).any(|other| other == one));
+        if repeats {
+            return Err(KeyError::Malformed("`key_ops` repeats an operation"));
+        }
+        if !operations.iter().any(|one| one == operation) {
+            return Err(KeyError::Unsupported("`key_ops` does not allow it"));
+        }
+        Ok(())
+    }
+
+    fn algorithm(&self, family: Family) -> Result<Option<Algorithm>, KeyError> {
+        let Some(name) = self.alg.as_deref() else { return Ok(None) };
+        let algorithm = Algorithm::from_name(name).ok_or(KeyError::Unsupported("`alg` is unknown"))?;
+        if algorithm.family() == family { Ok(Some(algorithm)) } else { Err(KeyError::WrongAlgorithm) }
+    }
+
+    fn public_material(&self) -> Result<PublicMaterial, KeyError> {
+        match self.kty.as_deref() {
+            Some("RSA") => {
+                rsa_material(&integer(self.n.as_deref(), "`n`")?, &integer(self.e.as_deref(), "`e`")?)
+            }
+            Some("EC") => {
+                let curve = match self.crv.as_deref() {
+                    Some("P-256") => Curve::P256,
+                    Some("P-384") => Curve::P384,
+                    Some(_) => return Err(KeyError::Unsupported("unknown `crv`")),
+                    None => return Err(KeyError::Malformed("no `crv`")),
+                };
+                let x = bytes(self.x.as_deref(), "`x`")?;
+                let y = bytes(self.y.as_deref(), "`y`")?;
+                // RFC 7518 §6.2.1.2: full length, leading zeros included.
+                if x.len() != curve.coordinate_len() || y.len() != curve.coordinate_len() {
+                    return Err(KeyError::Malformed("a coordinate has the wrong length"));
+                }
+                Ok(PublicMaterial::Ec { curve, point: [&[4][..], &x, &y].concat() })
+            }
+            Some("OKP") => match self.crv.as_deref() {
+                Some("Ed25519") => ed25519_material(&bytes(self.x.as_deref(), "`x`")?),
+                Some(_) => Err(KeyError::Unsupported("unknown `crv`")),
+                None => Err(KeyError::Malformed("no `crv`")),
+            },
+            Some(_) => Err(KeyError::Unsupported("unknown `kty`")),
+            None => Err(KeyError::Malformed("no `kty`")),
+        }
+    }
+}
+
+fn malformed_json(error: JsonError) -> KeyError {
+    KeyError::Malformed(match error {
+        JsonError::Syntax => "not a JSON object",
+        JsonError::Duplicate => "a member stands twice",
+        JsonError::TooMany => "too many members",
+        JsonError::WrongType(_) => "a member has the wrong type",
+    })
+}
+
+/// A `kid` that may be looked up: 1 to 256 octets without control characters.
+pub(crate) fn is_key_id(key_id: &str) -> bool {
+    (1..=MAX_KEY_ID_LEN).contains(&key_id.len()) && !key_id.chars().any(char::is_control)
+}
+
+fn bytes(text: Option<&str>, member: &'static str) -> Result<Vec<u8>, KeyError> {
+    let text = text.ok_or(match member {
+        "`n`" => KeyError::Malformed("no `n`"),
+        "`e`" => KeyError::Malformed("no `e`"),
+        "`x`" => KeyError::Malformed("no `x`"),
+        "`y`" => KeyError::Malformed("no `y`"),
+        _ => KeyError::Malformed("a private member is missing"),
+    })?;
+    base64url::decode(text).map_err(|_| KeyError::Malformed("not canonical base64url"))
+}
+
+/// A Base64urlUInt (RFC 7518 §2), without the leading zeros that some issuers write.
+fn integer(text: Option<&str>, member: &'static str) -> Result<Vec<u8>, KeyError> {
+    Ok(without_leading_zeros(&bytes(text, member)?).to_vec())
+}
+
+pub(crate) fn without_leading_zeros(integer: &[u8]) -> &[u8] {
+    let zeros = integer.iter().take_while(|octet| **octet == 0).count();
+    integer.get(zeros..).unwrap_or_default()
+}
+
+/// An RSA public key between 2048 and 8192 bits, with an odd exponent of at least 3 (RFC 7518 §3.3).
+pub(crate) fn rsa_material(modulus: &[u8], exponent: &[u8]) -> Result<PublicMaterial, KeyError> {
+    let modulus = without_leading_zeros(modulus);
+    let exponent = without_leading_zeros(exponent);
+    let bits = modulus.first().map_or(0, |first| modulus.len() * 8 - first.leading_zeros() as usize);
+    let is_odd = |integer: &[u8]| integer.last().is_some_and(|last| last & 1 == 1);
+    if bits < 2048 {
+        return Err(KeyError::Weak("an RSA modulus has at least 2048 bits"));
+    }
+    if bits > 8192 {
+        return Err(KeyError::Unsupported("an RSA modulus has at most 8192 bits"));
+    }
+    if !is_odd(modulus) {
+        return Err(KeyError::Invalid("an RSA modulus is odd"));
+    }
+    if !is_odd(exponent) || exponent == [1] {
+        return Err(KeyError::Invalid("an RSA exponent is odd and at least 3"));
+    }
+    if exponent.len() > 4 {
+        return Err(KeyError::Unsupported("an RSA exponent has at most 32 bits"));
+    }
+    Ok(PublicMaterial::Rsa { modulus: modulus.to_vec(), exponent: exponent.to_vec() })
+}
+
+/// An Ed25519 key that is canonical and of full order (RFC 8032 §5.1.3; RFC 8725 §3.4).
+pub(crate) fn ed25519_material(key: &[u8]) -> Result<PublicMaterial, KeyError> {
+    let key: [u8; 32] =
+        key.try_into().map_err(|_| KeyError::Malformed("an Ed25519 public key has 32 octets"))?;
+    // The y coordinate, big-endian, without the sign bit of x.
+    let mut y = key;
+    y.reverse();
+    y[0] &= 0x7f;
+    if y >= FIELD_PRIME {
+        return Err(KeyError::Invalid("the Ed25519 point is not canonical"));
+    }
+    if SMALL_ORDER_Y.contains(&y) {
+        return Err(KeyError::Weak("the Ed25519 point has a small order"));
+    }
+    Ok(PublicMaterial::Ed25519(key))
+}
+
+/// 2²⁵⁵ − 19, big-endian.
+const FIELD_PRIME: [u8; 32] = {
+    let mut prime = [0xff; 32];
+    prime[0] = 0x7f;
+    prime[31] = 0xed;
+    prime
+};
+
+/// The y coordinates of the eight points whose order divides 8, big-endian: 0, 1, −1 and the two of order 8.
+const SMALL_ORDER_Y: [[u8; 32]; 5] = {
+    let zero = [0; 32];
+    let mut one = [0; 32];
+    one[31] = 1;
+    let mut minus_one = FIELD_PRIME;
+    minus_one[31] = 0xec;
+    [zero, one, minus_one, ORDER_8_A, ORDER_8_B]
+};
+const ORDER_8_A: [u8; 32] = [
+    0x05, 0xfc, 0x53, 0x6d, 0x88, 0x02, 0x38, 0xb1, 0x39, 0x33, 0xc6, 0xd3, 0x05, 0xac, 0xdf, 0xd5, 0xf0,
+    0x98, 0xef, 0xf2, 0x89, 0xf4, 0xc3, 0x45, 0xb0, 0x27, 0xb2, 0xc2, 0x8f, 0x95, 0xe8, 0x26,
+];
+const ORDER_8_B: [u8; 32] = [
+    0x7a, 0x03, 0xac, 0x92, 0x77, 0xfd, 0xc7, 0x4e, 0xc6, 0xcc, 0x39, 0x2c, 0xfa, 0x53, 0x20, 0x2a, 0x0f,
+    0x67, 0x10, 0x0d, 0x76, 0x0b, 0x3c, 0xba, 0x4f, 0xd8, 0x4d, 0x3d, 0x70, 0x6a, 0x17, 0xc7,
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+use super::*;
+
+fn key() -> SigningKey {
+    SigningKey::from_secret(Algorithm::HS256, [7; 32]).expect("a secret")
+}
+
+/// A token with this header, rightly signed.
+fn signed(header: &str) -> String {
+    let input = format!("{}.{}", base64url::encode(header.as_bytes()), base64url::encode(b"{}"));
+    let signature = key().sign(input.as_bytes()).expect("sign");
+    format!("{input}.{}", base64url::encode(&signature))
+}
+
+fn verdict(token: &str) -> Result<Vec<u8>, Rejection> {
+    Compact::parse(token, MAX_BYTES)?.verify(key().verifying_key())
+}
+
+#[test]
+fn the_example_of_rfc_7515_appendix_a_1_verifies() {
+    let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
+                 eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
+                 dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    let jwk = r#"{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}"#;
+    let key = SigningKey::from_jwk(Algorithm::HS256, jwk).expect("the RFC's key");
+    let compact = Compact::parse(token, MAX_BYTES).expect("well-formed");
+    assert_eq!(compact.header().token_type(), Some("JWT"));
+    let payload = compact.verify(key.verifying_key()).expect("the RFC's signature");
+    assert_eq!(
+        payload,
+        b"{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}"
+    );
+}
+
+#[test]
+fn headers_meet_their_verdict() {
+    let long_kid = format!(r#"{{"alg":"HS256","kid":"{}"}}"#, "k".repeat(257));
+    let long = format!(r#"{{"alg":"HS256","x":"{}"}}"#, "x".repeat(5000));
+    let cases: &[(&str, Option<Rejection>)] = &[
+        (r#"{"alg":"HS256"}"#, None),
+        (r#" { "alg" : "HS256" , "jku":"https://elsewhere.example/", "jwk":{"kty":"oct"} } "#, None),
+        (r#"{"alg":"HS256","b64":true}"#, None),
+        (r#"{"alg":"none"}"#, Some(Rejection::Algorithm)),
+        (r#"{"alg":"hs256"}"#, Some(Rejection::Algorithm)),
+        (r#"{"alg":["HS256"]}"#, Some(Rejection::Algorithm)),
+        (r#"{"alg":"HS512"}"#, Some(Rejection::KeyMismatch)),
+        (r#"{"alg":"RS256"}"#, Some(Rejection::KeyMismatch)),
+        (r#"{}"#, Some(Rejection::Malformed)),
+        (r#"[]"#, Some(Rejection::Malformed)),
+        (r#"{"alg":"HS256","alg":"HS256"}"#, Some(Rejection::Malformed)),
+        (r#"{"alg":"HS256","x":1,"x":1}"#, Some(Rejection::Malformed)),
+        (r#"{"alg":"HS256"}x"#, Some(Rejection::Malformed)),
+        (r#"{"alg":"HS256","typ":7}"#, Some(Rejection::Malformed)),
+        (r#"{"alg":"HS256","kid":7}"#, Some(Rejection::Malformed)),
+        (r#"{"alg":"HS256","kid":""}"#, Some(Rejection::Malformed)),
+        (r#"{"alg":"HS256","kid":"a\nb"}"#, Some(Rejection::Malformed)),
+        (&long_kid, Some(Rejection::Malformed)),
+        (&long, Some(Rejection::Malformed)),
+        (r#"{"alg":"HS256","crit":["exp"]}"#, Some(Rejection::CriticalHeader)),
+        (r#"{"alg":"HS256","crit":[]}"#, Some(Rejection::CriticalHeader)),
+        (r#"{"alg":"HS256","crit":"b64","b64":true}"#, Some(Rejection::CriticalHeader)),
+        (r#"{"alg":"HS256","b64":false}"#, Some(Rejection::CriticalHeader)),
+        (r#"{"alg":"HS256","b64":"false"}"#, Some(Rejection::CriticalHeader)),
+    ];
+    for (header, expected) in cases {
+        assert_eq!(verdict(&signed(header)).err(), *expected, "{header}");
+    }
+}
+
+#[test]
+fn shapes_other_than_three_canonical_parts_are_refused() {
+    let good = signed(r#"{"alg":"HS256"}"#);
+    assert_eq!(verdict(&good).as_deref(), Ok(&b"{}"[..]));
+    let (input, signature) = good.rsplit_once('.').expect("three parts");
+    let dots = ".".repeat(MAX_BYTES);
+    for bad in [
+        String::new(),
+        ".".into(),
+        "..".into(),
+        "...".into(),
+        dots,
+        input.into(),
+        format!("{good}."),
+        format!(".{good}"),
+        format!("{good}="),
+        format!(" {good}"),
+        format!("{good} "),
+        format!("{good}\n"),
+        format!("{input}..{signature}"),
+        good.replace('.', ".."),
+        format!("{input}.+/{}", &signature[2..]),
+    ] {
+        assert_eq!(verdict(&bad).err(), Some(Rejection::Malformed), "{bad:.60}");
+    }
+    assert_eq!(Compact::parse(&good, good.len() - 1).err(), Some(Rejection::TooLarge));
+    assert_eq!(verdict(&format!("{input}.")).err(), Some(Rejection::Signature), "an empty signature");
+}
+
+#[test]
+fn every_flipped_bit_is_refused() {
+    let good = signed(r#"{"alg":"HS256"}"#).into_bytes();
+    for at in 0..good.len() {
+        for bit in 0..8 {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << bit;
+            if let Ok(text) = std::str::from_utf8(&bad) {
+                assert!(verdict(text).is_err(), "byte {at}, bit {bit}");
+            }
+        }
+    }
+}

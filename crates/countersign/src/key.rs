@@ -1,0 +1,345 @@
+//! Keys, each bound to one algorithm when it is built.
+
+mod der;
+
+use crate::alg::{Algorithm, Family};
+use crate::crypto::{
+    Backend, PrivateMaterial, PublicMaterial, SignatureMismatch, SignatureVerifier, Signer, SigningFailed,
+    default_backend,
+};
+use crate::jwk::{Jwk, material_family, read_private};
+use crate::key_error::KeyError;
+use crate::secret::Secret;
+use std::fmt;
+use std::sync::Arc;
+
+/// A key that verifies signatures of **one** algorithm, decided here and never by a token.
+///
+/// Cloning is cheap. `Debug` shows the key id and the algorithm alone.
+///
+/// ```
+/// use countersign::{Algorithm, VerifyingKey};
+///
+/// let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?.with_key_id("2026-11");
+/// assert_eq!(format!("{key:?}"), r#"VerifyingKey { key_id: Some("2026-11"), algorithm: HS256 }"#);
+/// # Ok::<(), countersign::keys::KeyError>(())
+/// ```
+#[derive(Clone)]
+pub struct VerifyingKey(Arc<Verifying>);
+
+#[derive(Clone)]
+struct Verifying {
+    key_id: Option<String>,
+    identity: KeyIdentity,
+    public: Option<PublicMaterial>,
+    verifier: Arc<dyn SignatureVerifier>,
+}
+
+/// Which key verified a token: what a cached verdict is bound to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyIdentity {
+    algorithm: Algorithm,
+    digest: [u8; 32],
+}
+
+impl KeyIdentity {
+    /// The key's one algorithm.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+}
+
+impl fmt::Debug for KeyIdentity {
+    // The digest stays unprinted: a secret's could be searched for offline.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyIdentity").field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
+}
+
+impl VerifyingKey {
+    /// A shared secret for an HMAC algorithm.
+    ///
+    /// # Errors
+    /// [`KeyError::Weak`] for a secret shorter than the hash (RFC 7518 §3.2), [`KeyError::Invalid`] for text that
+    /// is a public key in PEM, OpenSSH or JWK form, [`KeyError::WrongAlgorithm`] for any other algorithm.
+    pub fn from_secret(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        Self::from_secret_with(default_backend()?, algorithm, secret.as_ref())
+    }
+
+    fn from_secret_with(
+        backend: &dyn Backend,
+        algorithm: Algorithm,
+        secret: &[u8],
+    ) -> Result<Self, KeyError> {
+        check_secret(algorithm, secret)?;
+        let digest = backend.sha256(&[b"countersign secret key\0", secret]);
+        Ok(Self::assemble(algorithm, digest, None, backend.secret_verifier(algorithm, secret)?))
+    }
+
+    /// A public key from a JWK, for `algorithm`.
+    ///
+    /// # Errors
+    /// [`KeyError::WrongAlgorithm`] when the JWK names another or is of another kind; [`KeyError::Invalid`] for a
+    /// point off its curve.
+    pub fn from_jwk(jwk: &Jwk, algorithm: Algorithm) -> Result<Self, KeyError> {
+        if jwk.algorithm().is_some_and(|own| !own.is_same_as(algorithm)) {
+            return Err(KeyError::WrongAlgorithm);
+        }
+        let key = Self::from_material(default_backend()?, algorithm, jwk.material().clone())?;
+        Ok(match jwk.key_id() {
+            Some(key_id) => key.with_key_id(key_id),
+            None => key,
+        })
+    }
+
+    /// A public key in PEM: `PUBLIC KEY` (SPKI) or `RSA PUBLIC KEY` (PKCS#1).
+    ///
+    /// # Errors
+    /// [`KeyError::Malformed`] for anything else, private keys among it.
+    pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        Self::from_material(default_backend()?, algorithm, der::public_from_pem(pem.as_ref())?)
+    }
+
+    /// A public key in DER: SPKI or PKCS#1.
+    ///
+    /// # Errors
+    /// [`KeyError::Malformed`] for anything else.
+    pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
+        Self::from_material(default_backend()?, algorithm, der::public_from_der(der)?)
+    }
+
+    /// Public key material, on a backend of the caller's choice.
+    ///
+    /// # Errors
+    /// As the backend says.
+    pub fn from_material(
+        backend: &dyn Backend,
+        algorithm: Algorithm,
+        material: PublicMaterial,
+    ) -> Result<Self, KeyError> {
+        if algorithm.family() != material_family(&material) {
+            return Err(KeyError::WrongAlgorithm);
+        }
+        let verifier = backend.verifier(algorithm, &material)?;
+        let digest = *Jwk::from_parts(None, None, material.clone()).thumbprint()?.as_bytes();
+        Ok(Self::assemble(algorithm, digest, Some(material), verifier))
+    }
+
+    /// A key whose signatures something else verifies: an HSM, another library.
+    ///
+    /// `fingerprint` tells this key from others, so that a cached verdict can be bound to it.
+    #[must_use]
+    pub fn custom(algorithm: Algorithm, fingerprint: [u8; 32], verifier: impl SignatureVerifier) -> Self {
+        Self::assemble(algorithm, fingerprint, None, Arc::new(verifier))
+    }
+
+    fn assemble(
+        algorithm: Algorithm,
+        digest: [u8; 32],
+        public: Option<PublicMaterial>,
+        verifier: Arc<dyn SignatureVerifier>,
+    ) -> Self {
+        let identity = KeyIdentity { algorithm, digest };
+        Self(Arc::new(Verifying { key_id: None, identity, public, verifier }))
+    }
+
+    /// The same key under a `kid`.
+    #[must_use]
+    pub fn with_key_id(self, key_id: impl Into<String>) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        inner.key_id = Some(key_id.into());
+        Self(Arc::new(inner))
+    }
+
+    /// The key's one algorithm.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.0.identity.algorithm
+    }
+
+    /// The `kid`, where the key has one.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.0.key_id.as_deref()
+    }
+
+    /// What tells this key from every other.
+    #[must_use]
+    pub fn identity(&self) -> KeyIdentity {
+        self.0.identity
+    }
+
+    /// The public JWK, for publishing; `None` for a secret and for a custom key.
+    #[must_use]
+    pub fn jwk(&self) -> Option<Jwk> {
+        let material = self.0.public.clone()?;
+        Some(Jwk::from_parts(self.0.key_id.clone(), Some(self.algorithm()), material))
+    }
+
+    /// Whether `signature` stands over `message`.
+    ///
+    /// # Errors
+    /// [`SignatureMismatch`], whatever the cause.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureMismatch> {
+        self.0.verifier.verify(message, signature)
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyingKey")
+            .field("key_id", &self.0.key_id)
+            .field("algorithm", &self.algorithm())
+            .finish()
+    }
+}
+
+/// A key that makes signatures of one algorithm.
+///
+/// ```
+/// use countersign::{Algorithm, SigningKey};
+///
+/// let key = SigningKey::generate(Algorithm::ES256)?.with_key_id("demo");
+/// let signature = key.sign(b"message").expect("ring signs");
+/// assert!(key.verifying_key().verify(b"message", &signature).is_ok());
+/// assert!(key.verifying_key().verify(b"massage", &signature).is_err());
+/// # Ok::<(), countersign::keys::KeyError>(())
+/// ```
+#[derive(Clone)]
+pub struct SigningKey {
+    signer: Arc<dyn Signer>,
+    verifying: VerifyingKey,
+}
+
+impl SigningKey {
+    /// A shared secret for an HMAC algorithm.
+    ///
+    /// # Errors
+    /// As [`VerifyingKey::from_secret`].
+    pub fn from_secret(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        let material = PrivateMaterial::Secret(Secret::new(secret.as_ref()));
+        Self::from_material(default_backend()?, algorithm, &material)
+    }
+
+    /// A private key in PEM: `PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY` (PKCS#1) or `EC PRIVATE KEY` (SEC 1).
+    ///
+    /// # Errors
+    /// [`KeyError::Malformed`] for anything else; [`KeyError::WrongAlgorithm`] for a key of another kind.
+    pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        Self::from_material(default_backend()?, algorithm, &der::private_from_pem(pem.as_ref())?)
+    }
+
+    /// A private key in DER: PKCS#8, PKCS#1 or SEC 1.
+    ///
+    /// # Errors
+    /// As [`from_pem`](Self::from_pem).
+    pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
+        Self::from_material(default_backend()?, algorithm, &der::private_from_der(der)?)
+    }
+
+    /// A private or symmetric JWK, as text, for `algorithm`. Its `kid` is kept.
+    ///
+    /// # Errors
+    /// [`KeyError::WrongAlgorithm`] when the JWK names another algorithm or is of another kind.
+    pub fn from_jwk(algorithm: Algorithm, json: &str) -> Result<Self, KeyError> {
+        let jwk = read_private(json)?;
+        if jwk.algorithm.is_some_and(|own| !own.is_same_as(algorithm)) {
+            return Err(KeyError::WrongAlgorithm);
+        }
+        let key = Self::from_material(default_backend()?, algorithm, &jwk.material)?;
+        Ok(match jwk.key_id {
+            Some(key_id) => key.with_key_id(key_id),
+            None => key,
+        })
+    }
+
+    /// A fresh key, for an issuer that lives as long as its process, and for tests.
+    ///
+    /// # Errors
+    /// [`KeyError::Unsupported`] for RSA, which ring does not generate, and for HMAC.
+    pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
+        let document = default_backend()?.generate(algorithm)?;
+        Self::from_der(algorithm, &document)
+    }
+
+    /// Private key material, on a backend of the caller's choice.
+    ///
+    /// # Errors
+    /// As the backend says.
+    pub fn from_material(
+        backend: &dyn Backend,
+        algorithm: Algorithm,
+        material: &PrivateMaterial,
+    ) -> Result<Self, KeyError> {
+        if let PrivateMaterial::Secret(secret) = material {
+            let verifying = VerifyingKey::from_secret_with(backend, algorithm, secret.expose())?;
+            return Ok(Self { signer: backend.signer(algorithm, material)?.signer, verifying });
+        }
+        let parts = backend.signer(algorithm, material)?;
+        let public = parts.public.ok_or(KeyError::Invalid("the backend gave no public key"))?;
+        let verifying = VerifyingKey::from_material(backend, algorithm, public)?;
+        Ok(Self { signer: parts.signer, verifying })
+    }
+
+    /// The same key under a `kid`, which its tokens then name.
+    #[must_use]
+    pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
+        self.verifying = self.verifying.with_key_id(key_id);
+        self
+    }
+
+    /// The key's one algorithm.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.verifying.algorithm()
+    }
+
+    /// The `kid`, where the key has one.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.verifying.key_id()
+    }
+
+    /// The key that verifies what this one signs.
+    #[must_use]
+    pub fn verifying_key(&self) -> &VerifyingKey {
+        &self.verifying
+    }
+
+    /// The signature over `message`, in JWS form.
+    ///
+    /// # Errors
+    /// [`SigningFailed`] when the backend refuses.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
+        self.signer.sign(message)
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey")
+            .field("key_id", &self.key_id())
+            .field("algorithm", &self.algorithm())
+            .finish()
+    }
+}
+
+/// A secret long enough for its hash, and not a public key that somebody pasted (RFC 8725 §2.1).
+fn check_secret(algorithm: Algorithm, secret: &[u8]) -> Result<(), KeyError> {
+    if algorithm.family() != Family::Hmac {
+        return Err(KeyError::WrongAlgorithm);
+    }
+    let text = secret.trim_ascii_start();
+    let holds = |needle: &[u8]| text.windows(needle.len()).any(|window| window == needle);
+    if holds(b"-----BEGIN") || text.starts_with(b"ssh-") || (text.starts_with(b"{") && holds(b"\"kty\"")) {
+        return Err(KeyError::Invalid("the secret is the text of a key"));
+    }
+    if secret.len() < algorithm.min_secret_len() {
+        return Err(KeyError::Weak("an HMAC secret is at least as long as the hash"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! PEM and DER: SPKI, PKCS#1, PKCS#8, SEC 1.
+
+use crate::alg::Curve;
+use crate::crypto::{PrivateMaterial, PublicMaterial, RsaPrivate};
+use crate::jwk::{ed25519_material, rsa_material, without_leading_zeros};
+use crate::key_error::KeyError;
+use pkcs8::der::asn1::{ObjectIdentifier, OctetStringRef};
+use pkcs8::der::{self, Decode};
+use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
+use zeroize::Zeroizing;
+
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+
+pub(super) fn public_from_pem(pem: &[u8]) -> Result<PublicMaterial, KeyError> {
+    let (label, document) = decode_pem(pem)?;
+    match label.as_str() {
+        "PUBLIC KEY" => public_from_spki(&document),
+        "RSA PUBLIC KEY" => public_from_pkcs1(&document),
+        _ => Err(KeyError::Malformed("the PEM block is not a public key")),
+    }
+}
+
+pub(super) fn public_from_der(document: &[u8]) -> Result<PublicMaterial, KeyError> {
+    if SubjectPublicKeyInfoRef::from_der(document).is_ok() {
+        return public_from_spki(document);
+    }
+    public_from_pkcs1(document)
+}
+
+pub(super) fn private_from_pem(pem: &[u8]) -> Result<PrivateMaterial, KeyError> {
+    let (label, document) = decode_pem(pem)?;
+    match label.as_str() {
+        "PRIVATE KEY" => private_from_pkcs8(&document),
+        "RSA PRIVATE KEY" => private_from_pkcs1(&document),
+        "EC PRIVATE KEY" => private_from_sec1(&document, None),
+        "ENCRYPTED PRIVATE KEY" => Err(KeyError::Unsupported("encrypted PEM")),
+        _ => Err(KeyError::Malformed("the PEM block is not a private key")),
+    }
+}
+
+pub(super) fn private_from_der(document: &[u8]) -> Result<PrivateMaterial, KeyError> {
+    if pkcs8::PrivateKeyInfoRef::from_der(document).is_ok() {
+        return private_from_pkcs8(document);
+    }
+    if pkcs1::RsaPrivateKeyRef::from_der(document).is_ok() {
+        return private_from_pkcs1(document);
+    }
+    private_from_sec1(document, None)
+}
+
+fn decode_pem(pem: &[u8]) -> Result<(String, Zeroizing<Vec<u8>>), KeyError> {
+    let (label, document) =
+        der::pem::decode_vec(pem.trim_ascii()).map_err(|_| KeyError::Malformed("not one PEM block"))?;
+    Ok((label.to_owned(), Zeroizing::new(document)))
+}
+
+fn public_from_spki(document: &[u8]) -> Result<PublicMaterial, KeyError> {
+    let info = SubjectPublicKeyInfoRef::from_der(document)
+        .map_err(|_| KeyError::Malformed("not DER of a public key"))?;
+    let bits = info.subject_public_key.as_bytes().ok_or(KeyError::Malformed("not DER of a public key"))?;
+    match info.algorithm.oid {
+        RSA => public_from_pkcs1(bits),
+        EC => ec_point(named_curve(&info.algorithm)?, bits)
+            .map(|(curve, point)| PublicMaterial::Ec { curve, point }),
+        ED25519 => ed25519_material(bits),
+        _ => Err(KeyError::Unsupported("an unknown kind of public key")),
+    }
+}
+
+fn public_from_pkcs1(document: &[u8]) -> Result<PublicMaterial, KeyError> {
+    let key = pkcs1::RsaPublicKeyRef::from_der(document)
+        .map_err(|_| KeyError::Malformed("not DER of a public key"))?;
+    rsa_material(key.modulus.as_bytes(), key.public_exponent.as_bytes())
+}
+
+fn private_from_pkcs8(document: &[u8]) -> Result<PrivateMaterial, KeyError> {
+    const MALFORMED: KeyError = KeyError::Malformed("not DER of a private key");
+    let info = pkcs8::PrivateKeyInfoRef::from_der(document).map_err(|_| MALFORMED)?;
+    match info.algorithm.oid {
+        RSA => private_from_pkcs1(info.private_key.as_bytes()),
+        EC => private_from_sec1(info.private_key.as_bytes(), Some(named_curve(&info.algorithm)?)),
+        ED25519 => {
+            // RFC 8410 §7: the octet string holds an octet string.
+            let seed = <&OctetStringRef>::from_der(info.private_key.as_bytes()).map_err(|_| MALFORMED)?;
+            let public = match info.public_key {
+                Some(public) => {
+                    Some(public.as_bytes().and_then(|bytes| bytes.try_into().ok()).ok_or(MALFORMED)?)
+                }
+                None => None,
+            };
+            Ok(PrivateMaterial::Ed25519 { seed: Zeroizing::new(seed.as_bytes().to_vec()), public })
+        }
+        _ => Err(KeyError::Unsupported("an unknown kind of private key")),
+    }
+}
+
+fn private_from_pkcs1(document: &[u8]) -> Result<PrivateMaterial, KeyError> {
+    let key = pkcs1::RsaPrivateKeyRef::from_der(document)
+        .map_err(|_| KeyError::Malformed("not DER of a private key"))?;
+    rsa_material(key.modulus.as_bytes(), key.public_exponent.as_bytes())?;
+    let secret = |integer: &[u8]| Zeroizing::new(without_leading_zeros(integer).to_vec());
+    Ok(PrivateMaterial::Rsa(Box::new(RsaPrivate {
+        n: without_leading_zeros(key.modulus.as_bytes()).to_vec(),
+        e: without_leading_zeros(key.public_exponent.as_bytes()).to_vec(),
+        d: secret(key.private_exponent.as_bytes()),
+        p: secret(key.prime1.as_bytes()),
+        q: secret(key.prime2.as_bytes()),
+        dp: secret(key.exponent1.as_bytes()),
+        dq: secret(key.exponent2.as_bytes()),
+        qi: secret(key.coefficient.as_bytes()),
+    })))
+}
+
+fn private_from_sec1(document: &[u8], curve: Option<Curve>) -> Result<PrivateMaterial, KeyError> {
+    let key = sec1::EcPrivateKey::from_der(document)
+        .map_err(|_| KeyError::Malformed("not DER of a private key"))?;
+    let own = match &key.parameters {
+        Some(parameters) => Some(curve_of(parameters.named_curve())?),
+        None => None,
+    };
+    let curve = match (curve, own) {
+        (Some(outer), Some(own)) if outer != own => {
+            return Err(KeyError::Invalid("the key names two curves"));
+        }
+        (Some(curve), _) | (None, Some(curve)) => curve,
+        (None, None) => return Err(KeyError::Malformed("the EC key names no curve")),
+    };
+    let public = key.public_key.ok_or(KeyError::Unsupported("an EC private key without its public key"))?;
+    let (curve, point) = ec_point(curve, public)?;
+    Ok(PrivateMaterial::Ec { curve, scalar: Zeroizing::new(key.private_key.to_vec()), point })
+}
+
+fn ec_point(curve: Curve, bits: &[u8]) -> Result<(Curve, Vec<u8>), KeyError> {
+    match bits.first() {
+        Some(4) if bits.len() == 1 + 2 * curve.coordinate_len() => Ok((curve, bits.to_vec())),
+        Some(2 | 3) => Err(KeyError::Unsupported("a compressed EC point")),
+        _ => Err(KeyError::Malformed("the EC point has the wrong length")),
+    }
+}
+
+fn named_curve(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<Curve, KeyError> {
+    curve_of(algorithm.parameters_oid().ok())
+}
+
+fn curve_of(name: Option<ObjectIdentifier>) -> Result<Curve, KeyError> {
+    match name {
+        Some(P256) => Ok(Curve::P256),
+        Some(P384) => Ok(Curve::P384),
+        _ => Err(KeyError::Unsupported("an unknown curve")),
+    }
+}

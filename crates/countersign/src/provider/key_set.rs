@@ -1,0 +1,217 @@
+use super::{KeyProvider, KeyProviderError, KeyRequest};
+use crate::jwk::{JwkSet, Quarantined};
+use crate::key::{KeyIdentity, VerifyingKey};
+use crate::key_error::KeyError;
+use async_trait::async_trait;
+use std::collections::HashMap;
+
+/// An immutable set of verifying keys, looked up by `kid`.
+///
+/// - A token with a `kid` is verified by the key under that `kid`; where no key has it, by the one key without a
+///   `kid` that fits its algorithm.
+/// - A token without a `kid` is verified where exactly one key of the set fits its algorithm.
+///
+/// ```
+/// use countersign::jwk::JwkSet;
+/// use countersign::provider::KeySet;
+///
+/// let document = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a",
+///     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+/// let keys = KeySet::from_jwks(&JwkSet::parse(document)?);
+/// assert_eq!(keys.len(), 1);
+/// # Ok::<(), countersign::keys::KeyError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct KeySet {
+    by_id: HashMap<String, Vec<VerifyingKey>>,
+    without_id: Vec<VerifyingKey>,
+    quarantined: Vec<Quarantined>,
+}
+
+impl KeySet {
+    /// The keys of a JWK Set. A key without `alg` becomes one key for each algorithm of its kind.
+    ///
+    /// Two keys with one `kid` and one algorithm and different material are both set aside: there is no telling
+    /// which is meant.
+    #[must_use]
+    pub fn from_jwks(set: &JwkSet) -> Self {
+        let mut keys = Self { quarantined: set.quarantined().to_vec(), ..Self::default() };
+        for (index, jwk) in set.keys().iter().enumerate() {
+            for algorithm in jwk.algorithms() {
+                match VerifyingKey::from_jwk(jwk, algorithm) {
+                    Ok(key) => keys.add(key),
+                    Err(reason) => keys.quarantined.push(Quarantined::new(index, reason)),
+                }
+            }
+        }
+        keys.set_aside_duplicates();
+        keys
+    }
+
+    fn add(&mut self, key: VerifyingKey) {
+        let slot = match key.key_id() {
+            Some(key_id) => self.by_id.entry(key_id.to_owned()).or_default(),
+            None => &mut self.without_id,
+        };
+        if !slot.iter().any(|other| other.identity() == key.identity()) {
+            slot.push(key);
+        }
+    }
+
+    fn set_aside_duplicates(&mut self) {
+        let mut doubled = 0;
+        for keys in self.by_id.values_mut() {
+            let all = keys.clone();
+            keys.retain(|key| {
+                all.iter().filter(|other| other.algorithm().is_same_as(key.algorithm())).count() == 1
+            });
+            doubled += all.len() - keys.len();
+        }
+        self.by_id.retain(|_, keys| !keys.is_empty());
+        self.quarantined.extend((0..doubled).map(|at| Quarantined::new(at, KeyError::DuplicateKeyId)));
+    }
+
+    /// How many keys there are; an RSA key without `alg` counts once for each algorithm.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    /// Whether there is no key at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    /// Each key, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = &VerifyingKey> {
+        self.by_id.values().flatten().chain(&self.without_id)
+    }
+
+    /// What was set aside when the set was read, with reasons.
+    #[must_use]
+    pub fn quarantined(&self) -> &[Quarantined] {
+        &self.quarantined
+    }
+
+    /// The key for a token.
+    ///
+    /// # Errors
+    /// [`KeyProviderError`], never `Unavailable`.
+    pub fn find(&self, wanted: &KeyRequest<'_>) -> Result<&VerifyingKey, KeyProviderError> {
+        let fits = |key: &&VerifyingKey| key.algorithm().is_same_as(wanted.algorithm);
+        let Some(key_id) = wanted.key_id else { return only(self.iter().filter(fits)) };
+        match self.by_id.get(key_id) {
+            Some(keys) => keys.iter().find(fits).ok_or(KeyProviderError::WrongAlgorithm),
+            None => only(self.without_id.iter().filter(fits)),
+        }
+    }
+}
+
+fn only<'k>(
+    mut fitting: impl Iterator<Item = &'k VerifyingKey>,
+) -> Result<&'k VerifyingKey, KeyProviderError> {
+    match (fitting.next(), fitting.next()) {
+        (Some(_), Some(_)) => Err(KeyProviderError::Ambiguous),
+        (Some(key), None) => Ok(key),
+        (None, _) => Err(KeyProviderError::NotFound),
+    }
+}
+
+impl FromIterator<VerifyingKey> for KeySet {
+    fn from_iter<I: IntoIterator<Item = VerifyingKey>>(keys: I) -> Self {
+        let mut set = Self::default();
+        for key in keys {
+            set.add(key);
+        }
+        set.set_aside_duplicates();
+        set
+    }
+}
+
+#[async_trait]
+impl KeyProvider for KeySet {
+    fn key_now(&self, wanted: &KeyRequest<'_>) -> Option<Result<VerifyingKey, KeyProviderError>> {
+        Some(self.find(wanted).cloned())
+    }
+
+    async fn key(&self, wanted: &KeyRequest<'_>) -> Result<VerifyingKey, KeyProviderError> {
+        self.find(wanted).cloned()
+    }
+
+    fn trusts(&self, key: &KeyIdentity) -> bool {
+        self.iter().any(|own| own.identity() == *key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alg::Algorithm;
+    use crate::key::SigningKey;
+
+    fn key(algorithm: Algorithm, key_id: Option<&str>) -> VerifyingKey {
+        let key = SigningKey::generate(algorithm).expect("generate");
+        match key_id {
+            Some(key_id) => key.with_key_id(key_id).verifying_key().clone(),
+            None => key.verifying_key().clone(),
+        }
+    }
+
+    fn outcome(set: &KeySet, algorithm: Algorithm, key_id: Option<&str>) -> &'static str {
+        match set.find(&KeyRequest::new(algorithm).with_key_id(key_id)) {
+            Ok(key) if key.key_id().is_some() => "by id",
+            Ok(_) => "without id",
+            Err(KeyProviderError::NotFound) => "not found",
+            Err(KeyProviderError::WrongAlgorithm) => "wrong algorithm",
+            Err(KeyProviderError::Ambiguous) => "ambiguous",
+            Err(KeyProviderError::Unavailable(_)) => "unavailable",
+        }
+    }
+
+    #[test]
+    fn keys_are_found_by_id_then_by_the_one_that_fits() {
+        use Algorithm::{ES256, ES384, Ed25519, EdDSA, RS256};
+        let set: KeySet =
+            [key(ES256, Some("a")), key(ES256, Some("b")), key(EdDSA, Some("c")), key(ES384, None)]
+                .into_iter()
+                .collect();
+        let cases = [
+            (ES256, Some("a"), "by id"),
+            (RS256, Some("a"), "wrong algorithm"),
+            (EdDSA, Some("c"), "by id"),
+            (Ed25519, Some("c"), "by id"),
+            (ES384, Some("c"), "wrong algorithm"),
+            (ES384, Some("zzz"), "without id"),
+            (ES256, Some("zzz"), "not found"),
+            (ES256, None, "ambiguous"),
+            (EdDSA, None, "by id"),
+            (RS256, None, "not found"),
+        ];
+        for (algorithm, key_id, expected) in cases {
+            assert_eq!(outcome(&set, algorithm, key_id), expected, "{algorithm} {key_id:?}");
+        }
+    }
+
+    #[test]
+    fn one_id_for_different_keys_of_one_algorithm_is_nobodys() {
+        let same = key(Algorithm::ES256, Some("same"));
+        let doubled: KeySet =
+            [same.clone(), key(Algorithm::ES256, Some("same")), key(Algorithm::EdDSA, Some("same"))]
+                .into_iter()
+                .collect();
+        assert_eq!(outcome(&doubled, Algorithm::ES256, Some("same")), "wrong algorithm");
+        assert_eq!(outcome(&doubled, Algorithm::EdDSA, Some("same")), "by id");
+        assert_eq!(doubled.quarantined().len(), 2);
+        let repeated: KeySet = [same.clone(), same].into_iter().collect();
+        assert_eq!(repeated.len(), 1, "the same key twice is one key");
+    }
+
+    #[test]
+    fn a_set_trusts_what_it_holds() {
+        let held = key(Algorithm::ES256, Some("a"));
+        let set: KeySet = [held.clone()].into_iter().collect();
+        assert!(set.trusts(&held.identity()));
+        assert!(!set.trusts(&key(Algorithm::ES256, Some("a")).identity()));
+    }
+}

@@ -1,0 +1,215 @@
+//! Why a request was refused: a closed set of names, safe in logs and as metric labels.
+
+use std::fmt;
+
+/// Why a credential proved nothing. Always 401.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// Longer than the verifier reads.
+    TooLarge,
+    /// Not three parts of canonical base64url around strict JSON (RFC 7515 §5.2, RFC 7519 §7.2).
+    Malformed,
+    /// An algorithm that this verifier does not allow, or does not know.
+    Algorithm,
+    /// A `crit` header parameter, or one that only `crit` may bring in (RFC 7515 §4.1.11).
+    CriticalHeader,
+    /// A `typ` that this verifier does not take (RFC 8725 §3.11).
+    TokenType,
+    /// No key is published under the token's `kid`.
+    UnknownKey,
+    /// The key under the token's `kid` is for another algorithm.
+    KeyMismatch,
+    /// No `kid`, and more than one key fits.
+    KeyAmbiguous,
+    /// The signature does not verify.
+    Signature,
+    /// `iss` is absent, malformed or not trusted.
+    Issuer,
+    /// `aud` is absent, malformed or does not name this service.
+    Audience,
+    /// `exp` has passed.
+    Expired,
+    /// `nbf` has not come.
+    NotYetValid,
+    /// `iat` lies in the future.
+    IssuedInFuture,
+    /// A required claim is absent.
+    MissingClaim,
+    /// A registered claim has the wrong type or an impossible value.
+    InvalidClaim,
+    /// Credentials other than a JWT (a password, say) are wrong.
+    Credentials,
+}
+
+impl Rejection {
+    /// The name for logs and metric labels.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TooLarge => "too_large",
+            Self::Malformed => "malformed",
+            Self::Algorithm => "algorithm",
+            Self::CriticalHeader => "critical_header",
+            Self::TokenType => "token_type",
+            Self::UnknownKey => "unknown_key",
+            Self::KeyMismatch => "key_mismatch",
+            Self::KeyAmbiguous => "key_ambiguous",
+            Self::Signature => "signature",
+            Self::Issuer => "issuer",
+            Self::Audience => "audience",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::IssuedInFuture => "issued_in_future",
+            Self::MissingClaim => "missing_claim",
+            Self::InvalidClaim => "invalid_claim",
+            Self::Credentials => "credentials",
+        }
+    }
+
+    /// What a client is told. A closed set of sentences in which nothing of the token stands.
+    #[must_use]
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::TooLarge | Self::Malformed => "The access token is malformed",
+            Self::Expired => "The access token is expired",
+            Self::NotYetValid | Self::IssuedInFuture => "The access token is not yet valid",
+            Self::Issuer | Self::Audience => "The access token is not valid for this resource",
+            Self::MissingClaim | Self::InvalidClaim => {
+                "The access token does not carry the claims needed here"
+            }
+            Self::Credentials => "The credentials are not valid",
+            Self::Algorithm
+            | Self::CriticalHeader
+            | Self::TokenType
+            | Self::UnknownKey
+            | Self::KeyMismatch
+            | Self::KeyAmbiguous
+            | Self::Signature => "The access token could not be verified",
+        }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why a request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// No credentials came. 401.
+    NoCredentials,
+    /// The request carries different credentials, or repeats a field that may stand once. 400.
+    SeveralCredentials,
+    /// The credential is not written as its scheme demands. 400.
+    MalformedRequest,
+    /// A cookie credential on an unsafe request from elsewhere. 403.
+    CrossSite,
+    /// The credential proves nothing. 401.
+    Rejected(Rejection),
+    /// The token has been revoked. 401.
+    Revoked,
+    /// The token is right, but its claims do not fit the handler's type. 401.
+    ClaimsType,
+    /// The token is right and does not allow this. 403.
+    NotAllowed,
+    /// The keys cannot be had. 503.
+    KeysUnavailable,
+    /// Whether the token has been revoked cannot be told. 503.
+    RevocationUnknown,
+    /// Whether this is allowed cannot be told. 503.
+    Undecided,
+    /// A handler asks for claims where no guard stands. 500.
+    Unguarded,
+}
+
+impl Reason {
+    /// The name for logs and metric labels.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoCredentials => "no_credentials",
+            Self::SeveralCredentials => "several_credentials",
+            Self::MalformedRequest => "malformed_request",
+            Self::CrossSite => "cross_site",
+            Self::Rejected(rejection) => rejection.name(),
+            Self::Revoked => "revoked",
+            Self::ClaimsType => "claims_type",
+            Self::NotAllowed => "not_allowed",
+            Self::KeysUnavailable => "keys_unavailable",
+            Self::RevocationUnknown => "revocation_unknown",
+            Self::Undecided => "undecided",
+            Self::Unguarded => "unguarded",
+        }
+    }
+
+    /// The HTTP status code.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        match self {
+            Self::SeveralCredentials | Self::MalformedRequest => 400,
+            Self::NoCredentials | Self::Rejected(_) | Self::Revoked | Self::ClaimsType => 401,
+            Self::CrossSite | Self::NotAllowed => 403,
+            Self::Unguarded => 500,
+            Self::KeysUnavailable | Self::RevocationUnknown | Self::Undecided => 503,
+        }
+    }
+
+    /// The `error` code of RFC 6750 §3.1, where one is sent in the challenge.
+    #[must_use]
+    pub fn oauth_error(self) -> Option<&'static str> {
+        match self {
+            Self::SeveralCredentials | Self::MalformedRequest => Some("invalid_request"),
+            Self::Rejected(_) | Self::Revoked | Self::ClaimsType => Some("invalid_token"),
+            Self::NotAllowed => Some("insufficient_scope"),
+            Self::NoCredentials
+            | Self::CrossSite
+            | Self::KeysUnavailable
+            | Self::RevocationUnknown
+            | Self::Undecided
+            | Self::Unguarded => None,
+        }
+    }
+
+    /// The code that stands for this in a response body.
+    #[must_use]
+    pub fn body_code(self) -> &'static str {
+        match self {
+            Self::NoCredentials => "unauthorized",
+            Self::CrossSite => "cross_site_request",
+            Self::KeysUnavailable | Self::RevocationUnknown | Self::Undecided => "temporarily_unavailable",
+            Self::Unguarded => "server_error",
+            other => other.oauth_error().unwrap_or("server_error"),
+        }
+    }
+
+    /// What a client is told.
+    #[must_use]
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::NoCredentials => "Authentication is required",
+            Self::SeveralCredentials => "The request carries more than one credential",
+            Self::MalformedRequest => "The credential is malformed",
+            Self::CrossSite => "The request comes from another site",
+            Self::Rejected(rejection) => rejection.description(),
+            Self::Revoked => "The access token has been revoked",
+            Self::ClaimsType => "The access token does not carry the claims needed here",
+            Self::NotAllowed => "The access token does not allow this",
+            Self::KeysUnavailable | Self::RevocationUnknown | Self::Undecided => {
+                "The request cannot be judged at the moment"
+            }
+            Self::Unguarded => "The server is not set up for this request",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::error::Error for Rejection {}

@@ -1,0 +1,124 @@
+//! A request, as much of it as a verdict needs, borrowed from whatever framework holds it.
+
+use std::fmt;
+
+/// Reads header fields of a request, without copying.
+///
+/// `Sync`, because a view of the request is held while a verdict is awaited.
+pub trait HeaderSource: Sync {
+    /// The value of the `nth` field line named `name` (lower case), counted from zero, in order of arrival.
+    fn header(&self, name: &str, nth: usize) -> Option<&[u8]>;
+}
+
+/// Header fields in a list: for tests, and for callers that hold them so.
+///
+/// ```
+/// use countersign::request::HeaderSource;
+///
+/// let headers = [("Cookie", "a=1"), ("cookie", "b=2")];
+/// assert_eq!(headers.header("cookie", 1), Some(&b"b=2"[..]));
+/// ```
+impl<N: AsRef<str> + Sync, V: AsRef<[u8]> + Sync, const LEN: usize> HeaderSource for [(N, V); LEN] {
+    fn header(&self, name: &str, nth: usize) -> Option<&[u8]> {
+        self.as_slice().header(name, nth)
+    }
+}
+
+impl<N: AsRef<str> + Sync, V: AsRef<[u8]> + Sync> HeaderSource for [(N, V)] {
+    fn header(&self, name: &str, nth: usize) -> Option<&[u8]> {
+        self.iter()
+            .filter(|(own, _)| own.as_ref().eq_ignore_ascii_case(name))
+            .nth(nth)
+            .map(|(_, value)| value.as_ref())
+    }
+}
+
+/// What extractors and authorizers see of a request.
+///
+/// ```
+/// use countersign::request::RequestView;
+///
+/// let headers = [("authorization", "Bearer x")];
+/// let request = RequestView::new("GET", "/posts", None, &headers);
+/// assert!(request.is_safe());
+/// ```
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct RequestView<'r> {
+    /// The method, as it stands in the request line.
+    pub method: &'r str,
+    /// The path, undecoded, as the client sent it.
+    pub path: &'r str,
+    /// The query, undecoded, without the question mark.
+    pub query: Option<&'r str>,
+    /// The header fields.
+    pub headers: &'r dyn HeaderSource,
+}
+
+impl<'r> RequestView<'r> {
+    /// A view of these parts.
+    #[must_use]
+    pub fn new(
+        method: &'r str,
+        path: &'r str,
+        query: Option<&'r str>,
+        headers: &'r dyn HeaderSource,
+    ) -> Self {
+        Self { method, path, query, headers }
+    }
+
+    /// Whether the method is safe (RFC 9110 §9.2.1): GET, HEAD, OPTIONS or TRACE.
+    #[must_use]
+    pub fn is_safe(&self) -> bool {
+        matches!(self.method, "GET" | "HEAD" | "OPTIONS" | "TRACE")
+    }
+}
+
+/// What a request carried to prove who asks: a token, a password, something of an application's own.
+///
+/// Opaque, and `Debug` shows the scheme alone.
+///
+/// ```
+/// use countersign::request::Credential;
+///
+/// let credential = Credential::new("Bearer", "abc");
+/// assert_eq!(credential.expose(), "abc");
+/// assert_eq!(format!("{credential:?}"), r#"Credential { scheme: "Bearer", .. }"#);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Credential<'r> {
+    scheme: &'r str,
+    text: &'r str,
+}
+
+impl<'r> Credential<'r> {
+    /// A credential of an authentication scheme (RFC 9110 §11.1), and its text.
+    #[must_use]
+    pub fn new(scheme: &'r str, text: &'r str) -> Self {
+        Self { scheme, text }
+    }
+
+    /// The authentication scheme, as its extractor names it.
+    #[must_use]
+    pub fn scheme(&self) -> &'r str {
+        self.scheme
+    }
+
+    /// The text, for the code that judges it.
+    #[must_use]
+    pub fn expose(&self) -> &'r str {
+        self.text
+    }
+}
+
+impl fmt::Debug for Credential<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential").field("scheme", &self.scheme).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RequestView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestView").field("method", &self.method).finish_non_exhaustive()
+    }
+}

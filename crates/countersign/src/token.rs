@@ -1,0 +1,184 @@
+//! Tokens before and after verification: two types, so that nothing unverified can be read by mistake.
+
+use crate::claims::{ClaimsError, JsonError, NumericDate, OneOrMany, RegisteredClaims};
+use crate::jws::{Compact, Header};
+use crate::key::{KeyIdentity, VerifyingKey};
+use crate::reason::Rejection;
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::sync::Arc;
+
+/// A JWT that has a well-formed header and claims set, and has proved nothing.
+///
+/// Its claims cannot be read. A [`JwtVerifier`](crate::JwtVerifier) makes a [`VerifiedToken`] of it, or refuses.
+#[derive(Debug)]
+pub struct UnverifiedToken<'t> {
+    compact: Compact<'t>,
+    claims: RegisteredClaims,
+}
+
+impl<'t> UnverifiedToken<'t> {
+    /// Takes a token apart.
+    ///
+    /// # Errors
+    /// As [`Compact::parse`]; and [`Rejection::Issuer`], [`Rejection::Audience`] or [`Rejection::InvalidClaim`] when
+    /// a registered claim has the wrong type.
+    pub fn parse(token: &'t str, max_bytes: usize) -> Result<Self, Rejection> {
+        let compact = Compact::parse(token, max_bytes)?;
+        let claims = RegisteredClaims::parse(compact.unverified_payload()).map_err(|error| match error {
+            JsonError::WrongType("iss") => Rejection::Issuer,
+            JsonError::WrongType("aud") => Rejection::Audience,
+            JsonError::WrongType(_) => Rejection::InvalidClaim,
+            JsonError::Syntax | JsonError::Duplicate | JsonError::TooMany => Rejection::Malformed,
+        })?;
+        Ok(Self { compact, claims })
+    }
+
+    /// The header: what the sender claims, and no more.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        self.compact.header()
+    }
+
+    /// The issuer that the token names: only for choosing whose keys to ask.
+    pub(crate) fn unverified_issuer(&self) -> Option<&str> {
+        self.claims.issuer.as_deref()
+    }
+
+    /// Checks the signature. The claims still need their rules.
+    pub(crate) fn verify(self, key: &VerifyingKey) -> Result<VerifiedToken, Rejection> {
+        let payload = self.compact.verify(key)?;
+        Ok(VerifiedToken::new(payload, self.claims, Some(key.identity())))
+    }
+}
+
+/// Who asks: claims that somebody trusted has vouched for.
+///
+/// Cloning is cheap. `Debug` shows no claim.
+///
+/// ```
+/// use countersign::VerifiedToken;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Me { name: String }
+///
+/// # let token = VerifiedToken::vouched(&serde_json::json!({"sub": "7", "name": "Ada", "scope": "posts:read"}))?;
+/// # #[allow(clippy::unwrap_used)] fn look(token: &VerifiedToken) {
+/// assert_eq!(token.subject(), Some("7"));
+/// assert!(token.has_scope("posts:read"));
+/// assert_eq!(token.claims::<Me>().unwrap().name, "Ada");
+/// # }
+/// # look(&token);
+/// # Ok::<(), countersign::claims::ClaimsError>(())
+/// ```
+#[derive(Clone)]
+pub struct VerifiedToken(Arc<Verified>);
+
+struct Verified {
+    payload: Bytes,
+    claims: RegisteredClaims,
+    key: Option<KeyIdentity>,
+}
+
+impl VerifiedToken {
+    fn new(payload: impl Into<Bytes>, claims: RegisteredClaims, key: Option<KeyIdentity>) -> Self {
+        Self(Arc::new(Verified { payload: payload.into(), claims, key }))
+    }
+
+    /// Claims that a [`TokenVerifier`](crate::verify::TokenVerifier) other than the JWT one vouches for: a user
+    /// whose password it checked, the answer of an introspection endpoint.
+    ///
+    /// # Errors
+    /// [`ClaimsError`] when the claims are no JSON object, or a registered claim among them has the wrong type.
+    pub fn vouched(claims: &impl Serialize) -> Result<Self, ClaimsError> {
+        let payload = serde_json::to_vec(claims).map_err(ClaimsError::new)?;
+        let registered = RegisteredClaims::parse(&payload)
+            .map_err(|error| ClaimsError::new(serde::de::Error::custom(error)))?;
+        Ok(Self::new(payload, registered, None))
+    }
+
+    /// The claims as a type of the caller's. Decoded when asked for, each time.
+    ///
+    /// # Errors
+    /// [`ClaimsError`] when they do not fit.
+    pub fn claims<C: DeserializeOwned>(&self) -> Result<C, ClaimsError> {
+        serde_json::from_slice(&self.0.payload).map_err(ClaimsError::new)
+    }
+
+    /// The claims set: the JSON object as it was signed.
+    #[must_use]
+    pub fn payload(&self) -> &Bytes {
+        &self.0.payload
+    }
+
+    /// `iss`.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.0.claims.issuer.as_deref()
+    }
+
+    /// `sub`. Unique within an issuer only: keep both.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.0.claims.subject.as_deref()
+    }
+
+    /// `aud`.
+    #[must_use]
+    pub fn audience(&self) -> Option<&OneOrMany> {
+        self.0.claims.audience.as_ref()
+    }
+
+    /// `exp`.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<NumericDate> {
+        self.0.claims.expires_at
+    }
+
+    /// `nbf`.
+    #[must_use]
+    pub fn not_before(&self) -> Option<NumericDate> {
+        self.0.claims.not_before
+    }
+
+    /// `iat`.
+    #[must_use]
+    pub fn issued_at(&self) -> Option<NumericDate> {
+        self.0.claims.issued_at
+    }
+
+    /// `jti`.
+    #[must_use]
+    pub fn token_id(&self) -> Option<&str> {
+        self.0.claims.token_id.as_deref()
+    }
+
+    /// The scopes in `scope` (RFC 8693 §4.2) and `scp`: words of a string, or items of a list.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.0.claims.scopes()
+    }
+
+    /// Whether the token has this scope, compared exactly.
+    #[must_use]
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes().any(|own| own == scope)
+    }
+
+    /// The key that verified it; `None` for [`vouched`](Self::vouched) claims.
+    #[must_use]
+    pub fn key(&self) -> Option<KeyIdentity> {
+        self.0.key
+    }
+
+    pub(crate) fn registered(&self) -> &RegisteredClaims {
+        &self.0.claims
+    }
+}
+
+impl fmt::Debug for VerifiedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedToken").field("key", &self.0.key).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,319 @@
+//! Is it true? The seam [`TokenVerifier`], and the verifier for JWTs.
+
+use crate::alg::Algorithm;
+use crate::clock::{Clock, SystemClock, since_epoch};
+use crate::config::ConfigError;
+use crate::danger::Danger;
+use crate::jws::MAX_BYTES;
+use crate::key::VerifyingKey;
+use crate::provider::{KeyProvider, KeyProviderError, KeyRequest, Unavailable};
+use crate::reason::Rejection;
+use crate::request::Credential;
+use crate::rules::TokenRules;
+use crate::token::{UnverifiedToken, VerifiedToken};
+use async_trait::async_trait;
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why there is no verified token.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The credential proves nothing: 401.
+    #[error("the token is refused")]
+    Rejected(#[from] Rejection),
+    /// What is needed to judge it could not be had: 503.
+    #[error("the token cannot be judged")]
+    Unavailable(Unavailable),
+}
+
+impl From<KeyProviderError> for VerifyError {
+    fn from(error: KeyProviderError) -> Self {
+        match error {
+            KeyProviderError::NotFound => Self::Rejected(Rejection::UnknownKey),
+            KeyProviderError::WrongAlgorithm => Self::Rejected(Rejection::KeyMismatch),
+            KeyProviderError::Ambiguous => Self::Rejected(Rejection::KeyAmbiguous),
+            KeyProviderError::Unavailable(unavailable) => Self::Unavailable(unavailable),
+        }
+    }
+}
+
+/// Turns a credential into somebody: a JWT, a password, an opaque token.
+#[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` verifies no credentials",
+    note = "use `JwtVerifier`, or implement `TokenVerifier`"
+)]
+pub trait TokenVerifier: Debug + Send + Sync + 'static {
+    /// The verdict, reached from memory without waiting; `None` where [`verify`](Self::verify) must be asked.
+    fn verify_now(&self, credential: &Credential<'_>) -> Option<Result<VerifiedToken, VerifyError>> {
+        let _ = credential;
+        None
+    }
+
+    /// The verdict.
+    ///
+    /// # Errors
+    /// [`VerifyError`]: "not proven" and "could not be checked" are different answers.
+    async fn verify(&self, credential: &Credential<'_>) -> Result<VerifiedToken, VerifyError>;
+}
+
+macro_rules! forward {
+    ($($pointer:ident),*) => {$(
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: TokenVerifier + ?Sized> TokenVerifier for $pointer<T> {
+            fn verify_now(&self, credential: &Credential<'_>) -> Option<Result<VerifiedToken, VerifyError>> {
+                (**self).verify_now(credential)
+            }
+
+            fn verify<'s, 'c, 'r, 'f>(
+                &'s self,
+                credential: &'c Credential<'r>,
+            ) -> Pin<Box<dyn Future<Output = Result<VerifiedToken, VerifyError>> + Send + 'f>>
+            where
+                's: 'f,
+                'c: 'f,
+                'r: 'f,
+                Self: 'f,
+            {
+                (**self).verify(credential)
+            }
+        }
+    )*};
+}
+forward!(Arc, Box);
+
+/// Verifies JWTs (RFC 7519 §7.2) by the rules of RFC 8725.
+///
+/// In this order: size, three parts, strict header, `alg`, `typ`, `crit`, `kid`, `iss`; then the key is asked for;
+/// then the signature, `aud`, the times and the required claims. Whatever fails ends it.
+///
+/// ```
+/// use countersign::request::Credential;
+/// use countersign::issue::JwtSigner;
+/// use countersign::verify::TokenVerifier;
+/// use countersign::{Algorithm, JwtVerifier, SigningKey};
+///
+/// let key = SigningKey::from_secret(Algorithm::HS256, [7; 32])?;
+/// let verifier = JwtVerifier::builder(key.verifying_key().clone())
+///     .algorithms([Algorithm::HS256])
+///     .issuer("https://issuer.example/")
+///     .audience("my-api")
+///     .build()?;
+///
+/// let token = JwtSigner::new(key).sign(&serde_json::json!({
+///     "iss": "https://issuer.example/", "aud": "my-api", "sub": "7", "exp": 4_000_000_000_u32,
+/// }))?;
+/// let verdict = verifier.verify_now(&Credential::new("Bearer", &token)).expect("a local key needs no waiting");
+/// assert_eq!(verdict?.subject(), Some("7"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct JwtVerifier {
+    keys: Box<dyn KeyProvider>,
+    clock: Box<dyn Clock>,
+    rules: TokenRules,
+    max_bytes: usize,
+}
+
+impl JwtVerifier {
+    /// A verifier that takes its keys from `keys`: a [`VerifyingKey`], a
+    /// [`KeySet`](crate::provider::KeySet), a provider of `countersign-keys`, one of your own.
+    #[must_use]
+    pub fn builder(keys: impl KeyProvider) -> JwtVerifierBuilder {
+        JwtVerifierBuilder {
+            keys: Box::new(keys),
+            clock: Box::new(SystemClock),
+            algorithms: vec![Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::Ed25519],
+            types: vec!["JWT".into(), "at+jwt".into()],
+            issuers: Vec::new(),
+            audiences: Vec::new(),
+            leeway: Duration::from_secs(30),
+            required_claims: Vec::new(),
+            max_bytes: MAX_BYTES,
+            dangers: Vec::new(),
+        }
+    }
+
+    fn parse<'t>(&self, credential: &Credential<'t>) -> Result<UnverifiedToken<'t>, Rejection> {
+        let token = UnverifiedToken::parse(credential.expose(), self.max_bytes)?;
+        self.rules.check_unverified(&token)?;
+        Ok(token)
+    }
+
+    fn finish(
+        &self,
+        token: UnverifiedToken<'_>,
+        key: Result<VerifyingKey, KeyProviderError>,
+    ) -> Result<VerifiedToken, VerifyError> {
+        let token = token.verify(&key?)?;
+        self.rules.check(&token, since_epoch(self.clock.now()))?;
+        Ok(token)
+    }
+}
+
+fn wanted_key<'a>(token: &'a UnverifiedToken<'_>) -> KeyRequest<'a> {
+    KeyRequest::new(token.header().algorithm())
+        .with_key_id(token.header().key_id())
+        .with_issuer(token.unverified_issuer())
+}
+
+#[async_trait]
+impl TokenVerifier for JwtVerifier {
+    fn verify_now(&self, credential: &Credential<'_>) -> Option<Result<VerifiedToken, VerifyError>> {
+        match self.parse(credential) {
+            Ok(token) => {
+                let key = self.keys.key_now(&wanted_key(&token))?;
+                Some(self.finish(token, key))
+            }
+            Err(rejection) => Some(Err(rejection.into())),
+        }
+    }
+
+    async fn verify(&self, credential: &Credential<'_>) -> Result<VerifiedToken, VerifyError> {
+        let token = self.parse(credential)?;
+        let key = self.keys.key(&wanted_key(&token)).await;
+        self.finish(token, key)
+    }
+}
+
+/// Sets a [`JwtVerifier`] up. Issuer and audience must be named.
+#[derive(Debug)]
+#[must_use]
+pub struct JwtVerifierBuilder {
+    keys: Box<dyn KeyProvider>,
+    clock: Box<dyn Clock>,
+    algorithms: Vec<Algorithm>,
+    types: Vec<String>,
+    issuers: Vec<String>,
+    audiences: Vec<String>,
+    leeway: Duration,
+    required_claims: Vec<String>,
+    max_bytes: usize,
+    dangers: Vec<Danger>,
+}
+
+/// The largest leeway, RFC 7519 §4.1.4: "usually no more than a few minutes".
+const MAX_LEEWAY: Duration = Duration::from_secs(120);
+/// The longest token that a verifier can be told to read.
+const MAX_MAX_BYTES: usize = 1024 * 1024;
+
+impl JwtVerifierBuilder {
+    /// An issuer whose tokens are taken, compared exactly. May be called several times.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuers.push(issuer.into());
+        self
+    }
+
+    /// A name of this service; a token must have one of them in `aud`, compared exactly. May be called several
+    /// times.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audiences.push(audience.into());
+        self
+    }
+
+    /// The algorithms that are taken, instead of RS256, PS256, ES256 and Ed25519 (also as `EdDSA`).
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.algorithms = algorithms.into_iter().collect();
+        self
+    }
+
+    /// The values of `typ` that are taken, instead of `JWT` and `at+jwt`. A token without `typ` is taken always.
+    pub fn types<T: Into<String>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
+        self.types = types.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How far clocks may differ: 30 s unless set, 120 s at most.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// A claim that must be there and not `null`. May be called several times.
+    pub fn require_claim(mut self, name: impl Into<String>) -> Self {
+        self.required_claims.push(name.into());
+        self
+    }
+
+    /// The longest token that is read, in bytes: 16 KiB unless set, 1 MiB at most.
+    pub fn max_bytes(mut self, max_bytes: usize) -> Self {
+        self.max_bytes = max_bytes;
+        self
+    }
+
+    /// Where the time comes from: the system unless set.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// Leaves a check out. May be called several times.
+    pub fn danger(mut self, danger: Danger) -> Self {
+        self.dangers.push(danger);
+        self
+    }
+
+    /// The verifier.
+    ///
+    /// # Errors
+    /// [`ConfigError`] that names the setting: `issuer` or `audience` not set, an empty list, a leeway beyond its
+    /// bound.
+    pub fn build(self) -> Result<JwtVerifier, ConfigError> {
+        let named = |names: Vec<String>, setting, danger| {
+            named_or_dangerous(names, setting, danger, self.dangers.contains(&danger))
+        };
+        let issuers = named(self.issuers, "issuer", Danger::AnyIssuer)?;
+        let audiences = named(self.audiences, "audience", Danger::AnyAudience)?;
+        if self.algorithms.is_empty() {
+            return Err(ConfigError::new("algorithms", "the list is empty: no token could be taken"));
+        }
+        if self.types.iter().any(String::is_empty) {
+            return Err(ConfigError::new("types", "an empty `typ`"));
+        }
+        if self.leeway > MAX_LEEWAY {
+            return Err(ConfigError::new("leeway", format!("more than {} s", MAX_LEEWAY.as_secs())));
+        }
+        if self.required_claims.iter().any(String::is_empty) {
+            return Err(ConfigError::new("require_claim", "an empty name"));
+        }
+        if !(1..=MAX_MAX_BYTES).contains(&self.max_bytes) {
+            return Err(ConfigError::new("max_bytes", format!("not between 1 and {MAX_MAX_BYTES}")));
+        }
+        let rules = TokenRules {
+            algorithms: self.algorithms,
+            types: self.types,
+            issuers,
+            audiences,
+            leeway: self.leeway,
+            expiration_required: !self.dangers.contains(&Danger::NoExpiration),
+            required_claims: self.required_claims,
+        };
+        Ok(JwtVerifier { keys: self.keys, clock: self.clock, rules, max_bytes: self.max_bytes })
+    }
+}
+
+fn named_or_dangerous(
+    names: Vec<String>,
+    setting: &'static str,
+    danger: Danger,
+    dangerous: bool,
+) -> Result<Option<Vec<String>>, ConfigError> {
+    if names.iter().any(String::is_empty) {
+        return Err(ConfigError::new(setting, "is empty"));
+    }
+    match (names.is_empty(), dangerous) {
+        (false, false) => Ok(Some(names)),
+        (true, true) => Ok(None),
+        (true, false) => {
+            Err(ConfigError::new(setting, format!("is not set, and `Danger::{danger:?}` is not said")))
+        }
+        (false, true) => Err(ConfigError::new(setting, format!("is set, and `Danger::{danger:?}` is said"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;
