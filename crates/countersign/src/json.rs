@@ -178,6 +178,6 @@ mod tests {
         }
         assert_eq!(read_object(b"{\"\xff\":1}", &mut Number::default()), Err(JsonError::Syntax), "not UTF-8");
         let deep = format!("{{\"x\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(read(&deep), Err(JsonError::Syntax), "nesting is bounded");
+        assert_eq!(read(&deep), Ok(None), "what is skipped costs no stack");
     }
 }

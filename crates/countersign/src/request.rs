@@ -18,19 +18,27 @@ pub trait HeaderSource: Sync {
 /// let headers = [("Cookie", "a=1"), ("cookie", "b=2")];
 /// assert_eq!(headers.header("cookie", 1), Some(&b"b=2"[..]));
 /// ```
-impl<N: AsRef<str> + Sync, V: AsRef<[u8]> + Sync, const LEN: usize> HeaderSource for [(N, V); LEN] {
+impl<N: AsRef<str> + Sync, V: AsRef<[u8]> + Sync> HeaderSource for &[(N, V)] {
     fn header(&self, name: &str, nth: usize) -> Option<&[u8]> {
-        self.as_slice().header(name, nth)
+        nth_value(self, name, nth)
     }
 }
 
-impl<N: AsRef<str> + Sync, V: AsRef<[u8]> + Sync> HeaderSource for [(N, V)] {
+impl<N: AsRef<str> + Sync, V: AsRef<[u8]> + Sync, const LEN: usize> HeaderSource for [(N, V); LEN] {
     fn header(&self, name: &str, nth: usize) -> Option<&[u8]> {
-        self.iter()
-            .filter(|(own, _)| own.as_ref().eq_ignore_ascii_case(name))
-            .nth(nth)
-            .map(|(_, value)| value.as_ref())
+        nth_value(self, name, nth)
     }
+}
+
+fn nth_value<'l, N: AsRef<str>, V: AsRef<[u8]>>(
+    list: &'l [(N, V)],
+    name: &str,
+    nth: usize,
+) -> Option<&'l [u8]> {
+    list.iter()
+        .filter(|(own, _)| own.as_ref().eq_ignore_ascii_case(name))
+        .nth(nth)
+        .map(|(_, value)| value.as_ref())
 }
 
 /// What extractors and authorizers see of a request.

@@ -117,7 +117,7 @@ mod tests {
 
     fn extract(method: &str, headers: &[(&str, &str)]) -> Result<Option<String>, ExtractError> {
         let cookie = CookieExtractor::new("t").and_then(|c| c.origin("https://app.example")).expect("set up");
-        let found = cookie.extract(&RequestView::new(method, "/", None, headers))?;
+        let found = cookie.extract(&RequestView::new(method, "/", None, &headers))?;
         Ok(found.map(|credential| credential.expose().to_owned()))
     }
 

@@ -94,7 +94,8 @@ mod tests {
 
     fn extract(values: &[&[u8]]) -> Result<Option<String>, ExtractError> {
         let headers: Vec<_> = values.iter().map(|value| ("Authorization", *value)).collect();
-        let request = RequestView::new("GET", "/", None, headers.as_slice());
+        let headers = headers.as_slice();
+        let request = RequestView::new("GET", "/", None, &headers);
         Ok(HeaderExtractor::bearer().extract(&request)?.map(|credential| credential.expose().to_owned()))
     }
 

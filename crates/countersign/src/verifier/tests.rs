@@ -1,1 +1,201 @@
+use super::*;
+use crate::issue::JwtSigner;
+use crate::key::SigningKey;
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+const ISSUER: &str = "https://issuer.example/";
+const NOW: u64 = 1_800_000_000;
+
+#[derive(Debug)]
+struct Fixed;
+impl Clock for Fixed {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(NOW)
+    }
+}
+
+/// A provider that counts how often it is asked.
+#[derive(Clone, Debug)]
+struct Counting(VerifyingKey, Arc<AtomicUsize>);
+#[async_trait]
+impl KeyProvider for Counting {
+    fn key_now(&self, wanted: &KeyRequest<'_>) -> Option<Result<VerifyingKey, KeyProviderError>> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.key_now(wanted)
+    }
+    async fn key(&self, _: &KeyRequest<'_>) -> Result<VerifyingKey, KeyProviderError> {
+        Err(KeyProviderError::NotFound)
+    }
+}
+
+fn signing_key() -> SigningKey {
+    SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("k1")
+}
+
+fn builder(keys: impl KeyProvider) -> JwtVerifierBuilder {
+    JwtVerifier::builder(keys).issuer(ISSUER).audience("api").clock(Fixed)
+}
+
+fn claims() -> Value {
+    json!({"iss": ISSUER, "aud": ["web", "api"], "sub": "7", "exp": NOW + 60, "iat": NOW})
+}
+
+fn with(name: &str, value: Value) -> Value {
+    let mut claims = claims();
+    claims[name] = value;
+    claims
+}
+
+fn without(name: &str) -> Value {
+    let mut claims = claims();
+    claims.as_object_mut().expect("an object").remove(name);
+    claims
+}
+
+fn outcome(verifier: &JwtVerifier, token: &str) -> Result<VerifiedToken, Rejection> {
+    match verifier.verify_now(&Credential::new("Bearer", token)).expect("a local key answers now") {
+        Ok(token) => Ok(token),
+        Err(VerifyError::Rejected(rejection)) => Err(rejection),
+        Err(VerifyError::Unavailable(_)) => panic!("a local key is available"),
+    }
+}
+
+#[test]
+fn claims_meet_their_verdict() {
+    let key = signing_key();
+    let verifier = builder(key.verifying_key().clone()).require_claim("sub").build().expect("a verifier");
+    let signer = JwtSigner::new(key);
+    let cases: Vec<(Value, Option<Rejection>)> = vec![
+        (claims(), None),
+        (with("aud", json!("api")), None),
+        (with("nbf", json!(NOW + 30)), None),
+        (with("exp", json!(NOW - 29)), None),
+        (with("iss", json!("https://issuer.example")), Some(Rejection::Issuer)),
+        (with("iss", json!("https://issuer.example/evil")), Some(Rejection::Issuer)),
+        (without("iss"), Some(Rejection::Issuer)),
+        (with("aud", json!("api2")), Some(Rejection::Audience)),
+        (with("aud", json!([])), Some(Rejection::Audience)),
+        (without("aud"), Some(Rejection::Audience)),
+        (without("exp"), Some(Rejection::MissingClaim)),
+        (without("sub"), Some(Rejection::MissingClaim)),
+        (with("exp", json!(NOW - 30)), Some(Rejection::Expired)),
+        (with("exp", json!(0)), Some(Rejection::Expired)),
+        (with("nbf", json!(NOW + 31)), Some(Rejection::NotYetValid)),
+        (with("iat", json!(NOW + 31)), Some(Rejection::IssuedInFuture)),
+    ];
+    for (claims, expected) in cases {
+        let token = signer.sign(&claims).expect("sign");
+        assert_eq!(outcome(&verifier, &token).err(), expected, "{claims}");
+    }
+}
+
+#[test]
+fn types_of_token_are_kept_apart() {
+    let key = signing_key();
+    let default = builder(key.verifying_key().clone()).build().expect("a verifier");
+    let narrow = builder(key.verifying_key().clone()).types(["at+jwt"]).build().expect("a verifier");
+    for (token_type, by_default, narrowed) in [
+        ("JWT", true, false),
+        ("application/AT+jwt", true, true),
+        ("at+jwt", true, true),
+        ("dpop+jwt", false, false),
+        ("logout+jwt", false, false),
+        ("", false, false),
+    ] {
+        let token = JwtSigner::new(key.clone()).token_type(token_type).sign(&claims()).expect("sign");
+        assert_eq!(outcome(&default, &token).is_ok(), by_default, "{token_type}");
+        assert_eq!(outcome(&narrow, &token).is_ok(), narrowed, "{token_type}");
+    }
+}
+
+#[test]
+fn nothing_is_looked_up_for_a_token_that_is_refused_anyway() {
+    let key = signing_key();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let verifier = builder(Counting(key.verifying_key().clone(), asked.clone())).build().expect("a verifier");
+    let sign = |claims: &Value| JwtSigner::new(key.clone()).sign(claims).expect("sign");
+    let other = SigningKey::generate(Algorithm::ES384).expect("generate");
+    let refused = [
+        ("garbage".to_owned(), Rejection::Malformed),
+        ("a.b.c.d.e".to_owned(), Rejection::Malformed),
+        (format!("{}{}", sign(&claims()), "A".repeat(MAX_BYTES)), Rejection::TooLarge),
+        (sign(&with("iss", json!("https://elsewhere.example/"))), Rejection::Issuer),
+        (JwtSigner::new(other).sign(&claims()).expect("sign"), Rejection::Algorithm),
+        (
+            JwtSigner::new(key.clone()).token_type("dpop+jwt").sign(&claims()).expect("sign"),
+            Rejection::TokenType,
+        ),
+    ];
+    for (token, expected) in refused {
+        assert_eq!(outcome(&verifier, &token).err(), Some(expected), "{token:.40}");
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    assert!(outcome(&verifier, &sign(&claims())).is_ok());
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn keys_and_algorithms_are_not_confused() {
+    let key = signing_key();
+    let verifier = builder(key.verifying_key().clone())
+        .algorithms([Algorithm::ES256, Algorithm::HS256])
+        .build()
+        .expect("a verifier");
+    let public = serde_json::to_string(&key.verifying_key().jwk()).expect("serialise");
+    let sign = |key: SigningKey| JwtSigner::new(key).sign(&claims()).expect("sign");
+    // the public key's own bytes as an HMAC secret: 32 of them, so that length does not save us
+    let hmac = SigningKey::from_secret(Algorithm::HS256, &public.as_bytes()[10..42]).expect("a secret");
+    assert_eq!(outcome(&verifier, &sign(hmac.with_key_id("k1"))).err(), Some(Rejection::KeyMismatch));
+    let same_id = SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("k1");
+    assert_eq!(outcome(&verifier, &sign(same_id)).err(), Some(Rejection::Signature));
+    let other_id = key.clone().with_key_id("k2");
+    assert_eq!(outcome(&verifier, &sign(other_id)).err(), Some(Rejection::UnknownKey));
+}
+
+#[test]
+fn each_danger_leaves_out_one_check() {
+    let key = signing_key();
+    let keys = || key.verifying_key().clone();
+    let sign = |claims: &Value| JwtSigner::new(key.clone()).sign(claims).expect("sign");
+    let any_issuer =
+        JwtVerifier::builder(keys()).audience("api").clock(Fixed).danger(Danger::AnyIssuer).build();
+    let any_audience =
+        JwtVerifier::builder(keys()).issuer(ISSUER).clock(Fixed).danger(Danger::AnyAudience).build();
+    let lasting = builder(keys()).danger(Danger::NoExpiration).build();
+    let tokens =
+        [without("iss"), without("aud"), without("exp"), with("exp", json!(1))].map(|claims| sign(&claims));
+    let table = [
+        (any_issuer, [true, false, false, false]),
+        (any_audience, [false, true, false, false]),
+        (lasting, [false, false, true, false]),
+    ];
+    for (verifier, expected) in table {
+        let verifier = verifier.expect("a verifier");
+        assert_eq!(tokens.each_ref().map(|token| outcome(&verifier, token).is_ok()), expected);
+    }
+}
+
+#[test]
+fn settings_that_make_no_sense_name_themselves() {
+    let key = || signing_key().verifying_key().clone();
+    let bare = || JwtVerifier::builder(key());
+    let cases = [
+        (bare().audience("api"), "issuer"),
+        (bare().issuer(ISSUER), "audience"),
+        (bare().issuer("").audience("api"), "issuer"),
+        (bare().issuer(ISSUER).audience(""), "audience"),
+        (builder(key()).danger(Danger::AnyIssuer), "issuer"),
+        (builder(key()).danger(Danger::AnyAudience), "audience"),
+        (builder(key()).algorithms([]), "algorithms"),
+        (builder(key()).types([""]), "types"),
+        (builder(key()).leeway(Duration::from_secs(121)), "leeway"),
+        (builder(key()).require_claim(""), "require_claim"),
+        (builder(key()).max_bytes(0), "max_bytes"),
+        (builder(key()).max_bytes(usize::MAX), "max_bytes"),
+    ];
+    for (builder, setting) in cases {
+        assert_eq!(builder.build().expect_err(setting).setting(), setting);
+    }
+}
