@@ -1,1 +1,33 @@
-//! countersign-keys
+//! Key providers for Countersign.
+//!
+//! - [`StaticKeys`]: keys from configuration: a JWK Set as text or file, PEM, a shared secret.
+//! - [`JwksProvider`]: the keys that an issuer publishes, fetched over HTTPS, kept, and refreshed.
+//!
+//! Both are [`KeyProvider`](countersign::provider::KeyProvider)s: hand them to
+//! [`JwtVerifier::builder`](countersign::JwtVerifier::builder).
+//!
+//! ```no_run
+//! use countersign::JwtVerifier;
+//! use countersign_keys::JwksProvider;
+//!
+//! let keys = JwksProvider::discover("https://tenant.auth0.com/").build()?;
+//! let verifier = JwtVerifier::builder(keys).issuer("https://tenant.auth0.com/").audience("my-api").build()?;
+//! # let _ = verifier;
+//! # Ok::<(), countersign::ConfigError>(())
+//! ```
+//!
+//! The feature `http` (on by default) has the HTTP client; without it, give [`JwksProvider`] a [`JwksFetch`] of your
+//! own.
+
+mod fetch;
+mod gate;
+#[cfg(feature = "http")]
+mod http;
+mod jwks;
+mod static_keys;
+
+pub use fetch::{FetchError, Fetched, JwksFetch};
+#[cfg(feature = "http")]
+pub use http::HttpFetch;
+pub use jwks::{JwksProvider, JwksProviderBuilder, RefreshError};
+pub use static_keys::StaticKeys;

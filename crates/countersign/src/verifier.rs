@@ -122,7 +122,6 @@ pub struct JwtVerifier {
 impl JwtVerifier {
     /// A verifier that takes its keys from `keys`: a [`VerifyingKey`], a
     /// [`KeySet`](crate::provider::KeySet), a provider of `countersign-keys`, one of your own.
-    #[must_use]
     pub fn builder(keys: impl KeyProvider) -> JwtVerifierBuilder {
         JwtVerifierBuilder {
             keys: Box::new(keys),

@@ -1,0 +1,140 @@
+//! Which addresses may be asked: an issuer's name must not lead into our own network.
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AddressRule {
+    PublicOnly,
+    PublicOrLoopback,
+    Any,
+}
+
+/// No address of the host is allowed.
+#[derive(Debug, thiserror::Error)]
+#[error("the host has no address that may be asked")]
+pub(super) struct NotAllowed;
+
+pub(super) fn is_allowed(rule: AddressRule, address: IpAddr) -> bool {
+    match rule {
+        AddressRule::Any => true,
+        AddressRule::PublicOnly => is_public(address),
+        AddressRule::PublicOrLoopback => address.is_loopback() || is_public(address),
+    }
+}
+
+/// Resolves names and leaves out what is not allowed, so that what is checked is what is dialled.
+#[derive(Clone, Debug)]
+pub(super) struct CheckedResolver(pub(super) AddressRule);
+
+impl Resolve for CheckedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let rule = self.0;
+        Box::pin(async move {
+            let all = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let allowed: Vec<_> = all.filter(|address| is_allowed(rule, address.ip())).collect();
+            if allowed.is_empty() {
+                return Err(NotAllowed.into());
+            }
+            let allowed: Addrs = Box::new(allowed.into_iter());
+            Ok(allowed)
+        })
+    }
+}
+
+/// Globally reachable unicast, by the registries of RFC 6890.
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    let is_special = matches!(
+        (a, b, c),
+        (0 | 10 | 127 | 224.., _, _)          // this network, private, loopback, multicast and reserved
+            | (100, 64..=127, _)              // carrier-grade NAT
+            | (169, 254, _)                   // link-local, metadata services among it
+            | (172, 16..=31, _)               // private
+            | (192, 168, _)                   // private
+            | (192, 0, 0 | 2)                 // protocol assignments, documentation
+            | (192, 88, 99)                   // 6to4 relays
+            | (198, 18 | 19, _)               // benchmarks
+            | (198, 51, 100)                  // documentation
+            | (203, 0, 113) // documentation
+    );
+    !is_special
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let embedded = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        is_public_v4(Ipv4Addr::new(a, b, c, d))
+    };
+    match address.segments() {
+        // IPv4-mapped, and NAT64: as public as the address inside.
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
+        // 6to4
+        [0x2002, high, low, ..] => embedded(high, low),
+        // Protocol assignments with Teredo, documentation.
+        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
+        // Global unicast; all else is loopback, local, multicast or unassigned.
+        [first, ..] => (0x2000..0x4000).contains(&first),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_public_addresses_are_public() {
+        let public = [
+            "8.8.8.8",
+            "1.1.1.1",
+            "172.32.0.1",
+            "100.128.0.1",
+            "2606:4700::1111",
+            "::ffff:8.8.8.8",
+            "64:ff9b::808:808",
+        ];
+        let others = [
+            "0.0.0.0",
+            "10.1.2.3",
+            "127.0.0.1",
+            "127.255.255.255",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "100.64.0.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "fe80::1",
+            "fc00::1",
+            "fd12:3456::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "2001:db8::1",
+            "2001::1",
+            "::127.0.0.1",
+        ];
+        for address in public {
+            assert!(is_public(address.parse().expect(address)), "{address}");
+        }
+        for address in others {
+            assert!(!is_public(address.parse().expect(address)), "{address}");
+        }
+        assert!(is_allowed(AddressRule::PublicOrLoopback, "::1".parse().expect("address")));
+        assert!(!is_allowed(AddressRule::PublicOrLoopback, "10.0.0.1".parse().expect("address")));
+    }
+}

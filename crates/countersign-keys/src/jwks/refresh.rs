@@ -1,0 +1,434 @@
+//! The set in use, and the one refresh that may be under way.
+
+use super::discovery::{Source, jwks_uri, metadata_url};
+use crate::fetch::{FetchError, JwksFetch};
+use crate::gate::{Passage, RefreshGate};
+use arc_swap::ArcSwapOption;
+use countersign::VerifyingKey;
+use countersign::clock::Clock;
+use countersign::jwk::JwkSet;
+use countersign::keys::{KeyError, KeyIdentity};
+use countersign::observe::{Event, Observer};
+use countersign::provider::{KeyProviderError, KeyRequest, KeySet, Unavailable};
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+/// Why a refresh gave no keys.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RefreshError {
+    /// The issuer's metadata or its JWK Set could not be fetched.
+    #[error("the document could not be fetched")]
+    Fetch(#[from] FetchError),
+    /// What was fetched is no JWK Set.
+    #[error("the document is no JWK Set")]
+    Document(#[source] KeyError),
+    /// The set has no key that can be used.
+    #[error("the set has no usable key")]
+    NoUsableKey,
+    /// The issuer's metadata cannot be taken.
+    #[error("discovery failed: {0}")]
+    Discovery(&'static str),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    pub(super) time_to_live: Duration,
+    pub(super) max_stale: Duration,
+    pub(super) max_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            time_to_live: Duration::from_secs(10 * 60),
+            max_stale: Duration::from_secs(50 * 60),
+            max_bytes: 128 * 1024,
+        }
+    }
+}
+
+/// How long a request waits for the first keys of all …
+const FIRST_WAIT: Duration = Duration::from_secs(5);
+/// … and for newer ones, when there are some.
+const NEXT_WAIT: Duration = Duration::from_secs(1);
+/// For all of a refresh, metadata included, whatever the HTTP client allows itself.
+const FLIGHT_TIMEOUT: Duration = Duration::from_secs(15);
+const BACKOFF_MIN: Duration = Duration::from_secs(1);
+const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// How long a key id that a fresh document lacked is remembered, and how many of them.
+const ABSENT_FOR: Duration = Duration::from_secs(30);
+const MAX_ABSENT: usize = 1024;
+
+/// What a document gave. Swapped whole.
+#[derive(Debug)]
+struct Snapshot {
+    keys: KeySet,
+    /// When the request for it was sent.
+    fetched_at: SystemTime,
+    /// Counts the documents of this process.
+    generation: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Refresher {
+    source: Source,
+    fetch: Box<dyn JwksFetch>,
+    clock: Box<dyn Clock>,
+    observer: Box<dyn Observer>,
+    limits: Limits,
+    snapshot: ArcSwapOption<Snapshot>,
+    /// When the next refresh is due, in milliseconds since 1970: the only thing beside the snapshot that the path of
+    /// a known key reads.
+    due: AtomicU64,
+    state: Mutex<State>,
+    /// Counts the refreshes that have ended.
+    landed: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct State {
+    flight: Option<AbortHandle>,
+    /// Failures since the last success.
+    failures: u32,
+    last_error: Option<Arc<RefreshError>>,
+    gate: RefreshGate,
+    absent: Absent,
+    /// What the issuer's metadata said, until a fetch from there fails.
+    discovered: Option<String>,
+}
+
+impl Refresher {
+    pub(super) fn new(
+        source: Source,
+        fetch: Box<dyn JwksFetch>,
+        clock: Box<dyn Clock>,
+        observer: Box<dyn Observer>,
+        limits: Limits,
+    ) -> Self {
+        let state = State {
+            flight: None,
+            failures: 0,
+            last_error: None,
+            gate: RefreshGate::new(),
+            absent: Absent::default(),
+            discovered: None,
+        };
+        Self {
+            source,
+            fetch,
+            clock,
+            observer,
+            limits,
+            snapshot: ArcSwapOption::empty(),
+            due: AtomicU64::new(0),
+            state: Mutex::new(state),
+            landed: watch::Sender::new(0),
+        }
+    }
+
+    pub(super) fn key_now(
+        self: &Arc<Self>,
+        wanted: &KeyRequest<'_>,
+    ) -> Option<Result<VerifyingKey, KeyProviderError>> {
+        let now = self.clock.now();
+        let snapshot = self.snapshot.load();
+        let snapshot = snapshot.as_ref().filter(|snapshot| self.may_serve(snapshot, now))?;
+        if self.is_due(now) {
+            // Past its time without a refresh having been tried (a process that slept): wait for one.
+            if self.is_stale(snapshot, now) {
+                return None;
+            }
+            // Ahead of its time nobody waits, and where no runtime is at hand, a later request starts it.
+            drop(self.start());
+        }
+        match snapshot.keys.find(wanted) {
+            Ok(key) => Some(Ok(key.clone())),
+            Err(KeyProviderError::NotFound) => {
+                let is_absent = self.state().absent.holds(wanted, now);
+                is_absent.then_some(Err(KeyProviderError::NotFound))
+            }
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    pub(super) async fn key(
+        self: &Arc<Self>,
+        wanted: &KeyRequest<'_>,
+    ) -> Result<VerifyingKey, KeyProviderError> {
+        if let Some(answer) = self.key_now(wanted) {
+            return answer;
+        }
+        let snapshot = self.current().await?;
+        match snapshot.keys.find(wanted) {
+            Err(KeyProviderError::NotFound) => self.look_further(wanted).await,
+            answer => answer.cloned(),
+        }
+    }
+
+    pub(super) async fn ready(self: &Arc<Self>) -> Result<(), KeyProviderError> {
+        self.current().await.map(drop)
+    }
+
+    pub(super) fn trusts(&self, key: &KeyIdentity) -> bool {
+        self.usable().is_some_and(|snapshot| snapshot.keys.iter().any(|own| own.identity() == *key))
+    }
+
+    /// Ends the refresh under way.
+    pub(super) fn stop(&self) {
+        let flight = self.state().flight.take();
+        if let Some(flight) = flight {
+            flight.abort();
+        }
+    }
+
+    /// A set that may serve, fetched now if there is none.
+    async fn current(self: &Arc<Self>) -> Result<Arc<Snapshot>, KeyProviderError> {
+        let now = self.clock.now();
+        let wait = match self.usable() {
+            None => FIRST_WAIT,
+            Some(snapshot) if self.is_stale(&snapshot, now) && self.is_due(now) => NEXT_WAIT,
+            Some(snapshot) => return Ok(snapshot),
+        };
+        // After a failure nobody asks again before it is due, however many wait.
+        let landed = if self.is_due(now) { self.start() } else { self.under_way() };
+        wait_for(landed, wait).await;
+        self.usable().ok_or_else(|| self.unavailable())
+    }
+
+    /// The set in use lacks the key: a newer one may have it.
+    async fn look_further(
+        self: &Arc<Self>,
+        wanted: &KeyRequest<'_>,
+    ) -> Result<VerifyingKey, KeyProviderError> {
+        if let Some(landed) = self.under_way() {
+            wait_for(Some(landed), NEXT_WAIT).await;
+            match self.usable().ok_or_else(|| self.unavailable())?.keys.find(wanted) {
+                Err(KeyProviderError::NotFound) => {}
+                answer => return answer.cloned(),
+            }
+        }
+        let asked_at = self.clock.now();
+        let newer_than = match self.may_ask(asked_at) {
+            true => {
+                let before = self.usable().map_or(0, |snapshot| snapshot.generation);
+                wait_for(self.start(), NEXT_WAIT).await;
+                before
+            }
+            false => u64::MAX,
+        };
+        let snapshot = self.usable().ok_or_else(|| self.unavailable())?;
+        match snapshot.keys.find(wanted) {
+            Err(KeyProviderError::NotFound) if snapshot.generation > newer_than => {
+                self.state().absent.remember(wanted, asked_at);
+                Err(KeyProviderError::NotFound)
+            }
+            // The scheduled refreshes fail too, so that nobody can say what is published.
+            Err(KeyProviderError::NotFound) if self.is_stale(&snapshot, asked_at) => Err(self.unavailable()),
+            answer => answer.cloned(),
+        }
+    }
+
+    /// Whether an unknown key id may cause a refresh now.
+    fn may_ask(&self, now: SystemTime) -> bool {
+        let passage = {
+            let mut state = self.state();
+            if state.failures > 0 && !self.is_due(now) {
+                return false;
+            }
+            state.gate.pass(now)
+        };
+        if let Passage::Alert(count) = passage {
+            self.observer.observe(&Event::UnknownKeysThrottled { count });
+        }
+        passage == Passage::Open
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn usable(&self) -> Option<Arc<Snapshot>> {
+        let now = self.clock.now();
+        self.snapshot.load_full().filter(|snapshot| self.may_serve(snapshot, now))
+    }
+
+    fn may_serve(&self, snapshot: &Snapshot, now: SystemTime) -> bool {
+        snapshot.age(now) < self.limits.time_to_live + self.limits.max_stale
+    }
+
+    fn is_stale(&self, snapshot: &Snapshot, now: SystemTime) -> bool {
+        snapshot.age(now) >= self.limits.time_to_live
+    }
+
+    /// Whether a refresh is due. One that lies further ahead than any is ever set stands there because the clock was
+    /// put back.
+    fn is_due(&self, now: SystemTime) -> bool {
+        let wait = self.due_in(now);
+        wait.is_zero() || wait > self.limits.time_to_live + BACKOFF_MAX
+    }
+
+    fn due_in(&self, now: SystemTime) -> Duration {
+        Duration::from_millis(self.due.load(Ordering::Acquire).saturating_sub(millis(now)))
+    }
+
+    fn unavailable(&self) -> KeyProviderError {
+        let wait = self.due_in(self.clock.now()).clamp(BACKOFF_MIN, BACKOFF_MAX);
+        let mut unavailable = Unavailable::default().retry_after(wait);
+        unavailable.source = self.state().last_error.clone().map(|error| error as _);
+        KeyProviderError::Unavailable(unavailable)
+    }
+
+    fn under_way(&self) -> Option<watch::Receiver<u64>> {
+        let state = self.state();
+        state.flight.as_ref().map(|_| self.landed.subscribe())
+    }
+
+    /// Joins the refresh under way, or starts one. `None` where no tokio runtime is at hand.
+    fn start(self: &Arc<Self>) -> Option<watch::Receiver<u64>> {
+        let runtime = Handle::try_current().ok()?;
+        let mut state = self.state();
+        // The flight cannot land before the lock is released, so its landing is not missed.
+        let landed = self.landed.subscribe();
+        if state.flight.is_none() {
+            let flight = Flight(Arc::clone(self));
+            state.flight = Some(runtime.spawn(flight.run()).abort_handle());
+        }
+        Some(landed)
+    }
+
+    async fn fetch_keys(&self) -> Result<KeySet, RefreshError> {
+        let url = match &self.source {
+            Source::JwksUri(url) => url.clone(),
+            Source::Discovery { issuer } => self.discovered(issuer).await?,
+        };
+        let document = self.fetch.fetch(&url, self.limits.max_bytes).await?;
+        let text = std::str::from_utf8(&document.body)
+            .map_err(|_| RefreshError::Document(KeyError::Malformed("not UTF-8")))?;
+        let keys = KeySet::from_jwks(&JwkSet::parse(text).map_err(RefreshError::Document)?);
+        if keys.is_empty() { Err(RefreshError::NoUsableKey) } else { Ok(keys) }
+    }
+
+    async fn discovered(&self, issuer: &str) -> Result<String, RefreshError> {
+        let known = self.state().discovered.clone();
+        if let Some(url) = known {
+            return Ok(url);
+        }
+        let metadata = self.fetch.fetch(&metadata_url(issuer), self.limits.max_bytes).await?;
+        let url = jwks_uri(&metadata.body, issuer).map_err(RefreshError::Discovery)?;
+        self.state().discovered = Some(url.clone());
+        Ok(url)
+    }
+
+    fn install(&self, keys: KeySet, fetched_at: SystemTime) {
+        let (usable, quarantined) = (keys.len(), keys.quarantined().len());
+        {
+            let mut state = self.state();
+            state.failures = 0;
+            state.last_error = None;
+            state.absent = Absent::default();
+            let generation = self.snapshot.load().as_ref().map_or(1, |before| before.generation + 1);
+            self.snapshot.store(Some(Arc::new(Snapshot { keys, fetched_at, generation })));
+            // Four fifths of the time, give or take a tenth, so that a fleet does not fetch in step.
+            let ahead = self.limits.time_to_live.mul_f64(0.8 + 0.1 * (2.0 * random_fraction() - 1.0));
+            self.due.store(millis(fetched_at + ahead), Ordering::Release);
+        }
+        self.observer.observe(&Event::KeysRefreshed { usable, quarantined });
+    }
+
+    fn failed(&self, error: RefreshError) {
+        let error = Arc::new(error);
+        {
+            let mut state = self.state();
+            state.failures = state.failures.saturating_add(1);
+            state.discovered = None;
+            state.last_error = Some(Arc::clone(&error));
+            let doubled = BACKOFF_MIN.saturating_mul(1 << state.failures.saturating_sub(1).min(10));
+            let backoff = doubled.min(BACKOFF_MAX).mul_f64(0.5 + 0.5 * random_fraction());
+            self.due.store(millis(self.clock.now() + backoff), Ordering::Release);
+        }
+        self.observer.observe(&Event::KeysRefreshFailed { error: &*error });
+    }
+}
+
+/// A refresh under way. However it ends, those who wait are told.
+struct Flight(Arc<Refresher>);
+
+impl Flight {
+    async fn run(self) {
+        let refresher = &self.0;
+        let sent_at = refresher.clock.now();
+        match tokio::time::timeout(FLIGHT_TIMEOUT, refresher.fetch_keys()).await {
+            Ok(Ok(keys)) => refresher.install(keys, sent_at),
+            Ok(Err(error)) => refresher.failed(error),
+            Err(elapsed) => refresher.failed(FetchError::Transport(elapsed.into()).into()),
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.0.state().flight = None;
+        self.0.landed.send_modify(|count| *count += 1);
+    }
+}
+
+impl Snapshot {
+    /// How old it is; zero where the clock was put back.
+    fn age(&self, now: SystemTime) -> Duration {
+        now.duration_since(self.fetched_at).unwrap_or_default()
+    }
+}
+
+async fn wait_for(landed: Option<watch::Receiver<u64>>, at_most: Duration) {
+    if let Some(mut landed) = landed {
+        // Whether it landed, and how, is seen in the snapshot.
+        let _ = tokio::time::timeout(at_most, landed.changed()).await;
+    }
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Between 0 and 1: each `RandomState` has keys of its own. For jitter, not for secrets.
+fn random_fraction() -> f64 {
+    f64::from(RandomState::new().hash_one(0) as u32) / f64::from(u32::MAX)
+}
+
+/// Key ids that a fresh document lacked. Hashed with a key of this process, so that nobody can make two collide.
+#[derive(Debug, Default)]
+struct Absent {
+    hasher: RandomState,
+    until: HashMap<u64, SystemTime>,
+    in_order: VecDeque<u64>,
+}
+
+impl Absent {
+    fn hash(&self, wanted: &KeyRequest<'_>) -> u64 {
+        self.hasher.hash_one((wanted.key_id, wanted.algorithm))
+    }
+
+    fn holds(&self, wanted: &KeyRequest<'_>, now: SystemTime) -> bool {
+        self.until.get(&self.hash(wanted)).is_some_and(|until| now < *until)
+    }
+
+    fn remember(&mut self, wanted: &KeyRequest<'_>, now: SystemTime) {
+        let hash = self.hash(wanted);
+        if self.until.insert(hash, now + ABSENT_FOR).is_none() {
+            self.in_order.push_back(hash);
+        }
+        if self.in_order.len() > MAX_ABSENT
+            && let Some(oldest) = self.in_order.pop_front()
+        {
+            self.until.remove(&oldest);
+        }
+    }
+}
