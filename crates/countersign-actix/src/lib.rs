@@ -1,1 +1,100 @@
-//! countersign-actix
+//! Countersign for actix-web: plant a guard, require things of routes, take claims in handlers.
+//!
+//! ```
+//! use actix_web::{App, web};
+//! use countersign::authorize::scopes;
+//! use countersign::{Algorithm, Guard, JwtVerifier, VerifyingKey};
+//! use countersign_actix::{Claims, GuardExt};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Me { sub: String }
+//!
+//! # fn app(secret: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+//! let key = VerifyingKey::from_secret(Algorithm::HS256, secret)?;
+//! let verifier = JwtVerifier::builder(key)
+//!     .algorithms([Algorithm::HS256])
+//!     .issuer("https://issuer.example/")
+//!     .audience("my-api")
+//!     .build()?;
+//! let guard = Guard::builder(verifier).build()?;
+//!
+//! let app = App::new()
+//!     .wrap(guard.layer())
+//!     .route("/posts", web::post().to(async || "written").wrap(guard.require(scopes(["posts:write"]))?))
+//!     .route("/me", web::get().to(async |Claims(me): Claims<Me>| me.sub))
+//!     .route("/greeting", web::get().to(async |me: Option<Claims<Me>>| {
+//!         me.map_or("stranger".into(), |Claims(me)| me.sub)
+//!     }));
+//! # drop(app); Ok(()) }
+//! # app(&[7; 32]).map_err(|e| e.to_string()).unwrap();
+//! ```
+//!
+//! - [`layer`](GuardExt::layer) plants the guard. The verdict is reached when a route asks for it, once per request: a
+//!   public route costs nothing.
+//! - [`require`](GuardExt::require) refuses whoever does not meet the requirement. Wrap a `Route` with it, so that 405
+//!   stays 405; around a `Scope` it stands before routing. It plants its own guard too.
+//! - [`protect`](GuardExt::protect) demands a valid token from everything beneath it.
+//! - [`Claims`] and [`Verified`] demand a token in a handler; as `Option<…>` they take nobody too, and refuse bad
+//!   tokens: actix turns every failed extractor into `None` there, so the handler runs as for an anonymous visitor, and
+//!   its answer is replaced by the refusal.
+
+mod extract;
+mod middleware;
+mod refusal;
+
+pub use extract::{Claims, Extracting, Verified};
+pub use middleware::{GuardLayer, GuardService, RequireLayer, RequireService};
+pub use refusal::Refusal;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::HeaderMap;
+use countersign::authorize::Requirement;
+use countersign::request::{HeaderSource, RequestView};
+use countersign::{ConfigError, Guard};
+
+/// What a [`Guard`] can do in actix-web.
+pub trait GuardExt: sealed::Sealed {
+    /// Plants the guard: extractors beneath it ask this guard.
+    fn layer(&self) -> GuardLayer;
+
+    /// Refuses requests that do not meet `requirement`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the requirement names nothing, or names what the guard's authorizer cannot judge.
+    fn require(&self, requirement: Requirement) -> Result<RequireLayer, ConfigError>;
+
+    /// Refuses requests without a valid token.
+    fn protect(&self) -> RequireLayer;
+}
+
+impl GuardExt for Guard {
+    fn layer(&self) -> GuardLayer {
+        GuardLayer::new(self.clone())
+    }
+
+    fn require(&self, requirement: Requirement) -> Result<RequireLayer, ConfigError> {
+        self.check(requirement).map(RequireLayer::new)
+    }
+
+    fn protect(&self) -> RequireLayer {
+        RequireLayer::new(self.check_authenticated())
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for countersign::Guard {}
+}
+
+/// The header fields of a request, where they are.
+struct Headers<'r>(&'r HeaderMap);
+
+impl HeaderSource for Headers<'_> {
+    fn header(&self, name: &str, nth: usize) -> Option<&[u8]> {
+        self.0.get_all(name).nth(nth).map(actix_web::http::header::HeaderValue::as_bytes)
+    }
+}
+
+fn view<'r>(request: &'r HttpRequest, headers: &'r Headers<'r>) -> RequestView<'r> {
+    RequestView::new(request.method().as_str(), request.uri().path(), request.uri().query(), headers)
+}

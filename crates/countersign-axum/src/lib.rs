@@ -1,1 +1,110 @@
-//! countersign-axum
+//! Countersign for axum: plant a guard, require things of routes, take claims in handlers.
+//!
+//! ```
+//! use axum::routing::{get, post};
+//! use axum::{Json, Router};
+//! use countersign::authorize::scopes;
+//! use countersign::{Algorithm, Guard, JwtVerifier, VerifyingKey};
+//! use countersign_axum::{Claims, GuardExt};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Me { sub: String }
+//!
+//! # fn app(secret: &[u8]) -> Result<Router, Box<dyn std::error::Error>> {
+//! let key = VerifyingKey::from_secret(Algorithm::HS256, secret)?;
+//! let verifier = JwtVerifier::builder(key)
+//!     .algorithms([Algorithm::HS256])
+//!     .issuer("https://issuer.example/")
+//!     .audience("my-api")
+//!     .build()?;
+//! let guard = Guard::builder(verifier).build()?;
+//!
+//! let app = Router::new()
+//!     .route("/posts", post(|| async { "written" }).route_layer(guard.require(scopes(["posts:write"]))?))
+//!     .route("/me", get(|Claims(me): Claims<Me>| async { me.sub }))
+//!     .route("/greeting", get(|me: Option<Claims<Me>>| async { me.map_or("stranger".into(), |Claims(me)| me.sub) }))
+//!     .layer(guard.layer());
+//! # Ok(app) }
+//! # app(&[7; 32]).map(drop).map_err(|e| e.to_string()).unwrap();
+//! ```
+//!
+//! - [`layer`](GuardExt::layer) plants the guard. The verdict is reached when a route asks for it, once per request: a
+//!   public route costs nothing.
+//! - [`require`](GuardExt::require) on a route (`route_layer` or `Handler::layer`, so that 405 stays 405) refuses
+//!   whoever does not meet the requirement. It plants its own guard too.
+//! - [`protect`](GuardExt::protect) demands a valid token from everything beneath it.
+//! - [`Claims`] and [`Verified`] demand a token in a handler; as `Option<…>` they take nobody too, and refuse bad
+//!   tokens.
+
+mod extract;
+mod layer;
+mod refusal;
+
+pub use extract::{Claims, Verified};
+pub use layer::{GuardLayer, GuardService, RequireLayer, RequireService, ResponseFuture};
+pub use refusal::Refusal;
+
+use countersign::authorize::Requirement;
+use countersign::request::HeaderSource;
+use countersign::{ConfigError, Guard};
+use http::HeaderMap;
+use http::request::Parts;
+
+/// What a [`Guard`] can do in axum, and in any tower service that takes `http::Request`.
+pub trait GuardExt: sealed::Sealed {
+    /// Plants the guard: extractors beneath it ask this guard.
+    fn layer(&self) -> GuardLayer;
+
+    /// Refuses requests that do not meet `requirement`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the requirement names nothing, or names what the guard's authorizer cannot judge.
+    fn require(&self, requirement: Requirement) -> Result<RequireLayer, ConfigError>;
+
+    /// Refuses requests without a valid token.
+    fn protect(&self) -> RequireLayer;
+}
+
+impl GuardExt for Guard {
+    fn layer(&self) -> GuardLayer {
+        GuardLayer::new(self.clone())
+    }
+
+    fn require(&self, requirement: Requirement) -> Result<RequireLayer, ConfigError> {
+        self.check(requirement).map(RequireLayer::new)
+    }
+
+    fn protect(&self) -> RequireLayer {
+        RequireLayer::new(self.check_authenticated())
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for countersign::Guard {}
+}
+
+/// The header fields of a request, where they are.
+struct Headers<'r>(&'r HeaderMap);
+
+impl HeaderSource for Headers<'_> {
+    fn header(&self, name: &str, nth: usize) -> Option<&[u8]> {
+        self.0.get_all(name).iter().nth(nth).map(http::HeaderValue::as_bytes)
+    }
+}
+
+/// Calls `ask` with a view of the request. Nested routers show a stripped path, so the original one is used.
+macro_rules! with_view {
+    ($parts:expr, $view:ident => $ask:expr) => {{
+        let headers = $crate::Headers(&$parts.headers);
+        let uri = $crate::original_uri($parts);
+        let $view =
+            countersign::request::RequestView::new($parts.method.as_str(), uri.path(), uri.query(), &headers);
+        $ask
+    }};
+}
+use with_view;
+
+fn original_uri(parts: &Parts) -> &http::Uri {
+    parts.extensions.get::<axum::extract::OriginalUri>().map_or(&parts.uri, |original| &original.0)
+}

@@ -1,1 +1,85 @@
-//! countersign-warp
+//! Countersign for warp: routes that ask who is there, and answer their own denials.
+//!
+//! In warp a rejection falls through to the next route, so a check is not one filter among others but the owner of
+//! the rest of its route: `head.guarded(check, |route| …)` matches `head`, judges, and runs the rest; a denial is an
+//! answer, and no sibling route is asked.
+//!
+//! ```
+//! use countersign::authorize::scopes;
+//! use countersign::{Algorithm, Guard, JwtVerifier, VerifyingKey};
+//! use countersign_warp::{Claims, GuardExt, Guarded};
+//! use warp::Filter;
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Me { sub: String }
+//!
+//! # fn app(secret: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+//! let key = VerifyingKey::from_secret(Algorithm::HS256, secret)?;
+//! let verifier = JwtVerifier::builder(key)
+//!     .algorithms([Algorithm::HS256])
+//!     .issuer("https://issuer.example/")
+//!     .audience("my-api")
+//!     .build()?;
+//! let guard = Guard::builder(verifier).build()?;
+//!
+//! let write = warp::path!("posts").and(warp::post())
+//!     .guarded(guard.require(scopes(["posts:write"]))?, |route| route.map(|_token| "written"));
+//! let me = warp::path!("me").and(warp::get())
+//!     .guarded(guard.protect().claims::<Me>(), |route| route.map(|Claims(me): Claims<Me>| me.sub));
+//! let greeting = warp::path!("greeting").and(warp::get())
+//!     .guarded(guard.optional().claims::<Me>(), |route| {
+//!         route.map(|me: Option<Claims<Me>>| me.map_or("stranger".into(), |Claims(me)| me.sub))
+//!     });
+//! let app = write.or(me).or(greeting);
+//! # drop(app); Ok(()) }
+//! # app(&[7; 32]).map_err(|e| e.to_string()).unwrap();
+//! ```
+//!
+//! - [`require`](GuardExt::require) refuses whoever does not meet the requirement, and gives the rest of the route the
+//!   verified token; [`protect`](GuardExt::protect) demands a valid token alone.
+//! - [`optional`](GuardExt::optional) takes nobody too, and refuses bad tokens.
+//! - `.claims::<C>()` on each of them gives the rest of the route [`Claims<C>`] instead.
+//! - Path and method belong into the head: what the head does not match is 404 or 405, as without a guard.
+
+mod ask;
+mod guarded;
+
+pub use ask::{Ask, Claims, Optional, OptionalClaims, Required, RequiredClaims};
+pub use guarded::Guarded;
+
+use countersign::authorize::Requirement;
+use countersign::{ConfigError, Guard};
+
+/// What a [`Guard`] can do in warp.
+pub trait GuardExt: sealed::Sealed {
+    /// Refuses requests that do not meet `requirement`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the requirement names nothing, or names what the guard's authorizer cannot judge.
+    fn require(&self, requirement: Requirement) -> Result<Required, ConfigError>;
+
+    /// Refuses requests without a valid token.
+    fn protect(&self) -> Required;
+
+    /// Takes requests without credentials, and refuses those with bad ones.
+    fn optional(&self) -> Optional;
+}
+
+impl GuardExt for Guard {
+    fn require(&self, requirement: Requirement) -> Result<Required, ConfigError> {
+        self.check(requirement).map(Required::new)
+    }
+
+    fn protect(&self) -> Required {
+        Required::new(self.check_authenticated())
+    }
+
+    fn optional(&self) -> Optional {
+        Optional::new(self.clone())
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for countersign::Guard {}
+}

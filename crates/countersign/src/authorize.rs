@@ -90,30 +90,36 @@ impl Requirement {
     }
 
     /// The requirement's leaves, each judged by `leaf`, combined in three-valued logic: in a conjunction a denial
-    /// outweighs an indeterminate answer, in an alternative a permission does.
+    /// outweighs an indeterminate answer, in an alternative a permission does. What cannot change the outcome is not
+    /// asked; of several reasons the first one stands.
     ///
     /// An authorizer judges the leaves that it knows and denies the others.
     pub fn decide(&self, leaf: &mut dyn FnMut(&Self) -> Decision) -> Decision {
-        let combine =
-            |parts: &[Self], leaf: &mut dyn FnMut(&Self) -> Decision, strongest: fn(Decision) -> u8| {
-                let empty = Decision::Deny(Why::new("requirement", "empty"));
-                parts
-                    .iter()
-                    .map(|part| part.decide(leaf))
-                    .max_by_key(|decision| strongest(*decision))
-                    .unwrap_or(empty)
-            };
         match self {
-            Self::AllOf(parts) => combine(parts, leaf, |decision| match decision {
-                Decision::Deny(_) => 2,
-                Decision::Indeterminate(_) => 1,
-                Decision::Allow => 0,
-            }),
-            Self::AnyOf(parts) => combine(parts, leaf, |decision| match decision {
-                Decision::Allow => 2,
-                Decision::Indeterminate(_) => 1,
-                Decision::Deny(_) => 0,
-            }),
+            Self::AllOf(parts) if !parts.is_empty() => {
+                let mut all = Decision::Allow;
+                for part in parts {
+                    match (part.decide(leaf), all) {
+                        (denied @ Decision::Deny(_), _) => return denied,
+                        (open @ Decision::Indeterminate(_), Decision::Allow) => all = open,
+                        _ => {}
+                    }
+                }
+                all
+            }
+            Self::AnyOf(parts) => {
+                let mut any = Decision::Deny(Why::new("requirement", "empty"));
+                for (at, part) in parts.iter().enumerate() {
+                    match (part.decide(leaf), any) {
+                        (Decision::Allow, _) => return Decision::Allow,
+                        (open @ Decision::Indeterminate(_), Decision::Deny(_)) => any = open,
+                        (denied @ Decision::Deny(_), _) if at == 0 => any = denied,
+                        _ => {}
+                    }
+                }
+                any
+            }
+            Self::AllOf(_) => Decision::Deny(Why::new("requirement", "empty")),
             part => leaf(part),
         }
     }

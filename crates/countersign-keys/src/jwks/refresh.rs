@@ -400,7 +400,8 @@ fn millis(time: SystemTime) -> u64 {
 
 /// Between 0 and 1: each `RandomState` has keys of its own. For jitter, not for secrets.
 fn random_fraction() -> f64 {
-    f64::from(RandomState::new().hash_one(0) as u32) / f64::from(u32::MAX)
+    let [a, b, c, d, ..] = RandomState::new().hash_one(0).to_le_bytes();
+    f64::from(u32::from_le_bytes([a, b, c, d])) / f64::from(u32::MAX)
 }
 
 /// Key ids that a fresh document lacked. Hashed with a key of this process, so that nobody can make two collide.

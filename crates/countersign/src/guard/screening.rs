@@ -64,24 +64,37 @@ impl Screening {
         self.0.verdict.get_or_init(|| verdict)
     }
 
-    /// Who asks, where somebody must: what a handler's extractor wants.
+    /// Who asks, where somebody must: what a handler's extractor wants. `None` where [`require`](Self::require) must
+    /// be asked.
+    pub fn require_now(&self, request: &RequestView<'_>) -> Option<Result<VerifiedToken, Denial>> {
+        self.optional_now(request).map(|answer| self.somebody(answer))
+    }
+
+    /// Who asks, where somebody must.
     ///
     /// # Errors
     /// The [`Denial`] of a request without credentials, or with ones that do not count.
     pub async fn require(&self, request: &RequestView<'_>) -> Result<VerifiedToken, Denial> {
-        self.optional(request).await?.ok_or_else(|| self.0.guard.refuse(Reason::NoCredentials))
+        let answer = self.optional(request).await;
+        self.somebody(answer)
     }
 
-    /// Who asks, if anybody does: what a handler's optional extractor wants. Bad credentials are refused.
+    /// Who asks, if anybody does: what a handler's optional extractor wants. `None` where
+    /// [`optional`](Self::optional) must be asked.
+    pub fn optional_now(&self, request: &RequestView<'_>) -> Option<Result<Option<VerifiedToken>, Denial>> {
+        self.verdict_now(request).map(anybody)
+    }
+
+    /// Who asks, if anybody does. Bad credentials are refused.
     ///
     /// # Errors
     /// The [`Denial`] of a request with credentials that do not count.
     pub async fn optional(&self, request: &RequestView<'_>) -> Result<Option<VerifiedToken>, Denial> {
-        match self.verdict(request).await {
-            Verdict::Anonymous => Ok(None),
-            Verdict::Verified(token) => Ok(Some(token.clone())),
-            Verdict::Refused(denial) => Err(denial.clone()),
-        }
+        anybody(self.verdict(request).await)
+    }
+
+    fn somebody(&self, answer: Result<Option<VerifiedToken>, Denial>) -> Result<VerifiedToken, Denial> {
+        answer?.ok_or_else(|| self.0.guard.refuse(Reason::NoCredentials))
     }
 
     /// The claims of a verified token, as a handler's type.
@@ -90,5 +103,13 @@ impl Screening {
     /// The [`Denial`] of a token whose claims do not fit: 401, `invalid_token`.
     pub fn claims<C: DeserializeOwned>(&self, token: &VerifiedToken) -> Result<C, Denial> {
         token.claims().map_err(|_| self.0.guard.refuse(Reason::ClaimsType))
+    }
+}
+
+fn anybody(verdict: &Verdict) -> Result<Option<VerifiedToken>, Denial> {
+    match verdict {
+        Verdict::Anonymous => Ok(None),
+        Verdict::Verified(token) => Ok(Some(token.clone())),
+        Verdict::Refused(denial) => Err(denial.clone()),
     }
 }

@@ -1,0 +1,181 @@
+use crate::{Headers, Refusal, view};
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::{Error, HttpMessage, ResponseError};
+use countersign::screening::{Check, Screening};
+use countersign::{Denial, Guard};
+use std::cell::OnceCell;
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+/// What is planted in a request: the screening, and a place for a refusal that an extractor came to.
+///
+/// actix turns a failed extractor inside `Option<…>` into `None`, and would let a bad token pass as no token. So the
+/// extractor leaves its refusal here, and the middleware that planted this answers with it.
+#[derive(Clone)]
+pub(crate) struct Planted {
+    pub(crate) screening: Screening,
+    refused: Rc<OnceCell<Denial>>,
+}
+
+impl Planted {
+    fn plant(request: &ServiceRequest, guard: &Guard) -> Self {
+        let mut extensions = request.extensions_mut();
+        let outer = extensions.get::<Self>().map(|planted| planted.screening.clone());
+        let screening = Screening::enter(guard, outer.as_ref());
+        let planted = Self { screening, refused: Rc::default() };
+        extensions.insert(planted.clone());
+        planted
+    }
+
+    /// Makes a refusal final, whatever the handler answers.
+    pub(crate) fn refuse(&self, denial: &Denial) {
+        // The first refusal stands.
+        let _ = self.refused.set(denial.clone());
+    }
+}
+
+type Answer<B> = Result<ServiceResponse<EitherBody<B>>, Error>;
+
+/// Calls the inner service, and answers with what an extractor refused meanwhile.
+async fn pass<S, B>(service: Rc<S>, request: ServiceRequest, planted: Planted) -> Answer<B>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+{
+    // The request itself is not kept: only its slot outlives the call.
+    let Planted { refused, .. } = planted;
+    let answer = service.call(request).await;
+    match (refused.get(), answer) {
+        (None, answer) => answer.map(ServiceResponse::map_into_left_body),
+        (Some(denial), Ok(response)) => Ok(response
+            .into_response(Refusal(denial.clone()).error_response())
+            .map_into_boxed_body()
+            .map_into_right_body()),
+        (Some(denial), Err(_)) => Err(Refusal(denial.clone()).into()),
+    }
+}
+
+/// Plants a guard. Made by [`GuardExt::layer`](crate::GuardExt::layer).
+#[derive(Clone, Debug)]
+pub struct GuardLayer {
+    guard: Guard,
+}
+
+impl GuardLayer {
+    pub(crate) fn new(guard: Guard) -> Self {
+        Self { guard }
+    }
+}
+
+/// A service with a guard planted around it.
+#[derive(Clone, Debug)]
+pub struct GuardService<S> {
+    service: Rc<S>,
+    guard: Guard,
+}
+
+impl<S, B> Transform<S, ServiceRequest> for GuardLayer
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Transform = GuardService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(GuardService { service: Rc::new(service), guard: self.guard.clone() }))
+    }
+}
+
+impl<S, B> Service<ServiceRequest> for GuardService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Answer<B>>>>;
+
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.service.poll_ready(context)
+    }
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let planted = Planted::plant(&request, &self.guard);
+        Box::pin(pass(Rc::clone(&self.service), request, planted))
+    }
+}
+
+/// Refuses requests that do not meet a requirement. Made by [`GuardExt::require`](crate::GuardExt::require) and
+/// [`GuardExt::protect`](crate::GuardExt::protect).
+#[derive(Clone, Debug)]
+pub struct RequireLayer {
+    check: Check,
+}
+
+impl RequireLayer {
+    pub(crate) fn new(check: Check) -> Self {
+        Self { check }
+    }
+}
+
+/// A service that only those reach who meet a requirement.
+#[derive(Clone, Debug)]
+pub struct RequireService<S> {
+    service: Rc<S>,
+    check: Check,
+}
+
+impl<S, B> Transform<S, ServiceRequest> for RequireLayer
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Transform = RequireService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(RequireService { service: Rc::new(service), check: self.check.clone() }))
+    }
+}
+
+impl<S, B> Service<ServiceRequest> for RequireService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Answer<B>>>>;
+
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.service.poll_ready(context)
+    }
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let planted = Planted::plant(&request, self.check.guard());
+        let check = self.check.clone();
+        let service = Rc::clone(&self.service);
+        Box::pin(async move {
+            let answer = {
+                let headers = Headers(request.headers());
+                check.judge(&planted.screening, &view(request.request(), &headers)).await
+            };
+            match answer {
+                Ok(_) => pass(service, request, planted).await,
+                Err(denial) => Ok(request
+                    .into_response(Refusal(denial).error_response())
+                    .map_into_boxed_body()
+                    .map_into_right_body()),
+            }
+        })
+    }
+}

@@ -1,0 +1,191 @@
+use crate::{Refusal, with_view};
+use countersign::screening::{Check, Screening};
+use countersign::{Bytes, Denial, Guard, VerifiedToken};
+use http::request::Parts;
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// Plants a guard. Made by [`GuardExt::layer`](crate::GuardExt::layer).
+#[derive(Clone, Debug)]
+pub struct GuardLayer {
+    guard: Guard,
+}
+
+impl GuardLayer {
+    pub(crate) fn new(guard: Guard) -> Self {
+        Self { guard }
+    }
+}
+
+impl<S> Layer<S> for GuardLayer {
+    type Service = GuardService<S>;
+
+    fn layer(&self, inner: S) -> GuardService<S> {
+        GuardService { inner, guard: self.guard.clone() }
+    }
+}
+
+/// A service with a guard planted around it.
+#[derive(Clone, Debug)]
+pub struct GuardService<S> {
+    inner: S,
+    guard: Guard,
+}
+
+impl<S: Service<Request<B>>, B> Service<Request<B>> for GuardService<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        let screening = Screening::enter(&self.guard, request.extensions().get::<Screening>());
+        request.extensions_mut().insert(screening);
+        self.inner.call(request)
+    }
+}
+
+/// Refuses requests that do not meet a requirement. Made by [`GuardExt::require`](crate::GuardExt::require) and
+/// [`GuardExt::protect`](crate::GuardExt::protect).
+#[derive(Clone, Debug)]
+pub struct RequireLayer {
+    check: Check,
+}
+
+impl RequireLayer {
+    pub(crate) fn new(check: Check) -> Self {
+        Self { check }
+    }
+}
+
+impl<S> Layer<S> for RequireLayer {
+    type Service = RequireService<S>;
+
+    fn layer(&self, inner: S) -> RequireService<S> {
+        RequireService { inner, check: self.check.clone() }
+    }
+}
+
+/// A service that only those reach who meet a requirement.
+#[derive(Clone, Debug)]
+pub struct RequireService<S> {
+    inner: S,
+    check: Check,
+}
+
+impl<S, B, R> Service<Request<B>> for RequireService<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    R: From<Bytes>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, B>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
+        // Bodies are `Send` and not `Sync`: the request is taken apart before anything is awaited.
+        let (mut parts, body) = request.into_parts();
+        let screening = self.check.screening(parts.extensions.get::<Screening>());
+        parts.extensions.insert(screening.clone());
+        let answer = with_view!(&parts, view => self.check.judge_now(&screening, &view));
+        match answer {
+            Some(Ok(_)) => ResponseFuture::passed(self.inner.call(Request::from_parts(parts, body))),
+            Some(Err(denial)) => ResponseFuture { state: State::Refused { denial: Some(denial) } },
+            None => {
+                // The service that was polled ready is the one to call; its clone stays behind.
+                let clone = self.inner.clone();
+                let inner = std::mem::replace(&mut self.inner, clone);
+                let judging = judge(self.check.clone(), screening, parts);
+                ResponseFuture {
+                    state: State::Judging { judging: Box::pin(judging), rest: Some((inner, body)) },
+                }
+            }
+        }
+    }
+}
+
+type Judging = Pin<Box<dyn Future<Output = (Parts, Result<VerifiedToken, Denial>)> + Send>>;
+
+async fn judge(check: Check, screening: Screening, parts: Parts) -> (Parts, Result<VerifiedToken, Denial>) {
+    let answer = with_view!(&parts, view => check.judge(&screening, &view).await);
+    (parts, answer)
+}
+
+pin_project! {
+    /// The answer of a [`RequireService`]: the inner service's, or a refusal.
+    pub struct ResponseFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        #[pin]
+        state: State<S, B>,
+    }
+}
+
+impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
+    fn passed(future: S::Future) -> Self {
+        Self { state: State::Passed { future } }
+    }
+}
+
+impl<S: Service<Request<B>>, B> std::fmt::Debug for ResponseFuture<S, B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        Passed { #[pin] future: S::Future },
+        Refused { denial: Option<Denial> },
+        Judging { judging: Judging, rest: Option<(S, B)> },
+    }
+}
+
+impl<S, B, R> Future for ResponseFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: From<Bytes>,
+{
+    type Output = Result<Response<R>, S::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let mut state = self.as_mut().project().state;
+            let next = match state.as_mut().project() {
+                StateProjection::Passed { future } => return future.poll(context),
+                StateProjection::Refused { denial } => {
+                    let denial = denial.take().unwrap_or_else(Denial::unguarded);
+                    return Poll::Ready(Ok(Refusal(denial).into_http()));
+                }
+                StateProjection::Judging { judging, rest } => {
+                    let (parts, answer) = ready!(judging.as_mut().poll(context));
+                    match (answer, rest.take()) {
+                        (Ok(_), Some((mut inner, body))) => {
+                            State::Passed { future: inner.call(Request::from_parts(parts, body)) }
+                        }
+                        (Ok(_), None) => State::Refused { denial: None },
+                        (Err(denial), _) => State::Refused { denial: Some(denial) },
+                    }
+                }
+            };
+            state.set(next);
+        }
+    }
+}

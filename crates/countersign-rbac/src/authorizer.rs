@@ -1,0 +1,231 @@
+//! Judges requirements of roles and permissions.
+
+use crate::catalog::{Catalog, CatalogBuilder};
+use crate::mapping::ClaimsMapping;
+use crate::subject::{Subject, deny};
+use countersign::authorize::{AccessRequest, Authorizer, Decision, Requirement, ScopeAuthorizer};
+use countersign::{ConfigError, VerifiedToken, async_trait};
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Decides on roles and permissions by a [`Catalog`], and on scopes as [`ScopeAuthorizer`] does.
+///
+/// A token has the roles that its claims name and every role that these inherit from; it has the permissions
+/// that these roles grant and those that its claims name. [`ClaimsMapping`] says which claims. All answers
+/// come from memory: [`decide_now`](Authorizer::decide_now) never says `None`.
+///
+/// A denial is one of these, with `rbac` as its policy:
+///
+/// | code | meaning |
+/// |---|---|
+/// | `missing_role`, `missing_permission` | the token does not have what is required |
+/// | `malformed_claim` | a claim that should hold roles or permissions is not of its form |
+/// | `unmapped_issuer` | nobody said which claims hold roles in tokens of this issuer |
+/// | `unknown_name` | a required name is not in the catalog: [`accepts`](Authorizer::accepts) refuses it |
+/// | `unknown_requirement`, `empty` | the requirement is of an unknown kind, or names nothing |
+///
+/// All of them concern requirements of roles and permissions only: in `role("admin").or(scopes(["jobs"]))` a
+/// malformed claim denies the left side and leaves the right side as it is.
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::{AccessRequest, Authorizer, Decision, permissions, role};
+/// use countersign_rbac::RbacAuthorizer;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let rbac = RbacAuthorizer::builder()
+///     .role("editor", ["posts:read", "posts:write"])
+///     .role("admin", ["users:delete"])
+///     .inherits("admin", "editor")
+///     .build()?;
+///
+/// let admin = VerifiedToken::vouched(&serde_json::json!({"sub": "7", "roles": ["admin"]}))?;
+/// let write = permissions(["posts:read", "posts:write"]);
+/// assert_eq!(rbac.decide_now(&AccessRequest::new(&admin, &write)), Some(Decision::Allow));
+/// assert!(rbac.accepts(&role("amdin")).is_err());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct RbacAuthorizer {
+    catalog: Arc<Catalog>,
+    mappings: HashMap<String, ClaimsMapping>,
+    /// For tokens of issuers that have no mapping of their own.
+    others: Option<ClaimsMapping>,
+}
+
+impl RbacAuthorizer {
+    /// An authorizer for this catalog, with the default [`ClaimsMapping`] for the tokens of every issuer. For
+    /// other mappings, see [`RbacAuthorizerBuilder::catalog`].
+    #[must_use]
+    pub fn new(catalog: impl Into<Arc<Catalog>>) -> Self {
+        Self { catalog: catalog.into(), mappings: HashMap::new(), others: Some(ClaimsMapping::default()) }
+    }
+
+    /// An authorizer without a role yet, and with the default [`ClaimsMapping`].
+    pub fn builder() -> RbacAuthorizerBuilder {
+        RbacAuthorizerBuilder::default()
+    }
+
+    /// The roles and permissions that it knows.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    fn subject(&self, token: &VerifiedToken) -> Result<Subject<'_>, Decision> {
+        let own = token.issuer().and_then(|issuer| self.mappings.get(issuer));
+        let mapping = own.or(self.others.as_ref()).ok_or(deny("unmapped_issuer"))?;
+        Subject::new(&self.catalog, mapping, token).map_err(|_| deny("malformed_claim"))
+    }
+
+    fn judge(&self, request: &AccessRequest<'_>) -> Decision {
+        let subject = OnceCell::new();
+        request.requirement.decide(&mut |leaf| {
+            ScopeAuthorizer::decide_leaf(leaf, request.token).unwrap_or_else(|| {
+                match subject.get_or_init(|| self.subject(request.token)) {
+                    Ok(subject) => subject.judge(leaf),
+                    Err(denial) => *denial,
+                }
+            })
+        })
+    }
+}
+
+#[async_trait]
+impl Authorizer for RbacAuthorizer {
+    fn accepts(&self, requirement: &Requirement) -> Result<(), ConfigError> {
+        let known = |kind: &str, names: &[String], is_known: &dyn Fn(&str) -> bool| {
+            names.iter().find(|name| !is_known(name)).map_or(Ok(()), |name| {
+                Err(ConfigError::new("require", format!("the {kind} `{name}` is not in the catalog")))
+            })
+        };
+        requirement.each_leaf(&mut |leaf| match leaf {
+            Requirement::Authenticated | Requirement::Scopes(_) => Ok(()),
+            Requirement::AnyRole(names) => known("role", names, &|name| self.catalog.role_id(name).is_some()),
+            Requirement::AllPermissions(names) | Requirement::AnyPermission(names) => {
+                known("permission", names, &|name| self.catalog.permission_id(name).is_some())
+            }
+            _ => Err(ConfigError::new("require", "a catalog cannot judge this kind of requirement")),
+        })
+    }
+
+    fn decide_now(&self, request: &AccessRequest<'_>) -> Option<Decision> {
+        Some(self.judge(request))
+    }
+
+    async fn decide(&self, request: &AccessRequest<'_>) -> Decision {
+        self.judge(request)
+    }
+}
+
+/// Collects the roles of an [`RbacAuthorizer`] and the claims that it reads. Nothing is checked before
+/// [`build`](Self::build).
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct RbacAuthorizerBuilder {
+    own: CatalogBuilder,
+    ready: Option<Arc<Catalog>>,
+    mapping: Option<ClaimsMapping>,
+    mappings: Vec<(String, ClaimsMapping)>,
+}
+
+impl RbacAuthorizerBuilder {
+    /// A role and the permissions that it grants of itself: `[""; 0]` for none.
+    pub fn role<P: Into<String>>(
+        mut self,
+        name: impl Into<String>,
+        permissions: impl IntoIterator<Item = P>,
+    ) -> Self {
+        self.own = self.own.role(name, permissions);
+        self
+    }
+
+    /// Whoever has `role` also has the role `inherited`, with all that it grants and inherits.
+    pub fn inherits(mut self, role: impl Into<String>, inherited: impl Into<String>) -> Self {
+        self.own = self.own.inherits(role, inherited);
+        self
+    }
+
+    /// A permission that no role needs to grant: tokens may carry it themselves.
+    pub fn permission(mut self, name: impl Into<String>) -> Self {
+        self.own = self.own.permission(name);
+        self
+    }
+
+    /// A catalog that is ready, instead of roles and permissions given here.
+    pub fn catalog(mut self, catalog: impl Into<Arc<Catalog>>) -> Self {
+        self.ready = Some(catalog.into());
+        self
+    }
+
+    /// The claims to read in the tokens of every issuer that has no [`mapping_for`](Self::mapping_for) of its
+    /// own.
+    pub fn mapping(mut self, mapping: ClaimsMapping) -> Self {
+        self.mapping = Some(mapping);
+        self
+    }
+
+    /// The claims to read in the tokens of this issuer, compared with `iss` exactly.
+    ///
+    /// As soon as one issuer has a mapping of its own, the default mapping is gone: roles and permissions in
+    /// tokens of other issuers, and of none, count only if [`mapping`](Self::mapping) is given too. A claim
+    /// may mean one thing to the issuer that you had in mind, and be free text to another.
+    ///
+    /// ```
+    /// use countersign::VerifiedToken;
+    /// use countersign::authorize::{AccessRequest, Authorizer, Decision, role};
+    /// use countersign_rbac::{ClaimsMapping, RbacAuthorizer};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let rbac = RbacAuthorizer::builder()
+    ///     .role("admin", ["users:delete"])
+    ///     .mapping_for("https://staff.example/", ClaimsMapping::builder().roles("groups").build()?)
+    ///     .build()?;
+    ///
+    /// let claims = |iss: &str| serde_json::json!({"iss": iss, "groups": ["admin"], "roles": ["admin"]});
+    /// let staff = VerifiedToken::vouched(&claims("https://staff.example/"))?;
+    /// let customer = VerifiedToken::vouched(&claims("https://customers.example/"))?;
+    /// assert_eq!(rbac.decide_now(&AccessRequest::new(&staff, &role("admin"))), Some(Decision::Allow));
+    /// assert_ne!(rbac.decide_now(&AccessRequest::new(&customer, &role("admin"))), Some(Decision::Allow));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn mapping_for(mut self, issuer: impl Into<String>, mapping: ClaimsMapping) -> Self {
+        self.mappings.push((issuer.into(), mapping));
+        self
+    }
+
+    /// The authorizer.
+    ///
+    /// # Errors
+    /// [`ConfigError`] as in [`CatalogBuilder::build`]; when there are both a ready
+    /// [`catalog`](Self::catalog) and roles or permissions given here; and when an issuer is empty or has two
+    /// mappings.
+    pub fn build(self) -> Result<RbacAuthorizer, ConfigError> {
+        let catalog = match self.ready {
+            Some(_) if !self.own.is_empty() => {
+                let problem = "there are a ready catalog and roles or permissions beside it";
+                return Err(ConfigError::new("catalog", problem));
+            }
+            Some(ready) => ready,
+            None => Arc::new(self.own.build()?),
+        };
+        let mut mappings = HashMap::new();
+        for (issuer, mapping) in self.mappings {
+            if issuer.is_empty() {
+                return Err(ConfigError::new("mapping_for", "the issuer is empty"));
+            }
+            let twice = format!("`{issuer}` has two mappings");
+            if mappings.insert(issuer, mapping).is_some() {
+                return Err(ConfigError::new("mapping_for", twice));
+            }
+        }
+        let others = self.mapping.or_else(|| mappings.is_empty().then(ClaimsMapping::default));
+        Ok(RbacAuthorizer { catalog, mappings, others })
+    }
+}
+
+#[cfg(test)]
+mod tests;

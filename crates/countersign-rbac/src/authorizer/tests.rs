@@ -1,0 +1,263 @@
+mod model;
+
+use super::*;
+use countersign::authorize::{Why, any_permission, any_role, authenticated, permissions, role, scopes};
+use serde_json::{Value, json};
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+const NO_ROLE: Decision = Decision::Deny(Why::new("rbac", "missing_role"));
+const NO_PERMISSION: Decision = Decision::Deny(Why::new("rbac", "missing_permission"));
+const MALFORMED: Decision = Decision::Deny(Why::new("rbac", "malformed_claim"));
+const UNMAPPED: Decision = Decision::Deny(Why::new("rbac", "unmapped_issuer"));
+const UNKNOWN_NAME: Decision = Decision::Deny(Why::new("rbac", "unknown_name"));
+const EMPTY: Decision = Decision::Deny(Why::new("rbac", "empty"));
+const NO_SCOPE: Decision = Decision::Deny(Why::new("scopes", "missing_scope"));
+
+fn token(claims: &Value) -> VerifiedToken {
+    VerifiedToken::vouched(claims).expect("claims")
+}
+
+/// What both forms of the question answer, which must be the same.
+fn decide(rbac: &RbacAuthorizer, claims: &Value, requirement: &Requirement) -> Decision {
+    let token = token(claims);
+    let request = AccessRequest::new(&token, requirement);
+    let now = rbac.decide_now(&request).expect("answered from memory");
+    let later = pin!(rbac.decide(&request)).poll(&mut Context::from_waker(Waker::noop()));
+    assert_eq!(later, Poll::Ready(now), "both forms of the question have one answer");
+    now
+}
+
+fn house() -> RbacAuthorizer {
+    RbacAuthorizer::builder()
+        .role("viewer", ["posts:read"])
+        .role("editor", ["posts:write"])
+        .role("admin", ["users:delete"])
+        .role("auditor", ["reports:read"])
+        .inherits("admin", "editor")
+        .inherits("editor", "viewer")
+        .permission("reports:export")
+        .build()
+        .expect("house")
+}
+
+#[test]
+fn every_check_honours_the_hierarchy() {
+    use Decision::Allow;
+    let table = [
+        (role("viewer"), Allow, Allow, NO_ROLE),
+        (role("admin"), Allow, NO_ROLE, NO_ROLE),
+        (any_role(["auditor", "viewer"]), Allow, Allow, Allow),
+        (permissions(["posts:read"]), Allow, Allow, NO_PERMISSION),
+        (permissions(["posts:read", "posts:write"]), Allow, Allow, NO_PERMISSION),
+        (permissions(["posts:read", "users:delete"]), Allow, NO_PERMISSION, NO_PERMISSION),
+        (any_permission(["users:delete", "posts:read"]), Allow, Allow, NO_PERMISSION),
+        (any_permission(["reports:read", "users:delete"]), Allow, NO_PERMISSION, Allow),
+        (permissions(["reports:export"]), NO_PERMISSION, NO_PERMISSION, NO_PERMISSION),
+        (role("editor").and(permissions(["posts:read"])), Allow, Allow, NO_PERMISSION),
+        (role("auditor").or(permissions(["posts:read"])), Allow, Allow, Allow),
+        (role("auditor").and(permissions(["posts:read"])), NO_ROLE, NO_ROLE, NO_PERMISSION),
+        (authenticated(), Allow, Allow, Allow),
+    ];
+    let rbac = house();
+    for (requirement, admin, editor, auditor) in table {
+        assert!(rbac.accepts(&requirement).is_ok(), "{requirement:?}");
+        for (name, expected) in [("admin", admin), ("editor", editor), ("auditor", auditor)] {
+            for claims in [json!({"roles": [name]}), json!({"roles": name}), json!({"role": name})] {
+                assert_eq!(decide(&rbac, &claims, &requirement), expected, "{claims} {requirement:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn permissions_come_from_roles_and_from_the_token() {
+    let rbac = house();
+    let claims = json!({"roles": ["auditor"], "role": "viewer", "permissions": "reports:export posts:write"});
+    let all = permissions(["reports:read", "posts:read", "reports:export", "posts:write"]);
+    assert_eq!(decide(&rbac, &claims, &all), Decision::Allow);
+    assert_eq!(decide(&rbac, &claims, &role("editor")), NO_ROLE, "a permission gives no role");
+    assert_eq!(decide(&rbac, &json!({}), &any_permission(["posts:read"])), NO_PERMISSION);
+}
+
+#[test]
+fn a_string_is_one_role_or_its_words_and_never_letters() {
+    let rbac = RbacAuthorizer::builder()
+        .role("admin", ["delete"])
+        .role("a", ["x"])
+        .role("admin a", ["y"])
+        .permission("admin")
+        .permission("a")
+        .build()
+        .expect("letters");
+    for claim in ["roles", "role"] {
+        let claims = json!({claim: "admin"});
+        assert_eq!(decide(&rbac, &claims, &role("admin")), Decision::Allow);
+        assert_eq!(decide(&rbac, &claims, &role("a")), NO_ROLE);
+        assert_eq!(decide(&rbac, &claims, &permissions(["admin"])), NO_PERMISSION);
+        let claims = json!({claim: "admin a"});
+        assert_eq!(decide(&rbac, &claims, &permissions(["y"])), Decision::Allow);
+        assert_eq!(decide(&rbac, &claims, &any_role(["admin", "a"])), NO_ROLE);
+    }
+    let claims = json!({"permissions": "admin"});
+    assert_eq!(decide(&rbac, &claims, &permissions(["admin"])), Decision::Allow);
+    assert_eq!(decide(&rbac, &claims, &permissions(["a"])), NO_PERMISSION);
+    assert_eq!(decide(&rbac, &claims, &role("admin")), NO_ROLE);
+    assert_eq!(
+        decide(&rbac, &json!({"permissions": "admin a"}), &permissions(["a", "admin"])),
+        Decision::Allow
+    );
+}
+
+#[test]
+fn a_malformed_claim_denies_roles_and_permissions_and_leaves_scopes_alone() {
+    let rbac = house();
+    for malformed in [
+        json!({"roles": ["admin", 7], "role": "admin", "permissions": ["posts:read"], "scope": "jobs"}),
+        json!({"roles": ["admin"], "role": ["admin"], "permissions": ["posts:read"], "scope": "jobs"}),
+        json!({"roles": ["admin"], "role": "admin", "permissions": {"posts:read": true}, "scope": "jobs"}),
+        json!({"roles": ["admin"], "role": null, "permissions": ["posts:read"], "scope": "jobs"}),
+    ] {
+        let decide = |requirement: Requirement| decide(&rbac, &malformed, &requirement);
+        assert_eq!(decide(role("admin")), MALFORMED);
+        assert_eq!(decide(permissions(["posts:read"])), MALFORMED);
+        assert_eq!(decide(any_permission(["posts:read", "posts:write"])), MALFORMED);
+        assert_eq!(decide(role("admin").or(permissions(["posts:read"]))), MALFORMED);
+        assert_eq!(decide(role("admin").and(scopes(["jobs"]))), MALFORMED);
+        assert_eq!(decide(role("admin").or(scopes(["jobs"]))), Decision::Allow);
+        assert_eq!(decide(scopes(["jobs"])), Decision::Allow);
+        assert_eq!(decide(scopes(["other"])), NO_SCOPE);
+        assert_eq!(decide(authenticated()), Decision::Allow);
+    }
+}
+
+#[test]
+fn roles_permissions_and_scopes_are_three_things() {
+    let rbac = RbacAuthorizer::builder().role("admin", ["x"]).permission("admin").build().expect("names");
+    let table = [
+        (json!({"scope": "admin"}), NO_ROLE, NO_PERMISSION, Decision::Allow),
+        (json!({"roles": ["admin"]}), Decision::Allow, NO_PERMISSION, NO_SCOPE),
+        (json!({"permissions": ["admin"]}), NO_ROLE, Decision::Allow, NO_SCOPE),
+    ];
+    for (claims, as_role, as_permission, as_scope) in table {
+        assert_eq!(decide(&rbac, &claims, &role("admin")), as_role);
+        assert_eq!(decide(&rbac, &claims, &permissions(["admin"])), as_permission);
+        assert_eq!(decide(&rbac, &claims, &scopes(["admin"])), as_scope);
+    }
+}
+
+#[test]
+fn a_name_that_the_catalog_does_not_know_is_refused_at_the_route_and_denied_after() {
+    let rbac = house();
+    let admin = json!({"roles": ["admin", "root"], "permissions": ["posts:raed"]});
+    for (requirement, message) in [
+        (role("root"), "`require`: the role `root` is not in the catalog"),
+        (any_role(["admin", "root"]), "`require`: the role `root` is not in the catalog"),
+        (role("posts:read"), "`require`: the role `posts:read` is not in the catalog"),
+        (permissions(["posts:raed"]), "`require`: the permission `posts:raed` is not in the catalog"),
+        (
+            any_permission(["posts:read", "Posts:read"]),
+            "`require`: the permission `Posts:read` is not in the catalog",
+        ),
+        (permissions(["admin"]), "`require`: the permission `admin` is not in the catalog"),
+    ] {
+        assert_eq!(rbac.accepts(&requirement).unwrap_err().to_string(), message);
+        let nested = authenticated().and(scopes(["x"]).or(requirement.clone()));
+        assert_eq!(rbac.accepts(&nested).unwrap_err().setting(), "require");
+        assert_eq!(decide(&rbac, &admin, &requirement), UNKNOWN_NAME, "{requirement:?}");
+    }
+    assert_eq!(
+        decide(&rbac, &admin, &role("admin")),
+        Decision::Allow,
+        "in the token it grants nothing, and spoils nothing"
+    );
+}
+
+#[test]
+fn nothing_required_is_denied() {
+    let none: [&str; 0] = [];
+    let rbac = house();
+    for requirement in [any_role(none), permissions(none), any_permission(none)] {
+        assert_eq!(decide(&rbac, &json!({"roles": ["admin"]}), &requirement), EMPTY);
+    }
+    for requirement in [Requirement::AllOf(vec![]), Requirement::AnyOf(vec![]), scopes(none)] {
+        assert_ne!(decide(&rbac, &json!({"roles": ["admin"]}), &requirement), Decision::Allow);
+    }
+}
+
+#[test]
+fn each_issuer_has_its_own_mapping() {
+    let roles_in = |name: &str| ClaimsMapping::builder().roles(name).without_role().build().expect("mapping");
+    let base = || RbacAuthorizer::builder().role("admin", ["x"]).mapping_for("a", roles_in("groups"));
+    let closed = base().mapping_for("b", roles_in("grp")).build().expect("closed");
+    let open = base().mapping(roles_in("roles")).build().expect("open");
+    let table = [
+        (json!({"iss": "a", "groups": "admin"}), Decision::Allow, Decision::Allow),
+        (json!({"iss": "a", "roles": "admin", "grp": "admin"}), NO_ROLE, NO_ROLE),
+        (json!({"iss": "b", "grp": "admin"}), Decision::Allow, NO_ROLE),
+        (json!({"iss": "b", "roles": "admin"}), NO_ROLE, Decision::Allow),
+        (json!({"iss": "c", "roles": "admin", "groups": "admin"}), UNMAPPED, Decision::Allow),
+        (json!({"iss": "A", "groups": "admin"}), UNMAPPED, NO_ROLE),
+        (json!({"roles": "admin", "groups": "admin"}), UNMAPPED, Decision::Allow),
+        (json!({"iss": "a", "groups": 7, "roles": "admin"}), MALFORMED, MALFORMED),
+    ];
+    for (claims, with_closed, with_open) in table {
+        assert_eq!(decide(&closed, &claims, &role("admin")), with_closed, "{claims}");
+        assert_eq!(decide(&open, &claims, &role("admin")), with_open, "{claims}");
+    }
+    let stranger = json!({"iss": "c", "scope": "jobs"});
+    assert_eq!(decide(&closed, &stranger, &scopes(["jobs"])), Decision::Allow);
+}
+
+#[test]
+fn settings_that_contradict_one_another_are_refused() {
+    let mapping = ClaimsMapping::default;
+    let catalog = || Catalog::builder().role("admin", ["x"]).build().expect("catalog");
+    for (builder, expected) in [
+        (
+            RbacAuthorizer::builder().catalog(catalog()).role("b", ["x"]),
+            "`catalog`: there are a ready catalog and roles or permissions beside it",
+        ),
+        (
+            RbacAuthorizer::builder().mapping_for("a", mapping()).mapping_for("a", mapping()),
+            "`mapping_for`: `a` has two mappings",
+        ),
+        (RbacAuthorizer::builder().mapping_for("", mapping()), "`mapping_for`: the issuer is empty"),
+        (
+            RbacAuthorizer::builder().role("a", ["x"]).inherits("a", "b"),
+            "`inherits`: `a` inherits `b`: `b` is not a role",
+        ),
+    ] {
+        assert_eq!(builder.build().unwrap_err().to_string(), expected);
+    }
+
+    let shared = Arc::new(catalog());
+    let built = RbacAuthorizer::builder().catalog(Arc::clone(&shared)).build().expect("ready catalog");
+    for rbac in [RbacAuthorizer::new(shared), built, RbacAuthorizer::new(catalog())] {
+        assert_eq!(decide(&rbac, &json!({"role": "admin"}), &permissions(["x"])), Decision::Allow);
+        assert!(rbac.catalog().includes("admin", "admin"));
+    }
+}
+
+#[test]
+fn ten_thousand_roles_in_a_token_cost_one_look_each() {
+    let chain = (0..1000).fold(RbacAuthorizer::builder().role("other", ["o"]), |all, n| {
+        let all = all.role(n.to_string(), [format!("p{n}")]);
+        if n == 0 { all } else { all.inherits((n - 1).to_string(), n.to_string()) }
+    });
+    let rbac = chain.build().expect("chain");
+    // The leaf comes first, so that every role adds to what is there.
+    let names: Vec<String> = (0..10_000).map(|n| (999 - n % 2000).to_string()).collect();
+    let claims = json!({"roles": names, "permissions": names});
+    assert_eq!(decide(&rbac, &claims, &permissions(["p0", "p500", "p999"]).and(role("0"))), Decision::Allow);
+    assert_eq!(decide(&rbac, &claims, &role("other")), NO_ROLE);
+}
+
+#[test]
+fn an_authorizer_behind_a_pointer_is_the_same() {
+    let boxed: Box<dyn Authorizer> = Box::new(Arc::new(house()));
+    let token = token(&json!({"role": "admin"}));
+    assert_eq!(boxed.decide_now(&AccessRequest::new(&token, &role("viewer"))), Some(Decision::Allow));
+    assert!(boxed.accepts(&role("nobody")).is_err());
+}

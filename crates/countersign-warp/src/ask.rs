@@ -1,0 +1,135 @@
+use countersign::request::RequestView;
+use countersign::screening::{Check, Screening};
+use countersign::{Denial, Guard, VerifiedToken, async_trait};
+use serde::de::DeserializeOwned;
+use std::marker::PhantomData;
+
+/// The claims of the request's token, as a type of yours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Claims<C>(pub C);
+
+/// What a guarded route asks, and what it hands to the rest of the route when the answer is good.
+#[async_trait]
+pub trait Ask: sealed::Sealed + Clone + Send + Sync + 'static {
+    /// What the rest of the route is given.
+    type Answer: Send + 'static;
+
+    /// Asks.
+    ///
+    /// # Errors
+    /// The [`Denial`] to answer with.
+    async fn ask(&self, request: &RequestView<'_>) -> Result<Self::Answer, Denial>;
+}
+
+/// Demands a token, and perhaps more of it. Made by [`GuardExt::require`](crate::GuardExt::require) and
+/// [`GuardExt::protect`](crate::GuardExt::protect).
+#[derive(Clone, Debug)]
+pub struct Required {
+    check: Check,
+}
+
+impl Required {
+    pub(crate) fn new(check: Check) -> Self {
+        Self { check }
+    }
+
+    /// Hands on the token's claims. Tokens whose claims do not fit the type are refused.
+    #[must_use]
+    pub fn claims<C: DeserializeOwned + Send + 'static>(self) -> RequiredClaims<C> {
+        RequiredClaims { check: self.check, claims: PhantomData }
+    }
+}
+
+#[async_trait]
+impl Ask for Required {
+    type Answer = VerifiedToken;
+
+    async fn ask(&self, request: &RequestView<'_>) -> Result<VerifiedToken, Denial> {
+        self.check.judge(&self.check.screening(None), request).await
+    }
+}
+
+/// [`Required`], handing on claims.
+#[derive(Debug)]
+pub struct RequiredClaims<C> {
+    check: Check,
+    claims: PhantomData<fn() -> C>,
+}
+
+impl<C> Clone for RequiredClaims<C> {
+    fn clone(&self) -> Self {
+        Self { check: self.check.clone(), claims: PhantomData }
+    }
+}
+
+#[async_trait]
+impl<C: DeserializeOwned + Send + 'static> Ask for RequiredClaims<C> {
+    type Answer = Claims<C>;
+
+    async fn ask(&self, request: &RequestView<'_>) -> Result<Claims<C>, Denial> {
+        let screening = self.check.screening(None);
+        let token = self.check.judge(&screening, request).await?;
+        screening.claims(&token).map(Claims)
+    }
+}
+
+/// Takes nobody, too. Made by [`GuardExt::optional`](crate::GuardExt::optional).
+#[derive(Clone, Debug)]
+pub struct Optional {
+    guard: Guard,
+}
+
+impl Optional {
+    pub(crate) fn new(guard: Guard) -> Self {
+        Self { guard }
+    }
+
+    /// Hands on the token's claims. Tokens whose claims do not fit the type are refused.
+    #[must_use]
+    pub fn claims<C: DeserializeOwned + Send + 'static>(self) -> OptionalClaims<C> {
+        OptionalClaims { guard: self.guard, claims: PhantomData }
+    }
+}
+
+#[async_trait]
+impl Ask for Optional {
+    type Answer = Option<VerifiedToken>;
+
+    async fn ask(&self, request: &RequestView<'_>) -> Result<Option<VerifiedToken>, Denial> {
+        Screening::enter(&self.guard, None).optional(request).await
+    }
+}
+
+/// [`Optional`], handing on claims.
+#[derive(Debug)]
+pub struct OptionalClaims<C> {
+    guard: Guard,
+    claims: PhantomData<fn() -> C>,
+}
+
+impl<C> Clone for OptionalClaims<C> {
+    fn clone(&self) -> Self {
+        Self { guard: self.guard.clone(), claims: PhantomData }
+    }
+}
+
+#[async_trait]
+impl<C: DeserializeOwned + Send + 'static> Ask for OptionalClaims<C> {
+    type Answer = Option<Claims<C>>;
+
+    async fn ask(&self, request: &RequestView<'_>) -> Result<Option<Claims<C>>, Denial> {
+        let screening = Screening::enter(&self.guard, None);
+        match screening.optional(request).await? {
+            Some(token) => screening.claims(&token).map(|claims| Some(Claims(claims))),
+            None => Ok(None),
+        }
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Required {}
+    impl<C> Sealed for super::RequiredClaims<C> {}
+    impl Sealed for super::Optional {}
+    impl<C> Sealed for super::OptionalClaims<C> {}
+}
