@@ -1,1 +1,3 @@
+//! What the example programs share. Read `quickstart.rs` first.
 
+pub mod quickstart;

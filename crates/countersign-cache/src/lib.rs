@@ -1,1 +1,37 @@
-//! countersign-cache
+//! Cache stores for Countersign: [`MemoryCache`] and [`RedisCache`].
+//!
+//! Add this crate if something that you use takes a [`CacheStore`]: keys shared by several processes, tokens
+//! that are consumed once, counters that several processes keep together. [`MemoryCache`] serves one process,
+//! [`RedisCache`] as many as see the same server. A library depends on the trait in `countersign` and leaves
+//! the choice to its user.
+//!
+//! ```
+//! use countersign::Bytes;
+//! use countersign::cache::{CacheKey, CacheStore};
+//! use countersign_cache::MemoryCache;
+//! use std::time::Duration;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = MemoryCache::builder().max_entries(1_000).max_bytes(1 << 20).build()?;
+//! let code = CacheKey::hashed("code", &[b"a code that counts once"]);
+//! store.put(&code, Bytes::from_static(b"for whom"), Duration::from_secs(60)).await?;
+//!
+//! assert_eq!(store.take(&code).await?.as_deref(), Some(&b"for whom"[..]));
+//! assert_eq!(store.take(&code).await?, None);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What comes back from a store that others can write to is untrusted. Neither store here authenticates
+//! anything: whoever stores what must not be forged seals it first.
+//!
+//! [`CacheStore`]: countersign::cache::CacheStore
+
+mod memory;
+#[cfg(feature = "redis")]
+mod redis;
+
+pub use self::memory::{MemoryCache, MemoryCacheBuilder};
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisCache, RedisCacheBuilder};

@@ -1,1 +1,12 @@
-//! countersign-testkit
+//! For tests of Countersign, and of what is built on it.
+//!
+//! Depend on it in `[dev-dependencies]`: to set the time by hand ([`clock`]), to have a real server beside a
+//! test ([`redis_server`]), and, above all, if you implement one of the seams: [`conformance`] holds the
+//! rules that your implementation must keep, and runs them against it.
+//!
+//! What goes wrong here is a panic with its reason: that is how a test fails.
+#![allow(clippy::expect_used, clippy::panic, reason = "a failed expectation is what tests are for")]
+
+pub mod clock;
+pub mod conformance;
+pub mod redis_server;

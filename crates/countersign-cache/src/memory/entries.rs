@@ -1,0 +1,171 @@
+//! The entries of a [`MemoryCache`](super::MemoryCache): found by key, dropped by expiry, then by age.
+
+use countersign::Bytes;
+use countersign::cache::{CacheError, CacheKey, Counted};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, SystemTime};
+
+/// Where a counter stops, as in Redis.
+const COUNTER_MAX: u64 = i64::MAX.unsigned_abs();
+
+pub(super) struct Entries {
+    max_entries: usize,
+    max_bytes: usize,
+    /// Keys and values of all entries together.
+    bytes: usize,
+    next_id: u64,
+    ids: HashMap<CacheKey, u64>,
+    /// Ids grow with every write, so the first entry is the one written longest ago.
+    by_age: BTreeMap<u64, Entry>,
+    by_expiry: BTreeSet<(SystemTime, u64)>,
+}
+
+struct Entry {
+    key: CacheKey,
+    value: Bytes,
+    /// `None` where the time to live leads beyond what the clock can tell.
+    expires: Option<SystemTime>,
+}
+
+impl Entry {
+    fn size(&self) -> usize {
+        size(&self.key, &self.value)
+    }
+
+    fn is_live(&self, now: SystemTime) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
+}
+
+fn size(key: &CacheKey, value: &[u8]) -> usize {
+    key.as_str().len().saturating_add(value.len())
+}
+
+impl Entries {
+    pub(super) fn new(max_entries: usize, max_bytes: usize) -> Self {
+        Self {
+            max_entries,
+            max_bytes,
+            bytes: 0,
+            next_id: 0,
+            ids: HashMap::new(),
+            by_age: BTreeMap::new(),
+            by_expiry: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn read(&self, key: &CacheKey, now: SystemTime) -> Option<Bytes> {
+        self.live(key, now).map(|entry| entry.value.clone())
+    }
+
+    /// Sets the value, whatever was there; a time to live of zero leaves nothing there.
+    pub(super) fn write(
+        &mut self,
+        key: &CacheKey,
+        value: &[u8],
+        ttl: Duration,
+        now: SystemTime,
+    ) -> Result<(), CacheError> {
+        if ttl.is_zero() {
+            self.remove(key);
+            return Ok(());
+        }
+        self.insert(key, value, now.checked_add(ttl), now)
+    }
+
+    pub(super) fn add(
+        &mut self,
+        key: &CacheKey,
+        n: u64,
+        window: Duration,
+        now: SystemTime,
+    ) -> Result<Counted, CacheError> {
+        let Some(entry) = self.live(key, now) else {
+            let total = n.min(COUNTER_MAX);
+            self.write(key, total.to_string().as_bytes(), window, now)?;
+            return Ok(Counted::new(total, window));
+        };
+        let before = counter(&entry.value).ok_or_else(|| CacheError::because("the entry is no counter"))?;
+        let total = before.saturating_add(n).min(COUNTER_MAX);
+        let expires = entry.expires;
+        self.insert(key, total.to_string().as_bytes(), expires, now)?;
+        let left = expires.map_or(Duration::MAX, |expires| expires.duration_since(now).unwrap_or_default());
+        Ok(Counted::new(total, left))
+    }
+
+    pub(super) fn remove(&mut self, key: &CacheKey) {
+        if let Some(id) = self.ids.get(key) {
+            self.drop_entry(*id);
+        }
+    }
+
+    fn live(&self, key: &CacheKey, now: SystemTime) -> Option<&Entry> {
+        self.by_age.get(self.ids.get(key)?).filter(|entry| entry.is_live(now))
+    }
+
+    fn insert(
+        &mut self,
+        key: &CacheKey,
+        value: &[u8],
+        expires: Option<SystemTime>,
+        now: SystemTime,
+    ) -> Result<(), CacheError> {
+        let size = size(key, value);
+        if size > self.max_bytes {
+            return Err(CacheError::because("the entry is larger than the whole store"));
+        }
+        self.remove(key);
+        self.make_room(size, now);
+
+        let id = self.next_id;
+        self.next_id += 1;
+        self.bytes += size;
+        self.ids.insert(key.clone(), id);
+        if let Some(expires) = expires {
+            self.by_expiry.insert((expires, id));
+        }
+        // Copied, because `Bytes` may be a small window on a large buffer, which would then be kept and not
+        // counted.
+        let value = Bytes::copy_from_slice(value);
+        self.by_age.insert(id, Entry { key: key.clone(), value, expires });
+        Ok(())
+    }
+
+    /// Drops what has expired, then the oldest, until one more entry of this size fits.
+    fn make_room(&mut self, size: usize, now: SystemTime) {
+        while let Some((expires, id)) = self.by_expiry.first().copied()
+            && expires <= now
+        {
+            self.drop_entry(id);
+        }
+        while self.by_age.len() >= self.max_entries || self.bytes > self.max_bytes - size {
+            let Some((oldest, _)) = self.by_age.first_key_value() else { break };
+            self.drop_entry(*oldest);
+        }
+    }
+
+    fn drop_entry(&mut self, id: u64) {
+        if let Some(entry) = self.by_age.remove(&id) {
+            self.bytes -= entry.size();
+            self.ids.remove(&entry.key);
+            if let Some(expires) = entry.expires {
+                self.by_expiry.remove(&(expires, id));
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn count_and_bytes(&self) -> (usize, usize) {
+        assert_eq!(self.ids.len(), self.by_age.len());
+        assert!(self.by_expiry.len() <= self.by_age.len());
+        assert_eq!(self.bytes, self.by_age.values().map(Entry::size).sum::<usize>());
+        (self.by_age.len(), self.bytes)
+    }
+}
+
+/// The text of a counter as Redis writes it: no sign, no leading zero, at most `i64::MAX`.
+fn counter(text: &[u8]) -> Option<u64> {
+    let canonical = matches!(text, [b'0'] | [b'1'..=b'9', ..]);
+    let n: u64 = std::str::from_utf8(text).ok().filter(|_| canonical)?.parse().ok()?;
+    (n <= COUNTER_MAX).then_some(n)
+}

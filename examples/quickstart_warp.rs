@@ -1,0 +1,77 @@
+//! Protected routes in warp, with an issuer to log in at: `cargo run --example quickstart_warp`.
+
+use countersign::ConfigError;
+use countersign::authorize::{permissions, role};
+use countersign_examples::quickstart::{self, AllClaims, Answer, Demo, Message};
+use countersign_warp::{Claims, GuardExt, Guarded};
+use std::process::ExitCode;
+use warp::http::{HeaderName, HeaderValue, StatusCode};
+use warp::reply::{self, Response};
+use warp::{Filter, Rejection, Reply, delete, path, post};
+
+/// warp answers HEAD only where a route says so.
+fn get() -> impl Filter<Extract = (), Error = Rejection> + Copy {
+    warp::get().or(warp::head()).unify()
+}
+
+fn routes(demo: Demo) -> Result<impl Filter<Extract = impl Reply, Error = Rejection> + Clone, ConfigError> {
+    let guard = &demo.guard;
+    let public = path!("public").and(get()).map(|| reply::json(&Message::new("Everybody may read this")));
+    let me = path!("me").and(get()).guarded(guard.protect().claims(), |route| {
+        route.map(|Claims(me): Claims<AllClaims>| reply::json(&me))
+    });
+    let greeting = path!("greeting").and(get()).guarded(guard.optional().claims(), |route| {
+        route.map(|who: Option<Claims<AllClaims>>| {
+            reply::json(&Message::greeting(who.as_ref().map(|Claims(who)| who)))
+        })
+    });
+    let read_posts =
+        path!("posts").and(get()).guarded(guard.require(permissions(["posts:read"]))?, |route| {
+            route.map(|_token| reply::json(&Message::new("Here are the posts")))
+        });
+    let may_write = guard.require(permissions(["posts:read", "posts:write"]))?;
+    let write_post = path!("posts").and(post()).guarded(may_write, |route| {
+        route.map(|_token| reply::with_status(reply::json(&Message::new("Written")), StatusCode::CREATED))
+    });
+    let wipe = path!("admin").and(delete()).guarded(guard.require(role("admin"))?, |route| {
+        route.map(|_token| reply::json(&Message::new("Wiped")))
+    });
+    let issuer = demo.issuer;
+    let with_issuer = warp::any().map(move || issuer.clone());
+    let login = path!("login").and(post()).and(with_issuer.clone()).and(warp::body::bytes()).map(
+        |issuer: std::sync::Arc<quickstart::DemoIssuer>, body: countersign::Bytes| write(issuer.login(&body)),
+    );
+    let jwks = path!(".well-known" / "jwks.json")
+        .and(get())
+        .and(with_issuer.clone())
+        .map(|issuer: std::sync::Arc<quickstart::DemoIssuer>| write(issuer.jwks()));
+    let metadata = path!(".well-known" / "openid-configuration")
+        .and(get())
+        .and(with_issuer)
+        .map(|issuer: std::sync::Arc<quickstart::DemoIssuer>| write(issuer.metadata()));
+    let api = public.or(me).or(greeting).or(read_posts).or(write_post).or(wipe);
+    Ok(api.or(login).or(jwks).or(metadata))
+}
+
+fn write(answer: Answer) -> Response {
+    let mut response = Response::new(answer.body.into());
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in answer.headers {
+        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn serve() -> Result<(), String> {
+    let Some((listener, demo)) = quickstart::start("warp")? else { return Ok(()) };
+    let routes = routes(demo).map_err(|error| error.to_string())?;
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+    let interrupted = async { drop(tokio::signal::ctrl_c().await) };
+    warp::serve(routes).incoming(listener).graceful(interrupted).run().await;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    quickstart::exit_code(serve().await)
+}

@@ -1,0 +1,73 @@
+//! The quickstart's world: a demo issuer, the guard of the API that it serves, and the command line. The three
+//! frameworks' programs add their routes.
+
+mod answer;
+mod command;
+mod issuer;
+
+pub use answer::Answer;
+pub use command::{exit_code, start};
+pub use issuer::DemoIssuer;
+
+use countersign::{ConfigError, Guard, JwtVerifier};
+use countersign_keys::JwksProvider;
+use countersign_rbac::RbacAuthorizer;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What the API calls itself: tokens for it name this in `aud`.
+pub const AUDIENCE: &str = "quickstart";
+
+/// What a route needs: the issuer to log in at, and the guard.
+#[derive(Clone, Debug)]
+pub struct Demo {
+    /// Signs tokens and publishes keys.
+    pub issuer: Arc<DemoIssuer>,
+    /// Protects the API.
+    pub guard: Guard,
+}
+
+/// The guard of the API. It knows of the issuer what any stranger knows: its URL.
+///
+/// # Errors
+/// [`ConfigError`] that names the setting.
+pub fn guard(issuer: &str) -> Result<Guard, ConfigError> {
+    let keys = JwksProvider::discover(issuer).allow_http_on_loopback().build()?;
+    let verifier = JwtVerifier::builder(keys).issuer(issuer).audience(AUDIENCE).build()?;
+    let rbac = RbacAuthorizer::builder()
+        .role("reader", ["posts:read"])
+        .role("writer", ["posts:read", "posts:write"])
+        .role("admin", ["users:delete"])
+        .inherits("admin", "writer")
+        .build()?;
+    Guard::builder(verifier).authorizer(rbac).realm(AUDIENCE).build()
+}
+
+/// All claims of a token, sorted by name.
+pub type AllClaims = BTreeMap<String, Value>;
+
+/// What most routes answer.
+#[derive(Clone, Debug, Serialize)]
+pub struct Message {
+    /// For people.
+    pub message: String,
+}
+
+impl Message {
+    /// A message.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
+
+    /// A greeting to whoever asks.
+    #[must_use]
+    pub fn greeting(claims: Option<&AllClaims>) -> Self {
+        match claims.and_then(|claims| claims.get("sub")).and_then(Value::as_str) {
+            Some(name) => Self::new(format!("Hello, {name}")),
+            None => Self::new("Hello, stranger"),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+use super::{AUDIENCE, Demo, DemoIssuer, guard};
+use lexopt::prelude::*;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+const USAGE: &str = "Options:
+  --listen ADDRESS  where to listen, on this machine [default: 127.0.0.1:3000]; port 0 picks a free one
+  --help            this text";
+
+/// Reads the command line, opens the socket, makes the demo's world and says what to try. `None` when only help was
+/// asked for.
+///
+/// # Errors
+/// One line for the person who started the program.
+pub fn start(framework: &str) -> Result<Option<(TcpListener, Demo)>, String> {
+    let Some(listen) = listen_address()? else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(listen).map_err(|error| {
+        format!("cannot listen on {listen}: {error} (--listen 127.0.0.1:0 picks a free port)")
+    })?;
+    listener.set_nonblocking(true).map_err(|error| error.to_string())?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let issuer = DemoIssuer::new(format!("http://{address}")).map_err(|error| error.to_string())?;
+    let guard = guard(issuer.url()).map_err(|error| error.to_string())?;
+    let demo = Demo { issuer: Arc::new(issuer), guard };
+    let text = instructions(framework, &demo.issuer).map_err(|error| error.to_string())?;
+    // A closed pipe is no reason not to serve.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(Some((listener, demo)))
+}
+
+fn listen_address() -> Result<Option<SocketAddr>, String> {
+    let mut listen = SocketAddr::from(([127, 0, 0, 1], 3000));
+    let mut arguments = lexopt::Parser::from_env();
+    while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
+        match argument {
+            Long("listen") => {
+                let value = arguments.value().map_err(|error| error.to_string())?;
+                listen = value
+                    .to_str()
+                    .and_then(|text| text.parse().ok())
+                    .ok_or("--listen wants an address such as 127.0.0.1:3000")?;
+            }
+            Long("help") | Short('h') => {
+                let _ = writeln!(std::io::stdout(), "{USAGE}");
+                return Ok(None);
+            }
+            other => return Err(format!("{}\n{USAGE}", other.unexpected())),
+        }
+    }
+    if !listen.ip().is_loopback() {
+        return Err(format!(
+            "--listen {listen}: the demo hands tokens to anybody, so it stays on this machine"
+        ));
+    }
+    Ok(Some(listen))
+}
+
+/// Lines to paste, each with the answer that it should get.
+fn instructions(framework: &str, issuer: &DemoIssuer) -> Result<String, countersign::issue::IssueError> {
+    let url = issuer.url();
+    let token = |user: &str, lifetime, audience| issuer.token(user, user, lifetime, audience);
+    let bearer = |token: &str| format!("-H 'Authorization: Bearer {token}' ");
+    let reader = bearer(&token("reader", 600, AUDIENCE)?);
+    let writer = bearer(&token("writer", 600, AUDIENCE)?);
+    let admin = bearer(&token("admin", 600, AUDIENCE)?);
+    let expired = bearer(&token("admin", -600, AUDIENCE)?);
+    let foreign = bearer(&token("admin", 600, "another-api")?);
+    let garbage = bearer("garbage");
+    let login = "-H 'Content-Type: application/json' -d '{\"user\":\"admin\"}' ";
+    let lines: [(&str, &str, &str, &str); 19] = [
+        ("", "", "/public", "200 for anybody"),
+        ("", login, "/login", "200 with a token"),
+        ("", "", "/.well-known/jwks.json", "200 with the keys"),
+        ("", "", "/greeting", "200 for a stranger"),
+        ("", &reader, "/greeting", "200 for the reader, by name"),
+        ("", &garbage, "/greeting", "401: optional is not careless"),
+        ("", "", "/me", "401 without a token"),
+        ("", &reader, "/me", "200 with the claims"),
+        ("-I ", &reader, "/me", "200 without a body"),
+        ("", &expired, "/me", "401: expired"),
+        ("", &foreign, "/me", "401: for another API"),
+        ("", &garbage, "/me", "401: no token at all"),
+        ("", &reader, "/posts", "200: the reader may read"),
+        ("-X POST ", &reader, "/posts", "403: the reader may not write"),
+        ("-X POST ", &writer, "/posts", "201: the writer may"),
+        ("-X POST ", &admin, "/posts", "201: the admin may what the writer may"),
+        ("-X DELETE ", &writer, "/admin", "403: the writer is no admin"),
+        ("-X DELETE ", &admin, "/admin", "200: the admin is"),
+        ("-X DELETE ", "", "/posts", "405: no such method here"),
+    ];
+    let mut text = format!("Countersign quickstart with {framework}, listening on {url}\n\n");
+    text.push_str("Paste a line; behind the # stands what it should answer. Tokens last ten minutes.\n\n");
+    for (method, headers, path, answer) in lines {
+        text.push_str(&format!("curl -i {method}{headers}{url}{path}  # {answer}\n"));
+    }
+    text.push_str("\nCtrl-C ends it.\n");
+    Ok(text)
+}
+
+/// Ends the program: quietly, or with one line on what went wrong.
+#[must_use]
+pub fn exit_code(outcome: Result<(), String>) -> std::process::ExitCode {
+    match outcome {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(problem) => {
+            let _ = writeln!(std::io::stderr(), "error: {problem}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
