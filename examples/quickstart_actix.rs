@@ -40,9 +40,7 @@ fn routes(config: &mut ServiceConfig, requirements: Requirements) {
         .service(web::resource("/admin").route(web::delete().to(wipe).wrap(admin)))
         .service(web::resource("/login").post(login))
         .service(web::resource("/.well-known/jwks.json").get(jwks).route(web::head().to(jwks)))
-        .service(
-            web::resource("/.well-known/openid-configuration").get(metadata).route(web::head().to(metadata)),
-        );
+        .service(web::resource("/.well-known/openid-configuration").get(metadata).route(web::head().to(metadata)));
 }
 
 async fn public() -> impl Responder {

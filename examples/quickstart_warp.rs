@@ -17,30 +17,29 @@ fn get() -> impl Filter<Extract = (), Error = Rejection> + Copy {
 fn routes(demo: Demo) -> Result<impl Filter<Extract = impl Reply, Error = Rejection> + Clone, ConfigError> {
     let guard = &demo.guard;
     let public = path!("public").and(get()).map(|| reply::json(&Message::new("Everybody may read this")));
-    let me = path!("me").and(get()).guarded(guard.protect().claims(), |route| {
-        route.map(|Claims(me): Claims<AllClaims>| reply::json(&me))
-    });
+    let me = path!("me")
+        .and(get())
+        .guarded(guard.protect().claims(), |route| route.map(|Claims(me): Claims<AllClaims>| reply::json(&me)));
     let greeting = path!("greeting").and(get()).guarded(guard.optional().claims(), |route| {
-        route.map(|who: Option<Claims<AllClaims>>| {
-            reply::json(&Message::greeting(who.as_ref().map(|Claims(who)| who)))
-        })
+        route.map(|who: Option<Claims<AllClaims>>| reply::json(&Message::greeting(who.as_ref().map(|Claims(who)| who))))
     });
-    let read_posts =
-        path!("posts").and(get()).guarded(guard.require(permissions(["posts:read"]))?, |route| {
-            route.map(|_token| reply::json(&Message::new("Here are the posts")))
-        });
+    let read_posts = path!("posts").and(get()).guarded(guard.require(permissions(["posts:read"]))?, |route| {
+        route.map(|_token| reply::json(&Message::new("Here are the posts")))
+    });
     let may_write = guard.require(permissions(["posts:read", "posts:write"]))?;
     let write_post = path!("posts").and(post()).guarded(may_write, |route| {
         route.map(|_token| reply::with_status(reply::json(&Message::new("Written")), StatusCode::CREATED))
     });
-    let wipe = path!("admin").and(delete()).guarded(guard.require(role("admin"))?, |route| {
-        route.map(|_token| reply::json(&Message::new("Wiped")))
-    });
+    let wipe = path!("admin")
+        .and(delete())
+        .guarded(guard.require(role("admin"))?, |route| route.map(|_token| reply::json(&Message::new("Wiped"))));
     let issuer = demo.issuer;
     let with_issuer = warp::any().map(move || issuer.clone());
-    let login = path!("login").and(post()).and(with_issuer.clone()).and(warp::body::bytes()).map(
-        |issuer: std::sync::Arc<quickstart::DemoIssuer>, body: countersign::Bytes| write(issuer.login(&body)),
-    );
+    let login = path!("login")
+        .and(post())
+        .and(with_issuer.clone())
+        .and(warp::body::bytes())
+        .map(|issuer: std::sync::Arc<quickstart::DemoIssuer>, body: countersign::Bytes| write(issuer.login(&body)));
     let jwks = path!(".well-known" / "jwks.json")
         .and(get())
         .and(with_issuer.clone())

@@ -108,9 +108,7 @@ where
                 let clone = self.inner.clone();
                 let inner = std::mem::replace(&mut self.inner, clone);
                 let judging = judge(self.check.clone(), screening, parts);
-                ResponseFuture {
-                    state: State::Judging { judging: Box::pin(judging), rest: Some((inner, body)) },
-                }
+                ResponseFuture { state: State::Judging { judging: Box::pin(judging), rest: Some((inner, body)) } }
             }
         }
     }

@@ -98,8 +98,7 @@ macro_rules! with_view {
     ($parts:expr, $view:ident => $ask:expr) => {{
         let headers = $crate::Headers(&$parts.headers);
         let uri = $crate::original_uri($parts);
-        let $view =
-            countersign::request::RequestView::new($parts.method.as_str(), uri.path(), uri.query(), &headers);
+        let $view = countersign::request::RequestView::new($parts.method.as_str(), uri.path(), uri.query(), &headers);
         $ask
     }};
 }

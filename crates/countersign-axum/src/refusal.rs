@@ -12,8 +12,7 @@ impl Refusal {
     pub(crate) fn into_http<B: From<countersign::Bytes>>(self) -> http::Response<B> {
         let denial = self.0;
         let mut response = http::Response::new(B::from(denial.body().clone()));
-        *response.status_mut() =
-            StatusCode::from_u16(denial.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() = StatusCode::from_u16(denial.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         for (name, value) in denial.headers() {
             // A denial is made of constants and of settings that were checked when the guard was built.
             if let Ok(value) = HeaderValue::try_from(value) {

@@ -152,10 +152,7 @@ impl RedisCache {
         self.within_deadline(script.invoke_async(&mut connection)).await
     }
 
-    async fn within_deadline<T>(
-        &self,
-        answer: impl Future<Output = RedisResult<T>>,
-    ) -> Result<T, CacheError> {
+    async fn within_deadline<T>(&self, answer: impl Future<Output = RedisResult<T>>) -> Result<T, CacheError> {
         let answer = match tokio::time::timeout(self.timeout, answer).await {
             Ok(answer) => answer.map_err(CacheError::because),
             Err(elapsed) => Err(CacheError::because(elapsed)),
@@ -282,9 +279,8 @@ impl RedisCacheBuilder {
     /// above 100 ms.
     pub fn build(self) -> Result<RedisCache, ConfigError> {
         // The crate's own error is left out: what it says of a URL is not ours to keep free of passwords.
-        let client = Client::open(self.url).map_err(|_| {
-            ConfigError::new("url", "is no Redis URL, or wants TLS, which this build of `redis` lacks")
-        })?;
+        let client = Client::open(self.url)
+            .map_err(|_| ConfigError::new("url", "is no Redis URL, or wants TLS, which this build of `redis` lacks"))?;
         // Braces would choose the slot in a cluster.
         let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'{' && byte != b'}';
         if self.prefix.is_empty() || !self.prefix.bytes().all(fits) {

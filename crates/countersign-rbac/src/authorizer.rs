@@ -133,11 +133,7 @@ pub struct RbacAuthorizerBuilder {
 
 impl RbacAuthorizerBuilder {
     /// A role and the permissions that it grants of itself: `[""; 0]` for none.
-    pub fn role<P: Into<String>>(
-        mut self,
-        name: impl Into<String>,
-        permissions: impl IntoIterator<Item = P>,
-    ) -> Self {
+    pub fn role<P: Into<String>>(mut self, name: impl Into<String>, permissions: impl IntoIterator<Item = P>) -> Self {
         self.own = self.own.role(name, permissions);
         self
     }

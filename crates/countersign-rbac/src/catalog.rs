@@ -145,11 +145,7 @@ impl CatalogBuilder {
     }
 
     /// A role and the permissions that it grants of itself: `[""; 0]` for none.
-    pub fn role<P: Into<String>>(
-        mut self,
-        name: impl Into<String>,
-        permissions: impl IntoIterator<Item = P>,
-    ) -> Self {
+    pub fn role<P: Into<String>>(mut self, name: impl Into<String>, permissions: impl IntoIterator<Item = P>) -> Self {
         self.roles.push((name.into(), permissions.into_iter().map(Into::into).collect()));
         self
     }
@@ -189,10 +185,7 @@ impl CatalogBuilder {
             }
             for permission in granted {
                 if permission.is_empty() {
-                    return Err(ConfigError::new(
-                        "role",
-                        format!("`{name}` grants a permission without a name"),
-                    ));
+                    return Err(ConfigError::new("role", format!("`{name}` grants a permission without a name")));
                 }
                 if permissions.intern(permission).1 && self.only {
                     let problem = format!("`{name}` grants the unknown permission `{permission}`");
@@ -216,16 +209,12 @@ impl CatalogBuilder {
         let own = self.roles.iter().enumerate().map(|(index, (_, granted))| {
             let mut own = Grants { roles: roles.no_ids(), permissions: permissions.no_ids() };
             own.roles.insert(RoleId::new(index));
-            granted
-                .iter()
-                .filter_map(|name| permissions.find(name))
-                .for_each(|id| own.permissions.insert(id));
+            granted.iter().filter_map(|name| permissions.find(name)).for_each(|id| own.permissions.insert(id));
             own
         });
         let mut closed: Box<[Grants]> = own.collect();
         closure::close(&mut closed, &parents).map_err(|cycle| {
-            let names: Vec<&str> =
-                cycle.iter().chain(cycle.first()).filter_map(|role| roles.name(*role)).collect();
+            let names: Vec<&str> = cycle.iter().chain(cycle.first()).filter_map(|role| roles.name(*role)).collect();
             ConfigError::new("inherits", format!("roles inherit in a circle: `{}`", names.join("` -> `")))
         })?;
         Ok(Catalog { roles, permissions, closed })

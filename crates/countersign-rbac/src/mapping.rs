@@ -64,9 +64,7 @@ impl ClaimsMapping {
 impl Default for ClaimsMapping {
     fn default() -> Self {
         let mut members = Members::default();
-        for (name, claim) in
-            [("permissions", Claim::Permissions), ("roles", Claim::Roles), ("role", Claim::Role)]
-        {
+        for (name, claim) in [("permissions", Claim::Permissions), ("roles", Claim::Roles), ("role", Claim::Role)] {
             members.select(&[name.to_owned()], claim);
         }
         Self(members)

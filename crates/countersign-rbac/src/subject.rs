@@ -17,11 +17,7 @@ pub(crate) struct Subject<'c> {
 }
 
 impl<'c> Subject<'c> {
-    pub(crate) fn new(
-        catalog: &'c Catalog,
-        mapping: &ClaimsMapping,
-        token: &VerifiedToken,
-    ) -> Result<Self, Malformed> {
+    pub(crate) fn new(catalog: &'c Catalog, mapping: &ClaimsMapping, token: &VerifiedToken) -> Result<Self, Malformed> {
         let mut grants = catalog.no_grants();
         mapping.read(token.payload(), &mut |found| match found {
             Found::Permission(name) => {
@@ -45,8 +41,7 @@ impl<'c> Subject<'c> {
     pub(crate) fn judge(&self, leaf: &Requirement) -> Decision {
         match leaf {
             Requirement::AnyRole(names) => {
-                let held =
-                    names.iter().map(|name| Some(self.grants.roles.contains(self.catalog.role_id(name)?)));
+                let held = names.iter().map(|name| Some(self.grants.roles.contains(self.catalog.role_id(name)?)));
                 combine(held, false, "missing_role")
             }
             Requirement::AllPermissions(names) => combine(self.held(names), true, "missing_permission"),

@@ -5,8 +5,14 @@
 //! rules that your implementation must keep, and runs them against it.
 //!
 //! What goes wrong here is a panic with its reason: that is how a test fails.
-#![allow(clippy::expect_used, clippy::panic, reason = "a failed expectation is what tests are for")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a failed expectation is what tests are for"
+)]
 
 pub mod clock;
 pub mod conformance;
+pub mod jwks_server;
 pub mod redis_server;

@@ -48,8 +48,7 @@ impl RedisServer {
         let mut attempt = 1;
         loop {
             let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-            let directory =
-                std::env::temp_dir().join(format!("countersign-redis-{}-{port}", std::process::id()));
+            let directory = std::env::temp_dir().join(format!("countersign-redis-{}-{port}", std::process::id()));
             fs::create_dir_all(&directory)?;
             let mut server = Self { port, directory, process: None };
             match server.restart().await {

@@ -83,8 +83,7 @@ async fn answer(rejection: Rejection) -> Result<warp::reply::Response, Rejection
 
 fn response(denial: &Denial) -> warp::reply::Response {
     let mut response = Response::new(denial.body().clone().into());
-    *response.status_mut() =
-        StatusCode::from_u16(denial.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(denial.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in denial.headers() {
         // A denial is made of constants and of settings that were checked when the guard was built.
         if let Ok(value) = HeaderValue::try_from(value) {

@@ -106,8 +106,7 @@ impl Algorithm {
     ];
 
     /// The algorithms of RSA keys; a JWK that names none is usable with each of them that the verifier allows.
-    pub(crate) const RSA: [Self; 6] =
-        [Self::RS256, Self::RS384, Self::RS512, Self::PS256, Self::PS384, Self::PS512];
+    pub(crate) const RSA: [Self; 6] = [Self::RS256, Self::RS384, Self::RS512, Self::PS256, Self::PS384, Self::PS512];
 
     /// The name in the `alg` header parameter.
     #[must_use]

@@ -130,9 +130,7 @@ impl Requirement {
     /// The first error of `visit`.
     pub fn each_leaf<E>(&self, visit: &mut dyn FnMut(&Self) -> Result<(), E>) -> Result<(), E> {
         match self {
-            Self::AllOf(parts) | Self::AnyOf(parts) => {
-                parts.iter().try_for_each(|part| part.each_leaf(visit))
-            }
+            Self::AllOf(parts) | Self::AnyOf(parts) => parts.iter().try_for_each(|part| part.each_leaf(visit)),
             leaf => visit(leaf),
         }
     }
@@ -151,9 +149,7 @@ impl Requirement {
         match self {
             Self::Authenticated => Ok(()),
             Self::AnyRole(roles) => check("roles", roles),
-            Self::AllPermissions(permissions) | Self::AnyPermission(permissions) => {
-                check("permissions", permissions)
-            }
+            Self::AllPermissions(permissions) | Self::AnyPermission(permissions) => check("permissions", permissions),
             Self::Scopes(scopes) => check("scopes", scopes),
             Self::AllOf(parts) | Self::AnyOf(parts) if parts.is_empty() => {
                 Err(ConfigError::new("require", "a combination of no requirements"))
@@ -290,9 +286,7 @@ impl ScopeAuthorizer {
     pub fn decide_leaf(leaf: &Requirement, token: &VerifiedToken) -> Option<Decision> {
         match leaf {
             Requirement::Authenticated => Some(Decision::Allow),
-            Requirement::Scopes(scopes)
-                if !scopes.is_empty() && scopes.iter().all(|scope| token.has_scope(scope)) =>
-            {
+            Requirement::Scopes(scopes) if !scopes.is_empty() && scopes.iter().all(|scope| token.has_scope(scope)) => {
                 Some(Decision::Allow)
             }
             Requirement::Scopes(_) => Some(Decision::Deny(Why::new("scopes", "missing_scope"))),
@@ -302,8 +296,7 @@ impl ScopeAuthorizer {
 
     fn judge(request: &AccessRequest<'_>) -> Decision {
         request.requirement.decide(&mut |leaf| {
-            Self::decide_leaf(leaf, request.token)
-                .unwrap_or(Decision::Deny(Why::new("scopes", "not_a_scope")))
+            Self::decide_leaf(leaf, request.token).unwrap_or(Decision::Deny(Why::new("scopes", "not_a_scope")))
         })
     }
 }
@@ -313,9 +306,7 @@ impl Authorizer for ScopeAuthorizer {
     fn accepts(&self, requirement: &Requirement) -> Result<(), ConfigError> {
         requirement.each_leaf(&mut |leaf| match leaf {
             Requirement::Authenticated | Requirement::Scopes(_) => Ok(()),
-            Requirement::AnyRole(names)
-            | Requirement::AllPermissions(names)
-            | Requirement::AnyPermission(names) => {
+            Requirement::AnyRole(names) | Requirement::AllPermissions(names) | Requirement::AnyPermission(names) => {
                 let names = names.join("`, `");
                 Err(ConfigError::new("authorizer", format!("is not set: nothing can judge `{names}`")))
             }
@@ -391,8 +382,7 @@ mod tests {
     #[test]
     fn scopes_need_no_authorizer_and_roles_do() {
         let token = VerifiedToken::vouched(&json!({"scope": "a b"})).expect("claims");
-        let judge =
-            |requirement: &Requirement| ScopeAuthorizer::judge(&AccessRequest::new(&token, requirement));
+        let judge = |requirement: &Requirement| ScopeAuthorizer::judge(&AccessRequest::new(&token, requirement));
         assert_eq!(judge(&scopes(["a", "b"])), Decision::Allow);
         assert_ne!(judge(&scopes(["a", "c"])), Decision::Allow);
         assert_eq!(judge(&authenticated()), Decision::Allow);

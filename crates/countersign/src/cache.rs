@@ -38,8 +38,7 @@ impl CacheKey {
     pub fn hashed(name: &'static str, parts: &[&[u8]]) -> Self {
         use crate::crypto::{Backend, Ring};
         let lengths: Vec<[u8; 8]> = parts.iter().map(|part| (part.len() as u64).to_be_bytes()).collect();
-        let pieces: Vec<&[u8]> =
-            lengths.iter().zip(parts).flat_map(|(length, part)| [&length[..], part]).collect();
+        let pieces: Vec<&[u8]> = lengths.iter().zip(parts).flat_map(|(length, part)| [&length[..], part]).collect();
         Self(format!("{name}:{}", crate::base64url::encode(&Ring.sha256(&pieces))))
     }
 
@@ -62,6 +61,9 @@ impl CacheError {
         Self(source.into())
     }
 }
+
+/// What a store answers.
+pub type Result<T> = std::result::Result<T, CacheError>;
 
 /// What [`CacheStore::add`] counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,37 +94,46 @@ impl Counted {
 )]
 pub trait CacheStore: Debug + Send + Sync + 'static {
     /// The value, unless it has expired.
-    async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError>;
+    async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>>;
 
     /// Sets the value, whatever was there.
-    async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<(), CacheError>;
+    async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<()>;
 
     /// Sets the value if there is none, and says whether it did.
-    async fn put_new(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<bool, CacheError>;
+    async fn put_new(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<bool>;
 
     /// Replaces (`Some`) or removes (`None`) the value if it equals `expected`, and says whether it did.
-    async fn compare_and_swap(
-        &self,
-        key: &CacheKey,
-        expected: &[u8],
-        new: Option<(Bytes, Duration)>,
-    ) -> Result<bool, CacheError>;
+    async fn compare_and_swap(&self, key: &CacheKey, expected: &[u8], new: Option<(Bytes, Duration)>) -> Result<bool>;
 
     /// Removes the value and gives it to exactly one caller.
-    async fn take(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError>;
+    ///
+    /// Unless implemented, by [`get`](Self::get) and [`compare_and_swap`](Self::compare_and_swap), again where
+    /// somebody else was faster.
+    async fn take(&self, key: &CacheKey) -> Result<Option<Bytes>> {
+        while let Some(value) = self.get(key).await? {
+            if self.compare_and_swap(key, &value, None).await? {
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    }
 
     /// Adds to a counter that starts at zero and forgets itself `window` after its first addition. It stops at
     /// `i64::MAX`.
     ///
     /// # Errors
     /// [`CacheError`] also where the entry is no counter.
-    async fn add(&self, key: &CacheKey, n: u64, window: Duration) -> Result<Counted, CacheError>;
+    async fn add(&self, key: &CacheKey, n: u64, window: Duration) -> Result<Counted>;
 
     /// Removes the value, if any.
-    async fn remove(&self, key: &CacheKey) -> Result<(), CacheError>;
+    ///
+    /// Unless implemented, by [`take`](Self::take).
+    async fn remove(&self, key: &CacheKey) -> Result<()> {
+        self.take(key).await.map(drop)
+    }
 }
 
-type Answer<'f, T> = Pin<Box<dyn Future<Output = Result<T, CacheError>> + Send + 'f>>;
+type Answer<'f, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'f>>;
 
 macro_rules! forward {
     ($($pointer:ident),*) => {$(

@@ -82,10 +82,8 @@ mod tests {
 
     #[test]
     fn parameters_are_separated_by_commas_as_in_rfc_9110_11_6_1() {
-        let newauth = Challenge::new("Newauth")
-            .param("realm", "apps")
-            .param("type", "1")
-            .param("title", "Login to \"apps\"");
+        let newauth =
+            Challenge::new("Newauth").param("realm", "apps").param("type", "1").param("title", "Login to \"apps\"");
         assert_eq!(newauth.to_string(), r#"Newauth realm="apps", type="1", title="Login to \"apps\"""#);
         assert_eq!(Challenge::new("Basic").param("realm", "simple").to_string(), r#"Basic realm="simple""#);
         assert_eq!(Challenge::new("Bearer").to_string(), "Bearer");

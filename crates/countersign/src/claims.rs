@@ -90,8 +90,7 @@ impl<'de> Deserialize<'de> for NumericDate {
             }
 
             fn visit_f64<E: serde::de::Error>(self, seconds: f64) -> Result<NumericDate, E> {
-                let time =
-                    Duration::try_from_secs_f64(seconds).map_err(|_| E::custom("an impossible time"))?;
+                let time = Duration::try_from_secs_f64(seconds).map_err(|_| E::custom("an impossible time"))?;
                 self.visit_u64::<E>(time.as_secs())?;
                 Ok(NumericDate(time))
             }

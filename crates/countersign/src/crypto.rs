@@ -140,21 +140,14 @@ pub trait Backend: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// A [`KeyError`] that says why the material cannot serve `algorithm`.
-    fn verifier(
-        &self,
-        algorithm: Algorithm,
-        material: &PublicMaterial,
-    ) -> Result<Arc<dyn SignatureVerifier>, KeyError>;
+    fn verifier(&self, algorithm: Algorithm, material: &PublicMaterial)
+    -> Result<Arc<dyn SignatureVerifier>, KeyError>;
 
     /// A verifier for a shared secret.
     ///
     /// # Errors
     /// A [`KeyError`] that says why the secret cannot serve `algorithm`.
-    fn secret_verifier(
-        &self,
-        algorithm: Algorithm,
-        secret: &[u8],
-    ) -> Result<Arc<dyn SignatureVerifier>, KeyError>;
+    fn secret_verifier(&self, algorithm: Algorithm, secret: &[u8]) -> Result<Arc<dyn SignatureVerifier>, KeyError>;
 
     /// A signer.
     ///

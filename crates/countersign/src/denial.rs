@@ -62,9 +62,9 @@ impl Presentation {
             None => challenge,
         };
         challenge = param(challenge, "realm", self.realm.as_deref());
-        // RFC 7617 knows no errors; everything that this crate reads besides follows RFC 6750.
+        // RFC 7617 §2.1: no errors, and the only charset there is. Everything else that is read follows RFC 6750.
         if scheme.eq_ignore_ascii_case("Basic") {
-            return challenge.to_string();
+            return challenge.param("charset", "UTF-8").to_string();
         }
         if let Some(error) = reason.oauth_error() {
             challenge = challenge.param("error", error).param("error_description", reason.description());
@@ -176,10 +176,9 @@ fn render(style: BodyStyle, reason: Reason) -> (Option<&'static str>, Bytes) {
     // Every part is a constant without a character that JSON escapes.
     match style {
         BodyStyle::Empty => (None, Bytes::new()),
-        BodyStyle::Plain => (
-            Some("application/json"),
-            format!(r#"{{"error":"{code}","error_description":"{description}"}}"#).into(),
-        ),
+        BodyStyle::Plain => {
+            (Some("application/json"), format!(r#"{{"error":"{code}","error_description":"{description}"}}"#).into())
+        }
         BodyStyle::Problem => (
             Some("application/problem+json"),
             format!(

@@ -55,7 +55,7 @@ pub trait TokenExtractor: Debug + Send + Sync + 'static {
 
     /// The authentication scheme that a challenge names (RFC 9110 §11.1).
     fn scheme(&self) -> &str {
-        "Bearer"
+        SCHEME_OF_TOKENS
     }
 }
 
@@ -75,7 +75,7 @@ macro_rules! forward {
 }
 forward!(Arc, Box);
 
-/// The scheme of a credential that is a token, however the field that carries it calls it.
+/// The scheme of a token that comes without one: in a cookie, or in a field of its own.
 const SCHEME_OF_TOKENS: &str = "Bearer";
 
 /// A token68 (RFC 9110 §11.2), which RFC 6750 §2.1 calls b64token.

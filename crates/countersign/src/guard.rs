@@ -191,7 +191,7 @@ impl Guard {
                 (_, None) => {}
                 (None, Some(credential)) if self.0.first_wins => return Ok(Some(credential)),
                 (None, Some(credential)) => found = Some(credential),
-                (Some(first), Some(second)) if *first == second => {}
+                (Some(first), Some(second)) if first.expose() == second.expose() => {}
                 (Some(_), Some(_)) => return Err(Reason::SeveralCredentials),
             }
         }

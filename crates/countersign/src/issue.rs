@@ -56,8 +56,7 @@ impl JwtSigner {
     /// # Errors
     /// [`IssueError::Claims`] for what no verifier could read back; [`IssueError::Signing`] when the backend refuses.
     pub fn sign(&self, claims: &impl Serialize) -> Result<String, IssueError> {
-        let payload =
-            serde_json::to_vec(claims).map_err(|error| IssueError::Claims(ClaimsError::new(error)))?;
+        let payload = serde_json::to_vec(claims).map_err(|error| IssueError::Claims(ClaimsError::new(error)))?;
         RegisteredClaims::parse(&payload)
             .map_err(|error| IssueError::Claims(ClaimsError::new(serde::de::Error::custom(error))))?;
         Ok(jws::sign(&self.key, &self.header, &payload)?)

@@ -54,11 +54,7 @@ impl Jwk {
         Ok(Self { key_id: fields.key_id, algorithm, material })
     }
 
-    pub(crate) fn from_parts(
-        key_id: Option<String>,
-        algorithm: Option<Algorithm>,
-        material: PublicMaterial,
-    ) -> Self {
+    pub(crate) fn from_parts(key_id: Option<String>, algorithm: Option<Algorithm>, material: PublicMaterial) -> Self {
         Self { key_id, algorithm, material }
     }
 
@@ -98,11 +94,9 @@ impl Jwk {
     pub fn thumbprint(&self) -> Result<Thumbprint, KeyError> {
         // RFC 7638 §3.2: the required members, in lexicographic order, without white space.
         let canonical = match &self.material {
-            PublicMaterial::Rsa { modulus, exponent } => format!(
-                r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#,
-                base64url::encode(exponent),
-                base64url::encode(modulus)
-            ),
+            PublicMaterial::Rsa { modulus, exponent } => {
+                format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, base64url::encode(exponent), base64url::encode(modulus))
+            }
             PublicMaterial::Ec { curve, point } => {
                 let (x, y) = coordinates(*curve, point);
                 format!(r#"{{"crv":"{}","kty":"EC","x":"{x}","y":"{y}"}}"#, curve.name())
@@ -149,8 +143,7 @@ impl Serialize for Jwk {
 }
 
 fn coordinates(curve: Curve, point: &[u8]) -> (String, String) {
-    let (x, y) =
-        point.get(1..).unwrap_or_default().split_at_checked(curve.coordinate_len()).unwrap_or_default();
+    let (x, y) = point.get(1..).unwrap_or_default().split_at_checked(curve.coordinate_len()).unwrap_or_default();
     (base64url::encode(x), base64url::encode(y))
 }
 
@@ -349,10 +342,8 @@ impl Fields {
             return Err(KeyError::Unsupported("`use` is not `sig`"));
         }
         let Some(operations) = &self.operations else { return Ok(()) };
-        let repeats = operations
-            .iter()
-            .enumerate()
-            .any(|(at, one)| operations.iter().take(at).any(|other| other == one));
+        let repeats =
+            operations.iter().enumerate().any(|(at, one)| operations.iter().take(at).any(|other| other == one));
         if repeats {
             return Err(KeyError::Malformed("`key_ops` repeats an operation"));
         }
@@ -370,9 +361,7 @@ impl Fields {
 
     fn public_material(&self) -> Result<PublicMaterial, KeyError> {
         match self.kty.as_deref() {
-            Some("RSA") => {
-                rsa_material(&integer(self.n.as_deref(), "`n`")?, &integer(self.e.as_deref(), "`e`")?)
-            }
+            Some("RSA") => rsa_material(&integer(self.n.as_deref(), "`n`")?, &integer(self.e.as_deref(), "`e`")?),
             Some("EC") => {
                 let curve = match self.crv.as_deref() {
                     Some("P-256") => Curve::P256,
@@ -460,8 +449,7 @@ pub(crate) fn rsa_material(modulus: &[u8], exponent: &[u8]) -> Result<PublicMate
 
 /// An Ed25519 key that is canonical and of full order (RFC 8032 §5.1.3; RFC 8725 §3.4).
 pub(crate) fn ed25519_material(key: &[u8]) -> Result<PublicMaterial, KeyError> {
-    let key: [u8; 32] =
-        key.try_into().map_err(|_| KeyError::Malformed("an Ed25519 public key has 32 octets"))?;
+    let key: [u8; 32] = key.try_into().map_err(|_| KeyError::Malformed("an Ed25519 public key has 32 octets"))?;
     // The y coordinate, big-endian, without the sign bit of x.
     let mut y = key;
     y.reverse();
@@ -493,12 +481,12 @@ const SMALL_ORDER_Y: [[u8; 32]; 5] = {
     [zero, one, minus_one, ORDER_8_A, ORDER_8_B]
 };
 const ORDER_8_A: [u8; 32] = [
-    0x05, 0xfc, 0x53, 0x6d, 0x88, 0x02, 0x38, 0xb1, 0x39, 0x33, 0xc6, 0xd3, 0x05, 0xac, 0xdf, 0xd5, 0xf0,
-    0x98, 0xef, 0xf2, 0x89, 0xf4, 0xc3, 0x45, 0xb0, 0x27, 0xb2, 0xc2, 0x8f, 0x95, 0xe8, 0x26,
+    0x05, 0xfc, 0x53, 0x6d, 0x88, 0x02, 0x38, 0xb1, 0x39, 0x33, 0xc6, 0xd3, 0x05, 0xac, 0xdf, 0xd5, 0xf0, 0x98, 0xef,
+    0xf2, 0x89, 0xf4, 0xc3, 0x45, 0xb0, 0x27, 0xb2, 0xc2, 0x8f, 0x95, 0xe8, 0x26,
 ];
 const ORDER_8_B: [u8; 32] = [
-    0x7a, 0x03, 0xac, 0x92, 0x77, 0xfd, 0xc7, 0x4e, 0xc6, 0xcc, 0x39, 0x2c, 0xfa, 0x53, 0x20, 0x2a, 0x0f,
-    0x67, 0x10, 0x0d, 0x76, 0x0b, 0x3c, 0xba, 0x4f, 0xd8, 0x4d, 0x3d, 0x70, 0x6a, 0x17, 0xc7,
+    0x7a, 0x03, 0xac, 0x92, 0x77, 0xfd, 0xc7, 0x4e, 0xc6, 0xcc, 0x39, 0x2c, 0xfa, 0x53, 0x20, 0x2a, 0x0f, 0x67, 0x10,
+    0x0d, 0x76, 0x0b, 0x3c, 0xba, 0x4f, 0xd8, 0x4d, 0x3d, 0x70, 0x6a, 0x17, 0xc7,
 ];
 
 #[cfg(test)]

@@ -113,12 +113,7 @@ impl Header {
         if fields.key_id.as_deref().is_some_and(|key_id| !is_key_id(key_id)) {
             return Err(Rejection::Malformed);
         }
-        Ok(Self {
-            algorithm,
-            token_type: fields.token_type,
-            content_type: fields.content_type,
-            key_id: fields.key_id,
-        })
+        Ok(Self { algorithm, token_type: fields.token_type, content_type: fields.content_type, key_id: fields.key_id })
     }
 }
 

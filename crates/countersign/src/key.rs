@@ -67,11 +67,7 @@ impl VerifyingKey {
         Self::from_secret_with(default_backend()?, algorithm, secret.as_ref())
     }
 
-    fn from_secret_with(
-        backend: &dyn Backend,
-        algorithm: Algorithm,
-        secret: &[u8],
-    ) -> Result<Self, KeyError> {
+    fn from_secret_with(backend: &dyn Backend, algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
         check_secret(algorithm, secret)?;
         let digest = backend.sha256(&[b"countersign secret key\0", secret]);
         Ok(Self::assemble(algorithm, digest, None, backend.secret_verifier(algorithm, secret)?))
@@ -188,10 +184,7 @@ impl VerifyingKey {
 
 impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifyingKey")
-            .field("key_id", &self.0.key_id)
-            .field("algorithm", &self.algorithm())
-            .finish()
+        f.debug_struct("VerifyingKey").field("key_id", &self.0.key_id).field("algorithm", &self.algorithm()).finish()
     }
 }
 
@@ -318,10 +311,7 @@ impl SigningKey {
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey")
-            .field("key_id", &self.key_id())
-            .field("algorithm", &self.algorithm())
-            .finish()
+        f.debug_struct("SigningKey").field("key_id", &self.key_id()).field("algorithm", &self.algorithm()).finish()
     }
 }
 

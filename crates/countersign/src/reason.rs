@@ -75,9 +75,7 @@ impl Rejection {
             Self::Expired => "The access token is expired",
             Self::NotYetValid | Self::IssuedInFuture => "The access token is not yet valid",
             Self::Issuer | Self::Audience => "The access token is not valid for this resource",
-            Self::MissingClaim | Self::InvalidClaim => {
-                "The access token does not carry the claims needed here"
-            }
+            Self::MissingClaim | Self::InvalidClaim => "The access token does not carry the claims needed here",
             Self::Credentials => "The credentials are not valid",
             Self::Algorithm
             | Self::CriticalHeader

@@ -30,15 +30,8 @@ impl<N: AsRef<str> + Sync, V: AsRef<[u8]> + Sync, const LEN: usize> HeaderSource
     }
 }
 
-fn nth_value<'l, N: AsRef<str>, V: AsRef<[u8]>>(
-    list: &'l [(N, V)],
-    name: &str,
-    nth: usize,
-) -> Option<&'l [u8]> {
-    list.iter()
-        .filter(|(own, _)| own.as_ref().eq_ignore_ascii_case(name))
-        .nth(nth)
-        .map(|(_, value)| value.as_ref())
+fn nth_value<'l, N: AsRef<str>, V: AsRef<[u8]>>(list: &'l [(N, V)], name: &str, nth: usize) -> Option<&'l [u8]> {
+    list.iter().filter(|(own, _)| own.as_ref().eq_ignore_ascii_case(name)).nth(nth).map(|(_, value)| value.as_ref())
 }
 
 /// What extractors and authorizers see of a request.
@@ -66,12 +59,7 @@ pub struct RequestView<'r> {
 impl<'r> RequestView<'r> {
     /// A view of these parts.
     #[must_use]
-    pub fn new(
-        method: &'r str,
-        path: &'r str,
-        query: Option<&'r str>,
-        headers: &'r dyn HeaderSource,
-    ) -> Self {
+    pub fn new(method: &'r str, path: &'r str, query: Option<&'r str>, headers: &'r dyn HeaderSource) -> Self {
         Self { method, path, query, headers }
     }
 
@@ -90,6 +78,7 @@ impl<'r> RequestView<'r> {
 /// use countersign::request::Credential;
 ///
 /// let credential = Credential::new("Bearer", "abc");
+/// assert!(credential.is_scheme("bearer"));
 /// assert_eq!(credential.expose(), "abc");
 /// assert_eq!(format!("{credential:?}"), r#"Credential { scheme: "Bearer", .. }"#);
 /// ```
@@ -106,10 +95,11 @@ impl<'r> Credential<'r> {
         Self { scheme, text }
     }
 
-    /// The authentication scheme, as its extractor names it.
+    /// Whether it came under this authentication scheme, compared without case (RFC 9110 §11.1). A token that came
+    /// without one counts as `Bearer`.
     #[must_use]
-    pub fn scheme(&self) -> &'r str {
-        self.scheme
+    pub fn is_scheme(&self, scheme: &str) -> bool {
+        self.scheme.eq_ignore_ascii_case(scheme)
     }
 
     /// The text, for the code that judges it.

@@ -155,9 +155,7 @@ impl MemoryDenylist {
         let issuer = token.issuer().unwrap_or_default();
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         let key = |name: &str| (issuer.to_owned(), name.to_owned());
-        if !entries.tokens.is_empty()
-            && token.token_id().is_some_and(|id| entries.tokens.contains_key(&key(id)))
-        {
+        if !entries.tokens.is_empty() && token.token_id().is_some_and(|id| entries.tokens.contains_key(&key(id))) {
             return TokenStatus::Revoked;
         }
         if entries.subjects.is_empty() {

@@ -94,8 +94,8 @@ impl VerifiedToken {
     /// [`ClaimsError`] when the claims are no JSON object, or a registered claim among them has the wrong type.
     pub fn vouched(claims: &impl Serialize) -> Result<Self, ClaimsError> {
         let payload = serde_json::to_vec(claims).map_err(ClaimsError::new)?;
-        let registered = RegisteredClaims::parse(&payload)
-            .map_err(|error| ClaimsError::new(serde::de::Error::custom(error)))?;
+        let registered =
+            RegisteredClaims::parse(&payload).map_err(|error| ClaimsError::new(serde::de::Error::custom(error)))?;
         Ok(Self::new(payload, registered, None))
     }
 

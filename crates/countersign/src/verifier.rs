@@ -307,9 +307,7 @@ fn named_or_dangerous(
     match (names.is_empty(), dangerous) {
         (false, false) => Ok(Some(names)),
         (true, true) => Ok(None),
-        (true, false) => {
-            Err(ConfigError::new(setting, format!("is not set, and `Danger::{danger:?}` is not said")))
-        }
+        (true, false) => Err(ConfigError::new(setting, format!("is not set, and `Danger::{danger:?}` is not said"))),
         (false, true) => Err(ConfigError::new(setting, format!("is set, and `Danger::{danger:?}` is said"))),
     }
 }

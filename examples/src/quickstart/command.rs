@@ -17,9 +17,8 @@ pub fn start(framework: &str) -> Result<Option<(TcpListener, Demo)>, String> {
     let Some(listen) = listen_address()? else {
         return Ok(None);
     };
-    let listener = TcpListener::bind(listen).map_err(|error| {
-        format!("cannot listen on {listen}: {error} (--listen 127.0.0.1:0 picks a free port)")
-    })?;
+    let listener = TcpListener::bind(listen)
+        .map_err(|error| format!("cannot listen on {listen}: {error} (--listen 127.0.0.1:0 picks a free port)"))?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let issuer = DemoIssuer::new(format!("http://{address}")).map_err(|error| error.to_string())?;
@@ -51,9 +50,7 @@ fn listen_address() -> Result<Option<SocketAddr>, String> {
         }
     }
     if !listen.ip().is_loopback() {
-        return Err(format!(
-            "--listen {listen}: the demo hands tokens to anybody, so it stays on this machine"
-        ));
+        return Err(format!("--listen {listen}: the demo hands tokens to anybody, so it stays on this machine"));
     }
     Ok(Some(listen))
 }

@@ -86,14 +86,10 @@ impl DemoIssuer {
     #[must_use]
     pub fn login(&self, body: &[u8]) -> Answer {
         let Ok(login) = serde_json::from_slice::<Login>(body) else {
-            return Answer::error(
-                400,
-                "the body is not {\"user\": …, \"lifetime\": …, \"audience\": …} in JSON",
-            );
+            return Answer::error(400, "the body is not {\"user\": …, \"lifetime\": …, \"audience\": …} in JSON");
         };
         let Some(role) = role_of(&login.user) else {
-            return Answer::error(401, "unknown user")
-                .with("www-authenticate", "Bearer realm=\"quickstart\"");
+            return Answer::error(401, "unknown user").with("www-authenticate", "Bearer realm=\"quickstart\"");
         };
         if !(-LONGEST_LIFETIME..=LONGEST_LIFETIME).contains(&login.lifetime) {
             return Answer::error(400, "the lifetime is not between -86400 and 86400 seconds");

@@ -36,10 +36,9 @@ async fn present(store: &MemoryCache, keys: std::ops::Range<u64>) -> Vec<u64> {
 
 #[test]
 fn a_bound_of_zero_is_refused() {
-    for (builder, setting) in [
-        (MemoryCache::builder().max_entries(0), "max_entries"),
-        (MemoryCache::builder().max_bytes(0), "max_bytes"),
-    ] {
+    for (builder, setting) in
+        [(MemoryCache::builder().max_entries(0), "max_entries"), (MemoryCache::builder().max_bytes(0), "max_bytes")]
+    {
         assert_eq!(builder.build().expect_err(setting).setting(), setting);
     }
 }

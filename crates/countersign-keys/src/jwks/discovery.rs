@@ -18,8 +18,7 @@ impl Source {
                 Ok(url.clone())
             }
             Self::Discovery { issuer } => {
-                let parsed =
-                    Url::parse(issuer).map_err(|error| ConfigError::new("discover", error.to_string()))?;
+                let parsed = Url::parse(issuer).map_err(|error| ConfigError::new("discover", error.to_string()))?;
                 if parsed.query().is_some() || parsed.fragment().is_some() {
                     return Err(ConfigError::new("discover", "an issuer has neither query nor fragment"));
                 }

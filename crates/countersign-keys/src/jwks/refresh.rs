@@ -133,10 +133,7 @@ impl Refresher {
         }
     }
 
-    pub(super) fn key_now(
-        self: &Arc<Self>,
-        wanted: &KeyRequest<'_>,
-    ) -> Option<Result<VerifyingKey, KeyProviderError>> {
+    pub(super) fn key_now(self: &Arc<Self>, wanted: &KeyRequest<'_>) -> Option<Result<VerifyingKey, KeyProviderError>> {
         let now = self.clock.now();
         let snapshot = self.snapshot.load();
         let snapshot = snapshot.as_ref().filter(|snapshot| self.may_serve(snapshot, now))?;
@@ -158,10 +155,7 @@ impl Refresher {
         }
     }
 
-    pub(super) async fn key(
-        self: &Arc<Self>,
-        wanted: &KeyRequest<'_>,
-    ) -> Result<VerifyingKey, KeyProviderError> {
+    pub(super) async fn key(self: &Arc<Self>, wanted: &KeyRequest<'_>) -> Result<VerifyingKey, KeyProviderError> {
         if let Some(answer) = self.key_now(wanted) {
             return answer;
         }
@@ -203,10 +197,7 @@ impl Refresher {
     }
 
     /// The set in use lacks the key: a newer one may have it.
-    async fn look_further(
-        self: &Arc<Self>,
-        wanted: &KeyRequest<'_>,
-    ) -> Result<VerifyingKey, KeyProviderError> {
+    async fn look_further(self: &Arc<Self>, wanted: &KeyRequest<'_>) -> Result<VerifyingKey, KeyProviderError> {
         if let Some(landed) = self.under_way() {
             wait_for(Some(landed), NEXT_WAIT).await;
             match self.usable().ok_or_else(|| self.unavailable())?.keys.find(wanted) {

@@ -143,10 +143,7 @@ async fn a_flood_of_made_up_ids_is_throttled_and_a_rotation_gets_through() {
     w.issuer.publish(&[&old]);
     for n in 0..500 {
         assert_eq!(ask(&w.keys, &format!("made up {n}")).await, "not found");
-        assert!(
-            w.keys.key_now(&wanted("old")).is_some_and(|answer| answer.is_ok()),
-            "a known key never waits"
-        );
+        assert!(w.keys.key_now(&wanted("old")).is_some_and(|answer| answer.is_ok()), "a known key never waits");
     }
     assert_eq!(w.issuer.fetches(), 1 + 2, "the first, and a burst of two");
     assert!(w.alerts.0.load(Ordering::SeqCst) >= 480);
@@ -214,8 +211,7 @@ async fn an_outage_serves_old_keys_then_503_then_recovers() {
 
 #[tokio::test]
 async fn no_usable_key_never_replaces_a_good_one() {
-    for document in [r#"{"keys":[]}"#, r#"{"keys":[{"kty":"oct","k":"AAAA","kid":"a"}]}"#, "<html>", "", "{}"]
-    {
+    for document in [r#"{"keys":[]}"#, r#"{"keys":[{"kty":"oct","k":"AAAA","kid":"a"}]}"#, "<html>", "", "{}"] {
         let w = world();
         w.issuer.publish(&[&key("a")]);
         assert_eq!(ask(&w.keys, "a").await, "key");
@@ -300,8 +296,7 @@ async fn discovery_takes_the_uri_of_the_identical_issuer() {
     }
     let set: JwkSet = key("a").verifying_key().jwk().into_iter().collect();
     let fetch = TwoDocuments(serde_json::to_string(&set).expect("serialise"));
-    let provider =
-        |issuer: &str| JwksProvider::discover(issuer).fetch(fetch.clone()).build().expect("a provider");
+    let provider = |issuer: &str| JwksProvider::discover(issuer).fetch(fetch.clone()).build().expect("a provider");
     assert_eq!(ask(&provider("https://a.example/"), "a").await, "key");
     assert_eq!(ask(&provider("https://a.example"), "a").await, "unavailable", "not the identical issuer");
 }

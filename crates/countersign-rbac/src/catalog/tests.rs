@@ -15,14 +15,8 @@ fn what_makes_no_sense_is_refused_by_name() {
         (editor().role("author", ["read", ""]), "`role`: `author` grants a permission without a name"),
         (editor().permission(""), "`permission`: the name of a permission is empty"),
         (editor().only_permissions(["read", ""]), "`permission`: the name of a permission is empty"),
-        (
-            editor().inherits("admin", "editor"),
-            "`inherits`: `admin` inherits `editor`: `admin` is not a role",
-        ),
-        (
-            editor().inherits("editor", "Editor"),
-            "`inherits`: `editor` inherits `Editor`: `Editor` is not a role",
-        ),
+        (editor().inherits("admin", "editor"), "`inherits`: `admin` inherits `editor`: `admin` is not a role"),
+        (editor().inherits("editor", "Editor"), "`inherits`: `editor` inherits `Editor`: `Editor` is not a role"),
         (editor().inherits("editor", ""), "`inherits`: `editor` inherits ``: `` is not a role"),
         (editor().only_permissions(NONE), "`role`: `editor` grants the unknown permission `read`"),
         (
@@ -48,19 +42,13 @@ fn permissions_need_no_declaration_unless_they_are_said_to_be_all() {
 
 #[test]
 fn a_circle_is_refused_with_its_path() {
-    let roles = || {
-        ["a", "b", "c", "outside", "beneath"]
-            .into_iter()
-            .fold(Catalog::builder(), |all, role| all.role(role, NONE))
-    };
+    let roles =
+        || ["a", "b", "c", "outside", "beneath"].into_iter().fold(Catalog::builder(), |all, role| all.role(role, NONE));
     let cases: [(&[(&str, &str)], &str); 4] = [
         (&[("a", "a")], "`a` -> `a`"),
         (&[("a", "b"), ("b", "a")], "`a` -> `b` -> `a`"),
         (&[("a", "b"), ("b", "c"), ("c", "a")], "`a` -> `b` -> `c` -> `a`"),
-        (
-            &[("outside", "b"), ("b", "beneath"), ("b", "c"), ("c", "b"), ("a", "outside")],
-            "`b` -> `c` -> `b`",
-        ),
+        (&[("outside", "b"), ("b", "beneath"), ("b", "c"), ("c", "b"), ("a", "outside")], "`b` -> `c` -> `b`"),
     ];
     for (edges, path) in cases {
         let builder = edges.iter().fold(roles(), |all, (role, inherited)| all.inherits(*role, *inherited));
@@ -118,8 +106,7 @@ fn a_chain_of_a_thousand_roles_is_closed_to_its_end() {
 
 #[test]
 fn names_are_compared_exactly() {
-    let catalog =
-        Catalog::builder().role("Führung", ["docs:*"]).role("nur lesen", ["*"]).build().expect("names");
+    let catalog = Catalog::builder().role("Führung", ["docs:*"]).role("nur lesen", ["*"]).build().expect("names");
     assert!(catalog.grants("Führung", "docs:*") && catalog.grants("nur lesen", "*"));
     assert!(!catalog.grants("führung", "docs:*"));
     assert!(!catalog.grants("Führung", "docs:read"));

@@ -65,12 +65,10 @@ fn each_claim_takes_its_forms_and_no_others() {
 #[test]
 fn the_forms_hold_at_the_end_of_a_path() {
     let at = |name| ClaimPath::keys(["data", "my.app/x", name]);
-    let mapping =
-        ClaimsMapping::builder().permissions(at("p")).roles(at("rs")).role(at("r")).build().expect("paths");
+    let mapping = ClaimsMapping::builder().permissions(at("p")).roles(at("rs")).role(at("r")).build().expect("paths");
     for (value, permissions, roles, role) in OUTCOMES {
         for (name, expected) in [("p", permissions), ("rs", roles), ("r", role)] {
-            let payload =
-                format!(r#"{{"{name}":7,"data":{{"z":[{{}}],"my.app/x":{{"{name}":{value},"n":1}}}}}}"#);
+            let payload = format!(r#"{{"{name}":7,"data":{{"z":[{{}}],"my.app/x":{{"{name}":{value},"n":1}}}}}}"#);
             check(&mapping, &payload, *expected);
         }
     }
@@ -126,17 +124,9 @@ fn a_selected_member_stands_once() {
 
 #[test]
 fn what_is_no_object_is_malformed() {
-    for payload in [
-        "",
-        "null",
-        "[]",
-        "7",
-        r#""role""#,
-        "{",
-        r#"{"role":"a""#,
-        r#"{"role":"a"} x"#,
-        r#"{"role":"\ud800"}"#,
-    ] {
+    for payload in
+        ["", "null", "[]", "7", r#""role""#, "{", r#"{"role":"a""#, r#"{"role":"a"} x"#, r#"{"role":"\ud800"}"#]
+    {
         check(&ClaimsMapping::default(), payload, MALFORMED);
     }
     let deep = format!(r#"{{"role":{}"a"{}}}"#, r#"{"role":"#.repeat(100_000), "}".repeat(100_000));
@@ -145,8 +135,7 @@ fn what_is_no_object_is_malformed() {
 
 #[test]
 fn names_of_claims_may_hold_dots_slashes_tildes_and_any_letters() {
-    for name in
-        ["a.b", "https://app.example/roles", "cognito:groups", "~1", "~", "Führung", "角色", "", " ", "a\"b"]
+    for name in ["a.b", "https://app.example/roles", "cognito:groups", "~1", "~", "Führung", "角色", "", " ", "a\"b"]
     {
         let expected: Option<&[&str]> = Some(&["r:x"]);
         let payload = json!({name: "x"}).to_string();

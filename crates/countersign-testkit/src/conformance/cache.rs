@@ -246,29 +246,14 @@ impl<S: CacheStore> Suite<'_, S> {
             );
         }
         self.remove(&key).await;
-        assert_eq!(
-            self.count(&key, u64::MAX, LONG).await.total,
-            most,
-            "a counter starts at most at `i64::MAX`"
-        );
+        assert_eq!(self.count(&key, u64::MAX, LONG).await.total, most, "a counter starts at most at `i64::MAX`");
         self.remove(&key).await;
     }
 
     async fn what_is_no_counter(&self) {
         let key = self.fresh("no counter").await;
-        let texts: [&[u8]; 11] = [
-            b"",
-            b"text",
-            b"1.5",
-            b" 1",
-            b"1 ",
-            b"+1",
-            b"-1",
-            b"-0",
-            b"007",
-            b"9223372036854775808",
-            b"\xd9\xa1",
-        ];
+        let texts: [&[u8]; 11] =
+            [b"", b"text", b"1.5", b" 1", b"1 ", b"+1", b"-1", b"-0", b"007", b"9223372036854775808", b"\xd9\xa1"];
         for text in texts {
             let shown = text.escape_ascii();
             self.put(&key, text, LONG).await;
@@ -289,10 +274,7 @@ impl<S: CacheStore> Suite<'_, S> {
         self.put(&key, b"w", Duration::ZERO).await;
         assert_eq!(self.get(&key).await, None, "`put` for no time replaces what was there");
 
-        assert!(
-            self.put_if_new(&key, b"v", Duration::ZERO).await,
-            "`put_new` for no time sets what is absent"
-        );
+        assert!(self.put_if_new(&key, b"v", Duration::ZERO).await, "`put_new` for no time sets what is absent");
         assert_eq!(self.get(&key).await, None, "nobody sees what `put_new` set for no time");
         self.put(&key, b"v", LONG).await;
         assert!(!self.put_if_new(&key, b"w", Duration::ZERO).await, "`put_new` for no time refuses as ever");
@@ -302,19 +284,12 @@ impl<S: CacheStore> Suite<'_, S> {
             !self.swap(&key, b"w", Some((b"x", Duration::ZERO))).await && self.holds(&key, b"v").await,
             "a refused `compare_and_swap` for no time changes nothing"
         );
-        assert!(
-            self.swap(&key, b"v", Some((b"x", Duration::ZERO))).await,
-            "what equals is swapped for no time"
-        );
+        assert!(self.swap(&key, b"v", Some((b"x", Duration::ZERO))).await, "what equals is swapped for no time");
         assert_eq!(self.get(&key).await, None, "nobody sees what was swapped in for no time");
 
         for _ in 0..2 {
             let counted = self.count(&key, 3, Duration::ZERO).await;
-            assert_eq!(
-                counted,
-                Counted::new(3, Duration::ZERO),
-                "a counter for no time forgets itself at once"
-            );
+            assert_eq!(counted, Counted::new(3, Duration::ZERO), "a counter for no time forgets itself at once");
             assert_eq!(self.get(&key).await, None, "nobody sees a counter for no time");
         }
         self.count(&key, 3, LONG).await;
@@ -445,9 +420,7 @@ impl<S: CacheStore> Suite<'_, S> {
             })
             .await;
         let winners: Vec<usize> = won.into_iter().flatten().collect();
-        let [winner] = winners[..] else {
-            panic!("one of {RIVALS} `put_new` sets the value, not {winners:?}")
-        };
+        let [winner] = winners[..] else { panic!("one of {RIVALS} `put_new` sets the value, not {winners:?}") };
         assert!(
             self.holds(&key, winner.to_string().as_bytes()).await,
             "the value is that of the one `put_new` that said so"

@@ -1,6 +1,6 @@
 use super::{
-    Backend, Curve, PrivateMaterial, PublicMaterial, SignatureMismatch, SignatureVerifier, Signer,
-    SigningFailed, SigningParts,
+    Backend, Curve, PrivateMaterial, PublicMaterial, SignatureMismatch, SignatureVerifier, Signer, SigningFailed,
+    SigningParts,
 };
 use crate::alg::{Algorithm, Family};
 use crate::key_error::KeyError;
@@ -48,11 +48,7 @@ impl Backend for Ring {
         }
     }
 
-    fn secret_verifier(
-        &self,
-        algorithm: Algorithm,
-        secret: &[u8],
-    ) -> Result<Arc<dyn SignatureVerifier>, KeyError> {
+    fn secret_verifier(&self, algorithm: Algorithm, secret: &[u8]) -> Result<Arc<dyn SignatureVerifier>, KeyError> {
         Ok(Arc::new(Hmac(hmac::Key::new(hmac_algorithm(algorithm)?, secret))))
     }
 
@@ -76,23 +72,15 @@ impl Backend for Ring {
                 let pair = RsaKeyPair::from_components(&components)
                     .map_err(|_| KeyError::Invalid("the RSA private key is inconsistent or too weak"))?;
                 let public = PublicMaterial::Rsa { modulus: rsa.n.clone(), exponent: rsa.e.clone() };
-                Ok(SigningParts::new(
-                    Arc::new(RsaSigner { pair, padding, random: SystemRandom::new() }),
-                    Some(public),
-                ))
+                Ok(SigningParts::new(Arc::new(RsaSigner { pair, padding, random: SystemRandom::new() }), Some(public)))
             }
             PrivateMaterial::Ec { curve, scalar, point } => {
                 if algorithm.family() != Family::Ec(*curve) {
                     return Err(KeyError::WrongAlgorithm);
                 }
                 let random = SystemRandom::new();
-                let pair = EcdsaKeyPair::from_private_key_and_public_key(
-                    ecdsa_signing(*curve),
-                    scalar,
-                    point,
-                    &random,
-                )
-                .map_err(|_| KeyError::Invalid("the EC private key does not fit its public key"))?;
+                let pair = EcdsaKeyPair::from_private_key_and_public_key(ecdsa_signing(*curve), scalar, point, &random)
+                    .map_err(|_| KeyError::Invalid("the EC private key does not fit its public key"))?;
                 let public = PublicMaterial::Ec { curve: *curve, point: point.clone() };
                 Ok(SigningParts::new(Arc::new(EcSigner { pair, random }), Some(public)))
             }

@@ -34,9 +34,7 @@ const ALL: [Reason; 12] = [
 fn each_reason_has_its_status_and_challenge() {
     const METADATA: &str = r#"resource_metadata="https://api.example/.well-known/oauth-protected-resource""#;
     let error = |code: &str, description: &str, scope: &str| {
-        Some(format!(
-            r#"Bearer realm="api", error="{code}", error_description="{description}"{scope}, {METADATA}"#
-        ))
+        Some(format!(r#"Bearer realm="api", error="{code}", error_description="{description}"{scope}, {METADATA}"#))
     };
     let scope = r#", scope="posts""#;
     let missing = "The access token does not carry the claims needed here";
@@ -53,8 +51,7 @@ fn each_reason_has_its_status_and_challenge() {
         (503, None),
         (500, None),
     ];
-    let table =
-        [(401, Some(format!(r#"Bearer realm="api", scope="posts", {METADATA}"#)))].into_iter().chain(table);
+    let table = [(401, Some(format!(r#"Bearer realm="api", scope="posts", {METADATA}"#)))].into_iter().chain(table);
     for (reason, (status, challenge)) in ALL.into_iter().zip(table) {
         let denial = deny(&presentation(), reason, &[]);
         assert_eq!(denial.status(), status, "{reason}");
@@ -67,8 +64,11 @@ fn each_reason_has_its_status_and_challenge() {
 #[test]
 fn scopes_stand_in_the_challenge_only_where_they_were_given() {
     let denial = deny(&presentation(), Reason::NotAllowed, &["a", "b"]);
-    assert!(denial.challenges().all(|challenge| challenge.contains(r#"error="insufficient_scope""#)
-        && challenge.contains(r#"scope="a b""#)));
+    assert!(
+        denial.challenges().all(
+            |challenge| challenge.contains(r#"error="insufficient_scope""#) && challenge.contains(r#"scope="a b""#)
+        )
+    );
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn basic_knows_no_errors_and_schemes_stand_apart() {
     let challenges: Vec<_> = denial.challenges().collect();
     assert_eq!(challenges.len(), 2);
     assert!(challenges[0].starts_with("Bearer realm=\"api\", error=\"invalid_token\""));
-    assert_eq!(challenges[1], "Basic realm=\"api\"");
+    assert_eq!(challenges[1], r#"Basic realm="api", charset="UTF-8""#);
 }
 
 #[test]

@@ -165,8 +165,7 @@ mod tests {
             &[("referer", "https://app.example/page")],
         ];
         for method in ["POST", "PUT", "PATCH", "DELETE", "post", "get", "ANYTHING"] {
-            for (headers, expected) in ours.iter().map(|h| (h, true)).chain(others.iter().map(|h| (h, false)))
-            {
+            for (headers, expected) in ours.iter().map(|h| (h, true)).chain(others.iter().map(|h| (h, false))) {
                 let headers: Vec<_> = headers.iter().copied().chain([("cookie", "t=a.b")]).collect();
                 let outcome = extract(method, &headers);
                 let wanted = if expected { Ok(Some("a.b".to_owned())) } else { Err(ExtractError::CrossSite) };

@@ -53,7 +53,7 @@ impl HeaderExtractor {
         Ok(self)
     }
 
-    fn credential<'r>(&self, value: &'r [u8], prefix: &str) -> Result<Option<&'r str>, ExtractError> {
+    fn credential<'r>(value: &'r [u8], prefix: &str) -> Result<Option<Credential<'r>>, ExtractError> {
         let end = value.iter().position(|octet| !is_tchar(*octet)).unwrap_or(value.len());
         let (scheme, rest) = value.split_at(end);
         let spaces = rest.iter().take_while(|octet| **octet == b' ').count();
@@ -64,7 +64,8 @@ impl HeaderExtractor {
         if !scheme.eq_ignore_ascii_case(prefix.as_bytes()) {
             return Ok(None);
         }
-        token68(rest.get(spaces..).unwrap_or_default()).map(Some)
+        let scheme = std::str::from_utf8(scheme).map_err(|_| ExtractError::Malformed)?;
+        Ok(Some(Credential::new(scheme, token68(rest.get(spaces..).unwrap_or_default())?)))
     }
 }
 
@@ -76,15 +77,14 @@ impl TokenExtractor for HeaderExtractor {
         }
         // White space around a field value is no part of it (RFC 9110 §5.5).
         let value = value.trim_ascii();
-        let text = match &self.prefix {
-            Some(prefix) => self.credential(value, prefix)?,
-            None => Some(token68(value)?),
-        };
-        Ok(text.map(|text| Credential::new(SCHEME_OF_TOKENS, text)))
+        match &self.prefix {
+            Some(prefix) => Self::credential(value, prefix),
+            None => Ok(Some(Credential::new(SCHEME_OF_TOKENS, token68(value)?))),
+        }
     }
 
     fn scheme(&self) -> &str {
-        self.prefix.as_deref().unwrap_or("Bearer")
+        self.prefix.as_deref().unwrap_or(SCHEME_OF_TOKENS)
     }
 }
 
@@ -144,10 +144,12 @@ mod tests {
         let request = RequestView::new("GET", "/", None, &headers);
         let bare = HeaderExtractor::new("X-Token").expect("a name");
         assert_eq!(bare.extract(&request).map(|c| c.map(|c| c.expose())), Ok(Some("a.b.c")));
-        let token =
-            HeaderExtractor::new("Authorization").and_then(|header| header.prefix("Token")).expect("set up");
+        let token = HeaderExtractor::new("Authorization").and_then(|header| header.prefix("Token")).expect("set up");
         assert_eq!(token.extract(&request).map(|c| c.map(|c| c.expose())), Ok(Some("a.b.c")));
         assert_eq!(token.scheme(), "Token");
+        assert!(
+            token.extract(&request).is_ok_and(|c| c.is_some_and(|c| c.is_scheme("token") && !c.is_scheme("Bearer")))
+        );
         assert!(HeaderExtractor::new("x token").is_err());
         assert!(HeaderExtractor::new("").is_err());
         assert!(bare.prefix("two words").is_err());

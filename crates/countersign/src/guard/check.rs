@@ -42,11 +42,7 @@ impl Check {
     /// Judges a request without waiting; `None` where [`judge`](Self::judge) must be asked.
     ///
     /// `Err` carries the answer to send; `Ok`, who asks.
-    pub fn judge_now(
-        &self,
-        screening: &Screening,
-        request: &RequestView<'_>,
-    ) -> Option<Result<VerifiedToken, Denial>> {
+    pub fn judge_now(&self, screening: &Screening, request: &RequestView<'_>) -> Option<Result<VerifiedToken, Denial>> {
         let screening = self.own(screening);
         let token = match self.token(screening.verdict_now(request)?) {
             Ok(token) => token,
@@ -64,11 +60,7 @@ impl Check {
     ///
     /// # Errors
     /// The [`Denial`] to send.
-    pub async fn judge(
-        &self,
-        screening: &Screening,
-        request: &RequestView<'_>,
-    ) -> Result<VerifiedToken, Denial> {
+    pub async fn judge(&self, screening: &Screening, request: &RequestView<'_>) -> Result<VerifiedToken, Denial> {
         let screening = self.own(screening);
         let token = self.token(screening.verdict(request).await)?;
         let question = AccessRequest::new(token, &self.requirement).with_request(request);
@@ -99,8 +91,7 @@ impl Check {
                 Ok(token.clone())
             }
             Decision::Deny(_) => {
-                let scopes =
-                    if self.guard.0.public_scopes { self.requirement.required_scopes() } else { &[] };
+                let scopes = if self.guard.0.public_scopes { self.requirement.required_scopes() } else { &[] };
                 Err(self.guard.refuse_with(Reason::NotAllowed, scopes, Unavailable::default()))
             }
             Decision::Indeterminate(_) => Err(self.guard.refuse(Reason::Undecided)),

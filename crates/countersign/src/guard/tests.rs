@@ -86,10 +86,7 @@ fn judge(check: &Check, headers: &[(&str, &str)]) -> Result<String, (u16, Reason
     let screening = check.screening(None);
     let answer = now(check.judge(&screening, &request));
     if let Some(answer_now) = check.judge_now(&check.screening(None), &request) {
-        assert_eq!(
-            answer_now.as_ref().map_err(Denial::reason).err(),
-            answer.as_ref().map_err(Denial::reason).err()
-        );
+        assert_eq!(answer_now.as_ref().map_err(Denial::reason).err(), answer.as_ref().map_err(Denial::reason).err());
     }
     answer
         .map(|token| token.subject().unwrap_or_default().to_owned())
@@ -137,10 +134,7 @@ fn every_source_is_looked_at_and_different_credentials_are_refused() {
     assert_eq!(judge(&all, &[cookie]), Ok("b".into()));
     assert_eq!(judge(&all, &[(AUTH, "Bearer b"), cookie]), Ok("b".into()));
     assert_eq!(judge(&all, &[(AUTH, "Bearer a"), cookie]), Err((400, Reason::SeveralCredentials)));
-    assert_eq!(
-        judge(&all, &[(AUTH, "Bearer a"), (AUTH, "Bearer a")]),
-        Err((400, Reason::SeveralCredentials))
-    );
+    assert_eq!(judge(&all, &[(AUTH, "Bearer a"), (AUTH, "Bearer a")]), Err((400, Reason::SeveralCredentials)));
     assert_eq!(judge(&first, &[(AUTH, "Bearer a"), cookie]), Ok("a".into()));
 }
 
@@ -200,9 +194,7 @@ fn optional_askers_take_nobody_and_refuse_bad_credentials() {
     let guard = Guard::builder(Named::default()).build().expect("a guard");
     let ask = |headers: &[(&str, &str)]| {
         let request = RequestView::new("GET", "/", None, &headers);
-        now(Screening::enter(&guard, None).optional(&request))
-            .map(|token| token.is_some())
-            .map_err(|d| d.status())
+        now(Screening::enter(&guard, None).optional(&request)).map(|token| token.is_some()).map_err(|d| d.status())
     };
     assert_eq!(ask(&[]), Ok(false));
     assert_eq!(ask(&[(AUTH, "Bearer me")]), Ok(true));

@@ -12,14 +12,12 @@ fn reason(json: &str) -> KeyError {
 
 #[test]
 fn public_keys_of_the_rfcs_parse() {
-    let rsa =
-        Jwk::parse(&format!(r#"{{"kty":"RSA","n":"{RSA_N}","e":"AQAB","alg":"RS256","kid":"2011-04-29"}}"#))
-            .expect("RFC 7638 §3.1");
+    let rsa = Jwk::parse(&format!(r#"{{"kty":"RSA","n":"{RSA_N}","e":"AQAB","alg":"RS256","kid":"2011-04-29"}}"#))
+        .expect("RFC 7638 §3.1");
     assert_eq!(rsa.thumbprint().expect("hash").to_string(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
     assert_eq!(rsa.algorithms(), [Algorithm::RS256]);
-    let ec =
-        Jwk::parse(&format!(r#"{{"kty":"EC","crv":"P-256","x":"{P256_X}","y":"{P256_Y}","future":[1]}}"#))
-            .expect("RFC 7517 A.1");
+    let ec = Jwk::parse(&format!(r#"{{"kty":"EC","crv":"P-256","x":"{P256_X}","y":"{P256_Y}","future":[1]}}"#))
+        .expect("RFC 7517 A.1");
     assert_eq!(ec.algorithms(), [Algorithm::ES256]);
     let bare = Jwk::parse(&format!(r#"{{"kty":"RSA","n":"{RSA_N}","e":"AQAB"}}"#)).expect("no alg");
     assert_eq!(bare.algorithms().len(), 6);
@@ -67,10 +65,7 @@ fn unusable_keys_say_why() {
             r#"{"kty":"OKP","crv":"Ed25519","x":"AAAA"}"#.into(),
             KeyError::Malformed("an Ed25519 public key has 32 octets"),
         ),
-        (
-            format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{ED}="}}"#),
-            KeyError::Malformed("not canonical base64url"),
-        ),
+        (format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{ED}="}}"#), KeyError::Malformed("not canonical base64url")),
         (
             format!(r#"{{"kty":"EC","crv":"P-521","x":"{P256_X}","y":"{P256_Y}"}}"#),
             KeyError::Unsupported("unknown `crv`"),
@@ -112,19 +107,13 @@ fn small_order_and_non_canonical_ed25519_keys_are_refused() {
     };
     for y in SMALL_ORDER_Y {
         for sign in [0, 0x80] {
-            assert_eq!(
-                ed25519_material(&key(y, sign)),
-                Err(KeyError::Weak("the Ed25519 point has a small order"))
-            );
+            assert_eq!(ed25519_material(&key(y, sign)), Err(KeyError::Weak("the Ed25519 point has a small order")));
         }
     }
     let mut above = FIELD_PRIME;
     for last in [0xed, 0xee, 0xff] {
         above[31] = last;
-        assert_eq!(
-            ed25519_material(&key(above, 0)),
-            Err(KeyError::Invalid("the Ed25519 point is not canonical"))
-        );
+        assert_eq!(ed25519_material(&key(above, 0)), Err(KeyError::Invalid("the Ed25519 point is not canonical")));
     }
 }
 

@@ -59,21 +59,19 @@ fn decode_pem(pem: &[u8]) -> Result<(String, Zeroizing<Vec<u8>>), KeyError> {
 }
 
 fn public_from_spki(document: &[u8]) -> Result<PublicMaterial, KeyError> {
-    let info = SubjectPublicKeyInfoRef::from_der(document)
-        .map_err(|_| KeyError::Malformed("not DER of a public key"))?;
+    let info =
+        SubjectPublicKeyInfoRef::from_der(document).map_err(|_| KeyError::Malformed("not DER of a public key"))?;
     let bits = info.subject_public_key.as_bytes().ok_or(KeyError::Malformed("not DER of a public key"))?;
     match info.algorithm.oid {
         RSA => public_from_pkcs1(bits),
-        EC => ec_point(named_curve(&info.algorithm)?, bits)
-            .map(|(curve, point)| PublicMaterial::Ec { curve, point }),
+        EC => ec_point(named_curve(&info.algorithm)?, bits).map(|(curve, point)| PublicMaterial::Ec { curve, point }),
         ED25519 => ed25519_material(bits),
         _ => Err(KeyError::Unsupported("an unknown kind of public key")),
     }
 }
 
 fn public_from_pkcs1(document: &[u8]) -> Result<PublicMaterial, KeyError> {
-    let key = pkcs1::RsaPublicKeyRef::from_der(document)
-        .map_err(|_| KeyError::Malformed("not DER of a public key"))?;
+    let key = pkcs1::RsaPublicKeyRef::from_der(document).map_err(|_| KeyError::Malformed("not DER of a public key"))?;
     rsa_material(key.modulus.as_bytes(), key.public_exponent.as_bytes())
 }
 
@@ -87,9 +85,7 @@ fn private_from_pkcs8(document: &[u8]) -> Result<PrivateMaterial, KeyError> {
             // RFC 8410 §7: the octet string holds an octet string.
             let seed = <&OctetStringRef>::from_der(info.private_key.as_bytes()).map_err(|_| MALFORMED)?;
             let public = match info.public_key {
-                Some(public) => {
-                    Some(public.as_bytes().and_then(|bytes| bytes.try_into().ok()).ok_or(MALFORMED)?)
-                }
+                Some(public) => Some(public.as_bytes().and_then(|bytes| bytes.try_into().ok()).ok_or(MALFORMED)?),
                 None => None,
             };
             Ok(PrivateMaterial::Ed25519 { seed: Zeroizing::new(seed.as_bytes().to_vec()), public })
@@ -99,8 +95,8 @@ fn private_from_pkcs8(document: &[u8]) -> Result<PrivateMaterial, KeyError> {
 }
 
 fn private_from_pkcs1(document: &[u8]) -> Result<PrivateMaterial, KeyError> {
-    let key = pkcs1::RsaPrivateKeyRef::from_der(document)
-        .map_err(|_| KeyError::Malformed("not DER of a private key"))?;
+    let key =
+        pkcs1::RsaPrivateKeyRef::from_der(document).map_err(|_| KeyError::Malformed("not DER of a private key"))?;
     rsa_material(key.modulus.as_bytes(), key.public_exponent.as_bytes())?;
     let secret = |integer: &[u8]| Zeroizing::new(without_leading_zeros(integer).to_vec());
     Ok(PrivateMaterial::Rsa(Box::new(RsaPrivate {
@@ -116,8 +112,7 @@ fn private_from_pkcs1(document: &[u8]) -> Result<PrivateMaterial, KeyError> {
 }
 
 fn private_from_sec1(document: &[u8], curve: Option<Curve>) -> Result<PrivateMaterial, KeyError> {
-    let key = sec1::EcPrivateKey::from_der(document)
-        .map_err(|_| KeyError::Malformed("not DER of a private key"))?;
+    let key = sec1::EcPrivateKey::from_der(document).map_err(|_| KeyError::Malformed("not DER of a private key"))?;
     let own = match &key.parameters {
         Some(parameters) => Some(curve_of(parameters.named_curve())?),
         None => None,

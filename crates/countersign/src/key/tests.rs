@@ -50,8 +50,7 @@ fn a_point_off_its_curve_is_refused() {
 
 #[test]
 fn garbage_is_no_key() {
-    for text in ["", "-----BEGIN", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "\u{0}\u{1}"]
-    {
+    for text in ["", "-----BEGIN", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "\u{0}\u{1}"] {
         for algorithm in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
             assert!(VerifyingKey::from_pem(algorithm, text).is_err());
             assert!(SigningKey::from_pem(algorithm, text).is_err());

@@ -62,9 +62,7 @@ impl KeySet {
         let mut doubled = 0;
         for keys in self.by_id.values_mut() {
             let all = keys.clone();
-            keys.retain(|key| {
-                all.iter().filter(|other| other.algorithm().is_same_as(key.algorithm())).count() == 1
-            });
+            keys.retain(|key| all.iter().filter(|other| other.algorithm().is_same_as(key.algorithm())).count() == 1);
             doubled += all.len() - keys.len();
         }
         self.by_id.retain(|_, keys| !keys.is_empty());
@@ -108,9 +106,7 @@ impl KeySet {
     }
 }
 
-fn only<'k>(
-    mut fitting: impl Iterator<Item = &'k VerifyingKey>,
-) -> Result<&'k VerifyingKey, KeyProviderError> {
+fn only<'k>(mut fitting: impl Iterator<Item = &'k VerifyingKey>) -> Result<&'k VerifyingKey, KeyProviderError> {
     match (fitting.next(), fitting.next()) {
         (Some(_), Some(_)) => Err(KeyProviderError::Ambiguous),
         (Some(key), None) => Ok(key),
@@ -172,10 +168,9 @@ mod tests {
     #[test]
     fn keys_are_found_by_id_then_by_the_one_that_fits() {
         use Algorithm::{ES256, ES384, Ed25519, EdDSA, RS256};
-        let set: KeySet =
-            [key(ES256, Some("a")), key(ES256, Some("b")), key(EdDSA, Some("c")), key(ES384, None)]
-                .into_iter()
-                .collect();
+        let set: KeySet = [key(ES256, Some("a")), key(ES256, Some("b")), key(EdDSA, Some("c")), key(ES384, None)]
+            .into_iter()
+            .collect();
         let cases = [
             (ES256, Some("a"), "by id"),
             (RS256, Some("a"), "wrong algorithm"),
@@ -196,10 +191,9 @@ mod tests {
     #[test]
     fn one_id_for_different_keys_of_one_algorithm_is_nobodys() {
         let same = key(Algorithm::ES256, Some("same"));
-        let doubled: KeySet =
-            [same.clone(), key(Algorithm::ES256, Some("same")), key(Algorithm::EdDSA, Some("same"))]
-                .into_iter()
-                .collect();
+        let doubled: KeySet = [same.clone(), key(Algorithm::ES256, Some("same")), key(Algorithm::EdDSA, Some("same"))]
+            .into_iter()
+            .collect();
         assert_eq!(outcome(&doubled, Algorithm::ES256, Some("same")), "wrong algorithm");
         assert_eq!(outcome(&doubled, Algorithm::EdDSA, Some("same")), "by id");
         assert_eq!(doubled.quarantined().len(), 2);

@@ -123,10 +123,7 @@ fn nothing_is_looked_up_for_a_token_that_is_refused_anyway() {
         (format!("{}{}", sign(&claims()), "A".repeat(MAX_BYTES)), Rejection::TooLarge),
         (sign(&with("iss", json!("https://elsewhere.example/"))), Rejection::Issuer),
         (JwtSigner::new(other).sign(&claims()).expect("sign"), Rejection::Algorithm),
-        (
-            JwtSigner::new(key.clone()).token_type("dpop+jwt").sign(&claims()).expect("sign"),
-            Rejection::TokenType,
-        ),
+        (JwtSigner::new(key.clone()).token_type("dpop+jwt").sign(&claims()).expect("sign"), Rejection::TokenType),
     ];
     for (token, expected) in refused {
         assert_eq!(outcome(&verifier, &token).err(), Some(expected), "{token:.40}");
@@ -159,13 +156,10 @@ fn each_danger_leaves_out_one_check() {
     let key = signing_key();
     let keys = || key.verifying_key().clone();
     let sign = |claims: &Value| JwtSigner::new(key.clone()).sign(claims).expect("sign");
-    let any_issuer =
-        JwtVerifier::builder(keys()).audience("api").clock(Fixed).danger(Danger::AnyIssuer).build();
-    let any_audience =
-        JwtVerifier::builder(keys()).issuer(ISSUER).clock(Fixed).danger(Danger::AnyAudience).build();
+    let any_issuer = JwtVerifier::builder(keys()).audience("api").clock(Fixed).danger(Danger::AnyIssuer).build();
+    let any_audience = JwtVerifier::builder(keys()).issuer(ISSUER).clock(Fixed).danger(Danger::AnyAudience).build();
     let lasting = builder(keys()).danger(Danger::NoExpiration).build();
-    let tokens =
-        [without("iss"), without("aud"), without("exp"), with("exp", json!(1))].map(|claims| sign(&claims));
+    let tokens = [without("iss"), without("aud"), without("exp"), with("exp", json!(1))].map(|claims| sign(&claims));
     let table = [
         (any_issuer, [true, false, false, false]),
         (any_audience, [false, true, false, false]),

@@ -30,13 +30,7 @@ fn world() -> impl Strategy<Value = World> {
     )
         .prop_map(|(grants, pairs, roles, permissions, scoped)| {
             let down = |(a, b): (usize, usize)| (a != b).then(|| (a.max(b), a.min(b)));
-            World {
-                grants,
-                inherits: pairs.into_iter().filter_map(down).collect(),
-                roles,
-                permissions,
-                scoped,
-            }
+            World { grants, inherits: pairs.into_iter().filter_map(down).collect(), roles, permissions, scoped }
         })
 }
 
@@ -60,11 +54,11 @@ fn requirement() -> impl Strategy<Value = Requirement> {
 
 impl World {
     fn authorizer(&self) -> RbacAuthorizer {
-        let start =
-            (0..PERMISSIONS).fold(RbacAuthorizer::builder(), |all, p| all.permission(format!("p{p}")));
-        let roles = self.grants.iter().enumerate().fold(start, |all, (role, grants)| {
-            all.role(format!("r{role}"), grants.iter().map(|p| format!("p{p}")))
-        });
+        let start = (0..PERMISSIONS).fold(RbacAuthorizer::builder(), |all, p| all.permission(format!("p{p}")));
+        let roles =
+            self.grants.iter().enumerate().fold(start, |all, (role, grants)| {
+                all.role(format!("r{role}"), grants.iter().map(|p| format!("p{p}")))
+            });
         let inherits = |all: RbacAuthorizerBuilder, (heir, inherited): &(usize, usize)| {
             all.inherits(format!("r{heir}"), format!("r{inherited}"))
         };
@@ -84,12 +78,8 @@ impl World {
     fn held(&self) -> BTreeSet<String> {
         let mut roles = self.roles.clone();
         loop {
-            let more: Set = self
-                .inherits
-                .iter()
-                .filter(|(heir, _)| roles.contains(heir))
-                .map(|(_, role)| *role)
-                .collect();
+            let more: Set =
+                self.inherits.iter().filter(|(heir, _)| roles.contains(heir)).map(|(_, role)| *role).collect();
             if more.is_subset(&roles) {
                 break;
             }

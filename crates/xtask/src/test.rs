@@ -1,0 +1,117 @@
+//! `cargo xtask test`: every test of the workspace, and one line that sums them up.
+
+mod programs;
+mod tally;
+
+use crate::Failure;
+use lexopt::Parser;
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use tally::Tally;
+
+/// What the tests start: a Redis of their own, and an HTTP client that is none of ours.
+const PROGRAMS: &[&str] = &["redis-server", "curl"];
+
+pub(crate) fn run(arguments: Parser) -> Result<(), Failure> {
+    let arguments = for_cargo(arguments)?;
+    programs::provide(PROGRAMS)?;
+
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["test", "--workspace", "--all-features", "--no-fail-fast"]).args(arguments);
+    let could_not = |error| Failure::Failed(format!("cargo test could not be run: {error}"));
+    // Only the results are read. The rest keeps the terminal, and with it cargo's colours and progress.
+    let mut child = cargo.stdout(Stdio::piped()).spawn().map_err(could_not)?;
+    let tally = match child.stdout.take() {
+        Some(output) => relay(BufReader::new(output), io::stdout()),
+        None => Ok(Tally::default()),
+    };
+    let status = child.wait().map_err(could_not)?;
+    let tally = tally.map_err(could_not)?;
+
+    println!("{tally}");
+    judge(tally, status.success()).map_err(|reason| Failure::Failed(reason.into()))
+}
+
+/// What follows `--`.
+fn for_cargo(mut arguments: Parser) -> Result<Vec<OsString>, Failure> {
+    let mut arguments = arguments.raw_args()?;
+    match arguments.next() {
+        None => Ok(Vec::new()),
+        Some(dashes) if dashes == "--" => Ok(arguments.collect()),
+        Some(other) => Err(Failure::Usage(format!(
+            "unexpected argument `{}`; what is for `cargo test` stands after `--`",
+            other.to_string_lossy()
+        ))),
+    }
+}
+
+/// Passes each line on as it comes, and adds up the results among them. The last line is ended if it is not,
+/// so that the sum stands on a line of its own.
+fn relay(mut output: impl BufRead, mut terminal: impl Write) -> io::Result<Tally> {
+    let mut tally = Tally::default();
+    let mut line = Vec::new();
+    // Bytes, because a test may print anything.
+    while output.read_until(b'\n', &mut line)? > 0 {
+        if !line.ends_with(b"\n") {
+            line.push(b'\n');
+        }
+        terminal.write_all(&line)?;
+        terminal.flush()?;
+        tally.read(&String::from_utf8_lossy(&line));
+        line.clear();
+    }
+    Ok(tally)
+}
+
+fn judge(tally: Tally, cargo_is_content: bool) -> Result<(), &'static str> {
+    if tally.failed > 0 {
+        Err("tests failed")
+    } else if !cargo_is_content {
+        Err("cargo test failed, and not by a test that says so: see above")
+    } else if tally.passed == 0 {
+        Err("no test ran")
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_is_passed_on_whatever_it_is_and_read() {
+        let output: &[u8] = b"\xff\xfe\n\ntest result: ok. 2 passed; 0 failed; 1 ignored; 0 measured";
+        let mut terminal = Vec::new();
+        let tally = relay(output, &mut terminal).unwrap();
+        assert_eq!(tally, Tally { passed: 2, failed: 0, skipped: 1 });
+        assert_eq!(terminal, [output, b"\n"].concat());
+    }
+
+    #[test]
+    fn what_follows_the_dashes_is_for_cargo_dashes_included() {
+        let cases: [(&[&str], &[&str]); 3] =
+            [(&[], &[]), (&["--"], &[]), (&["--", "-p", "x", "--", "--nocapture"], &["-p", "x", "--", "--nocapture"])];
+        for (arguments, expected) in cases {
+            assert_eq!(for_cargo(Parser::from_args(arguments)).unwrap(), expected, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_run_in_which_something_passed_and_nothing_failed_is_good() {
+        let tally = |passed, failed| Tally { passed, failed, skipped: 1 };
+        let cases = [
+            (tally(1, 0), true, true),
+            (tally(1, 0), false, false),
+            (tally(1, 1), false, false),
+            (tally(1, 1), true, false),
+            (tally(0, 0), true, false),
+            (tally(0, 0), false, false),
+        ];
+        for (tally, cargo_is_content, good) in cases {
+            assert_eq!(judge(tally, cargo_is_content).is_ok(), good, "{tally:?} {cargo_is_content}");
+        }
+    }
+}

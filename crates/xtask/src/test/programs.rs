@@ -1,0 +1,70 @@
+//! The programs that tests start: found, or installed where that is simple.
+
+use crate::Failure;
+use std::env;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Makes sure that each of `programs` can be started. Each is named like the Debian package that brings it.
+pub(super) fn provide(programs: &[&str]) -> Result<(), Failure> {
+    let missing = missing(programs);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.join(" ");
+    if !is_in_path("apt-get") {
+        return Err(Failure::Failed(format!("the tests need {names}: install what is missing")));
+    }
+    if !is_root() {
+        return Err(Failure::Failed(format!(
+            "the tests need {names}: \
+             sudo apt-get update && sudo apt-get install -y --no-install-recommends {names}"
+        )));
+    }
+    eprintln!("xtask: installing {names}");
+    apt_get(&["update"])?;
+    apt_get(&[&["install", "-y", "--no-install-recommends"], missing.as_slice()].concat())?;
+    match self::missing(programs).as_slice() {
+        [] => Ok(()),
+        still => Err(Failure::Failed(format!("installed, and still not in PATH: {}", still.join(" ")))),
+    }
+}
+
+fn missing<'p>(programs: &[&'p str]) -> Vec<&'p str> {
+    programs.iter().copied().filter(|program| !is_in_path(program)).collect()
+}
+
+fn is_in_path(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let file = format!("{program}{}", env::consts::EXE_SUFFIX);
+    env::split_paths(&path).any(|folder| is_executable(&folder.join(&file)))
+}
+
+#[cfg(unix)]
+fn is_executable(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_executable(file: &Path) -> bool {
+    file.is_file()
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").stderr(Stdio::null()).output();
+    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+fn apt_get(arguments: &[&str]) -> Result<(), Failure> {
+    let mut apt_get = Command::new("apt-get");
+    apt_get.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    // Tests start a Redis of their own. Where a package asks for the runlevel, 1 keeps its service down.
+    apt_get.env("RUNLEVEL", "1");
+    // Standard output is for the results of tests.
+    match apt_get.stdout(std::io::stderr()).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Failure::Failed(format!("apt-get {}: {status}", arguments.join(" ")))),
+        Err(error) => Err(Failure::Failed(format!("apt-get cannot be run: {error}"))),
+    }
+}

@@ -1,0 +1,157 @@
+//! `Arc` and `Box` forward every method of every seam: a default that is used on the way would be a bypass.
+
+use countersign::authorize::{AccessRequest, Authorizer, Decision, Requirement, Why, role};
+use countersign::cache::{CacheKey, CacheStore};
+use countersign::clock::Clock;
+use countersign::extract::{ExtractError, TokenExtractor};
+use countersign::observe::{Event, Observer};
+use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest};
+use countersign::reason::Rejection;
+use countersign::request::{Credential, RequestView};
+use countersign::revocation::{RevocationCheck, TokenStatus};
+use countersign::verify::{TokenVerifier, VerifyError};
+use countersign::{Algorithm, ConfigError, VerifiedToken, VerifyingKey, async_trait};
+use countersign_cache::MemoryCache;
+use countersign_testkit::conformance;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Answers each question differently from every default.
+#[derive(Debug)]
+struct Contrary(VerifyingKey, AtomicUsize);
+
+const NO: Decision = Decision::Deny(Why::new("contrary", "later"));
+
+#[async_trait]
+impl KeyProvider for Contrary {
+    fn key_now(&self, _: &KeyRequest<'_>) -> Option<Result<VerifyingKey, KeyProviderError>> {
+        Some(Err(KeyProviderError::Ambiguous))
+    }
+    async fn key(&self, _: &KeyRequest<'_>) -> Result<VerifyingKey, KeyProviderError> {
+        Err(KeyProviderError::WrongAlgorithm)
+    }
+    fn trusts(&self, _: &countersign::keys::KeyIdentity) -> bool {
+        true
+    }
+}
+
+#[async_trait]
+impl TokenVerifier for Contrary {
+    fn verify_now(&self, _: &Credential<'_>) -> Option<Result<VerifiedToken, VerifyError>> {
+        Some(Err(Rejection::Credentials.into()))
+    }
+    async fn verify(&self, _: &Credential<'_>) -> Result<VerifiedToken, VerifyError> {
+        Err(Rejection::Expired.into())
+    }
+}
+
+#[async_trait]
+impl RevocationCheck for Contrary {
+    fn status_now(&self, _: &VerifiedToken) -> Option<TokenStatus> {
+        Some(TokenStatus::Revoked)
+    }
+    async fn status(&self, _: &VerifiedToken) -> TokenStatus {
+        TokenStatus::Unknown
+    }
+}
+
+#[async_trait]
+impl Authorizer for Contrary {
+    fn accepts(&self, _: &Requirement) -> Result<(), ConfigError> {
+        Err(ConfigError::new("require", "contrary"))
+    }
+    fn decide_now(&self, _: &AccessRequest<'_>) -> Option<Decision> {
+        Some(Decision::Indeterminate(Why::new("contrary", "now")))
+    }
+    async fn decide(&self, _: &AccessRequest<'_>) -> Decision {
+        NO
+    }
+}
+
+impl TokenExtractor for Contrary {
+    fn extract<'r>(&self, _: &RequestView<'r>) -> Result<Option<Credential<'r>>, ExtractError> {
+        Err(ExtractError::Repeated)
+    }
+    fn scheme(&self) -> &str {
+        "Contrary"
+    }
+}
+
+impl Observer for Contrary {
+    fn observe(&self, _: &Event<'_>) {
+        self.1.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Clock for Contrary {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH
+    }
+}
+
+fn contrary() -> Contrary {
+    Contrary(VerifyingKey::from_secret(Algorithm::HS256, [7; 32]).expect("a secret"), AtomicUsize::new(0))
+}
+
+async fn check(keys: impl KeyProvider, identity: countersign::keys::KeyIdentity) {
+    let wanted = KeyRequest::new(Algorithm::HS256);
+    assert!(matches!(keys.key_now(&wanted), Some(Err(KeyProviderError::Ambiguous))));
+    assert!(matches!(keys.key(&wanted).await, Err(KeyProviderError::WrongAlgorithm)));
+    assert!(keys.trusts(&identity));
+}
+
+async fn check_verifier(verifier: impl TokenVerifier) {
+    let credential = Credential::new("Bearer", "x");
+    let now = verifier.verify_now(&credential);
+    assert!(matches!(now, Some(Err(VerifyError::Rejected(Rejection::Credentials)))));
+    let later = verifier.verify(&credential).await;
+    assert!(matches!(later, Err(VerifyError::Rejected(Rejection::Expired))));
+}
+
+async fn check_judges(revocation: impl RevocationCheck, authorizer: impl Authorizer) {
+    let token = VerifiedToken::vouched(&serde_json::json!({})).expect("claims");
+    assert_eq!(revocation.status_now(&token), Some(TokenStatus::Revoked));
+    assert_eq!(revocation.status(&token).await, TokenStatus::Unknown);
+    let requirement = role("admin");
+    let question = AccessRequest::new(&token, &requirement);
+    assert!(authorizer.accepts(&requirement).is_err());
+    assert!(matches!(authorizer.decide_now(&question), Some(Decision::Indeterminate(_))));
+    assert_eq!(authorizer.decide(&question).await, NO);
+}
+
+fn check_rest(extractor: impl TokenExtractor, observer: impl Observer, clock: impl Clock) {
+    let request = RequestView::new("GET", "/", None, &[("a", "b")]);
+    assert_eq!(extractor.extract(&request), Err(ExtractError::Repeated));
+    assert_eq!(extractor.scheme(), "Contrary");
+    observer.observe(&Event::Admitted);
+    assert_eq!(clock.now(), UNIX_EPOCH);
+}
+
+#[tokio::test]
+async fn pointers_forward_every_method() {
+    let identity = contrary().0.identity();
+    check(Arc::new(contrary()), identity).await;
+    check(Box::new(contrary()) as Box<dyn KeyProvider>, identity).await;
+    check(Arc::new(Box::new(contrary()) as Box<dyn KeyProvider>), identity).await;
+    check_verifier(Arc::new(contrary())).await;
+    check_verifier(Box::new(contrary()) as Box<dyn TokenVerifier>).await;
+    check_judges(Arc::new(contrary()), Arc::new(contrary())).await;
+    check_judges(Box::new(contrary()) as Box<dyn RevocationCheck>, Box::new(contrary()) as Box<dyn Authorizer>).await;
+    let observer = Arc::new(contrary());
+    check_rest(Arc::new(contrary()), observer.clone(), Arc::new(contrary()));
+    check_rest(
+        Box::new(contrary()) as Box<dyn TokenExtractor>,
+        Box::new(observer.clone()) as Box<dyn Observer>,
+        Box::new(contrary()) as Box<dyn Clock>,
+    );
+    assert_eq!(observer.1.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn pointers_to_stores_keep_the_rules_of_stores() {
+    let clock = countersign_testkit::clock::FakeClock::at(1_800_000_000);
+    let store: Arc<Box<dyn CacheStore>> = Arc::new(Box::new(MemoryCache::with_clock(clock.clone())));
+    conformance::cache_store(store.clone(), async |time| clock.advance(time)).await;
+    assert!(store.get(&CacheKey::named("absent")).await.expect("memory").is_none());
+}

@@ -1,0 +1,146 @@
+//! The same routes in three frameworks, each on a free port of this machine.
+
+use actix_web::web;
+use countersign::Guard;
+use countersign::authorize::{permissions, role, scopes};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+
+/// Claims as they come.
+pub(crate) type AnyClaims = BTreeMap<String, Value>;
+
+/// Claims that a token may lack.
+#[derive(serde::Deserialize, serde::Serialize)]
+pub(crate) struct Nicknamed {
+    nickname: String,
+}
+
+/// The three servers' addresses, by name.
+pub(crate) async fn start_all(guard: &Guard) -> [(&'static str, SocketAddr); 3] {
+    [("axum", axum_server(guard)), ("actix-web", actix_server(guard)), ("warp", warp_server(guard))]
+}
+
+fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.set_nonblocking(true).expect("a socket");
+    let address = listener.local_addr().expect("an address");
+    (listener, address)
+}
+
+fn axum_server(guard: &Guard) -> SocketAddr {
+    use axum::routing::{get, post};
+    use axum::{Json, Router};
+    use countersign_axum::{Claims, GuardExt, Verified};
+
+    let require = |requirement| guard.require(requirement).expect("a requirement that can be judged");
+    let router = Router::new()
+        .route("/public", get(|| async { "public" }))
+        .route("/me", get(|Claims(me): Claims<AnyClaims>| async { Json(me) }))
+        .route("/me", post(|Claims(me): Claims<AnyClaims>| async { Json(me) }))
+        .route("/me", axum::routing::options(|Claims(me): Claims<AnyClaims>| async { Json(me) }))
+        .route("/optional", get(|who: Option<Claims<AnyClaims>>| async move { Json(who.map(|Claims(who)| who)) }))
+        .route("/nickname", get(|Claims(who): Claims<Nicknamed>| async { Json(who) }))
+        .route(
+            "/optional-nickname",
+            get(|who: Option<Claims<Nicknamed>>| async move { Json(who.map(|Claims(who)| who)) }),
+        )
+        .route("/subject", get(|token: Verified| async move { Json(token.subject().map(str::to_owned)) }))
+        .route("/read", get(|| async { "read" }).route_layer(require(permissions(["posts:read"]))))
+        .route("/admin", get(|| async { "admin" }).route_layer(require(role("admin"))))
+        .route("/scoped", get(|| async { "scoped" }).route_layer(require(scopes(["a", "c"]))))
+        .nest("/protected", Router::new().route("/page", get(|| async { "page" })).route_layer(guard.protect()))
+        .layer(guard.layer());
+    let (listener, address) = listener();
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+fn actix_server(guard: &Guard) -> SocketAddr {
+    use actix_web::http::Method;
+    use actix_web::{App, HttpServer, web::Json};
+    use countersign_actix::{Claims, GuardExt, Verified};
+
+    async fn me(Claims(me): Claims<AnyClaims>) -> Json<AnyClaims> {
+        Json(me)
+    }
+    async fn optional(who: Option<Claims<AnyClaims>>) -> Json<Option<AnyClaims>> {
+        Json(who.map(|Claims(who)| who))
+    }
+    async fn nickname(Claims(who): Claims<Nicknamed>) -> Json<Nicknamed> {
+        Json(who)
+    }
+    async fn optional_nickname(who: Option<Claims<Nicknamed>>) -> Json<Option<Nicknamed>> {
+        Json(who.map(|Claims(who)| who))
+    }
+    async fn subject(token: Verified) -> Json<Option<String>> {
+        Json(token.subject().map(str::to_owned))
+    }
+    let (listener, address) = listener();
+    let guard = guard.clone();
+    let read = guard.require(permissions(["posts:read"])).expect("a requirement that can be judged");
+    let admin = guard.require(role("admin")).expect("a requirement that can be judged");
+    let scoped = guard.require(scopes(["a", "c"])).expect("a requirement that can be judged");
+    let app = move || {
+        App::new()
+            .wrap(guard.layer())
+            .service(web::resource("/public").get(async || "public").route(web::head().to(async || "public")))
+            .service(
+                web::resource("/me")
+                    .get(me)
+                    .post(me)
+                    .route(web::head().to(me))
+                    .route(web::method(Method::OPTIONS).to(me)),
+            )
+            .service(web::resource("/optional").get(optional))
+            .service(web::resource("/nickname").get(nickname))
+            .service(web::resource("/optional-nickname").get(optional_nickname))
+            .service(web::resource("/subject").get(subject))
+            .service(web::resource("/read").route(web::get().to(async || "read").wrap(read.clone())))
+            .service(web::resource("/admin").route(web::get().to(async || "admin").wrap(admin.clone())))
+            .service(web::resource("/scoped").route(web::get().to(async || "scoped").wrap(scoped.clone())))
+            .service(
+                web::scope("/protected").wrap(guard.protect()).service(web::resource("/page").get(async || "page")),
+            )
+    };
+    let server = HttpServer::new(app).workers(1).disable_signals().listen_auto_h2c(listener).expect("a server").run();
+    tokio::spawn(server);
+    address
+}
+
+fn warp_server(guard: &Guard) -> SocketAddr {
+    use countersign_warp::{Claims, GuardExt, Guarded};
+    use warp::{Filter, path, reply};
+
+    let get = || warp::get().or(warp::head()).unify();
+    let require = |requirement| guard.require(requirement).expect("a requirement that can be judged");
+    let public = path!("public").and(get()).map(|| "public");
+    let me = path!("me")
+        .and(get().or(warp::post()).unify().or(warp::options()).unify())
+        .guarded(guard.protect().claims(), |route| route.map(|Claims(me): Claims<AnyClaims>| reply::json(&me)));
+    let optional = path!("optional").and(get()).guarded(guard.optional().claims(), |route| {
+        route.map(|who: Option<Claims<AnyClaims>>| reply::json(&who.map(|Claims(who)| who)))
+    });
+    let nickname = path!("nickname")
+        .and(get())
+        .guarded(guard.protect().claims(), |route| route.map(|Claims(who): Claims<Nicknamed>| reply::json(&who)));
+    let optional_nickname = path!("optional-nickname").and(get()).guarded(guard.optional().claims(), |route| {
+        route.map(|who: Option<Claims<Nicknamed>>| reply::json(&who.map(|Claims(who)| who)))
+    });
+    let subject = path!("subject")
+        .and(get())
+        .guarded(guard.protect(), |route| route.map(|token: countersign::VerifiedToken| reply::json(&token.subject())));
+    let read = path!("read").and(get()).guarded(require(permissions(["posts:read"])), |r| r.map(|_| "read"));
+    let admin = path!("admin").and(get()).guarded(require(role("admin")), |route| route.map(|_| "admin"));
+    let scoped = path!("scoped").and(get()).guarded(require(scopes(["a", "c"])), |route| route.map(|_| "scoped"));
+    let page = path!("protected" / "page").and(get()).guarded(guard.protect(), |route| route.map(|_| "page"));
+    // The catch-all would answer 200 to whatever fell through a denial.
+    let open = path("read").or(path("admin")).unify().map(|| "fell through");
+    let routes = public.or(me).or(optional).or(nickname).or(optional_nickname).or(subject);
+    let routes = routes.or(read).or(admin).or(scoped).or(page).or(open);
+    let (listener, address) = listener();
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+    tokio::spawn(warp::serve(routes).incoming(listener).run());
+    address
+}

@@ -1,0 +1,134 @@
+//! The 45 cases of `http_cases.jsonl` among the shared vectors, where `COUNTERSIGN_VECTORS` names their folder.
+
+use super::client::{Answer, send};
+use super::servers::start_all;
+use super::world::Tokens;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::Path;
+
+#[derive(Debug, Deserialize)]
+struct Case {
+    id: String,
+    headers: Vec<(String, Value)>,
+    expect_status: Vec<u16>,
+    expect_error: Option<String>,
+    #[serde(default)]
+    method: Option<String>,
+    #[serde(default)]
+    query: Option<String>,
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    mode: Option<String>,
+    #[serde(default)]
+    http: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Value {
+    Text(String),
+    Octets { b64: String },
+}
+
+impl Value {
+    fn bytes(&self, tokens: &Tokens) -> Vec<u8> {
+        match self {
+            Self::Text(text) => tokens.fill(text).into_bytes(),
+            Self::Octets { b64 } => STANDARD.decode(b64).expect("base64"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shared_http_cases_get_what_they_expect_from_each_adapter() {
+    let Some(folder) = std::env::var_os("COUNTERSIGN_VECTORS") else {
+        println!("COUNTERSIGN_VECTORS is not set: the project's own table stands alone");
+        return;
+    };
+    let path = Path::new(&folder).join("http_cases.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let cases: Vec<Case> = text.lines().map(|line| serde_json::from_str(line).expect("a case")).collect();
+    let tokens = Tokens::new();
+    let servers = start_all(&tokens.guard("default")).await;
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let mut answers = Vec::new();
+        for (framework, server) in servers {
+            let answer = ask(case, server, &tokens).await;
+            let says = |error: &str| {
+                answer.header("www-authenticate").is_some_and(|value| value.contains(&format!("error=\"{error}\"")))
+            };
+            // A server's own parser may refuse first, in its own words.
+            let is_parsers = answer.header("cache-control").is_none() && matches!(answer.status, 0 | 400 | 431);
+            let is_expected = case.expect_status.contains(&answer.status) || is_parsers;
+            let error_is_expected = match &case.expect_error {
+                Some(error) if answer.status >= 400 && !is_parsers => says(error),
+                _ => true,
+            };
+            if !is_expected || !error_is_expected {
+                wrong.push(format!("{} in {framework}: {answer:?}", case.id));
+            }
+            let compared =
+                ["www-authenticate", "content-type", "cache-control", "retry-after"].map(|n| answer.header(n));
+            let own = (!is_parsers && answer.status != 405).then_some((compared, answer.body));
+            answers.push((framework, answer.status / 100 == 2, own));
+        }
+        for other in &answers[1..] {
+            let same_answer = match (&answers[0].2, &other.2) {
+                (Some(first), Some(other)) => first == other,
+                _ => true,
+            };
+            if answers[0].1 != other.1 || !same_answer {
+                wrong.push(format!("{}: {:?} and {other:?} differ", case.id, answers[0]));
+            }
+        }
+    }
+    println!("{} shared cases × 3 adapters", cases.len());
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+async fn ask(case: &Case, server: SocketAddr, tokens: &Tokens) -> Answer {
+    let path = if case.mode.as_deref() == Some("optional") { "/optional" } else { "/me" };
+    let target = match &case.query {
+        Some(query) => format!("{path}?{}", tokens.fill(query)),
+        None => path.to_owned(),
+    };
+    let headers: Vec<_> = case.headers.iter().map(|(name, value)| (name.clone(), value.bytes(tokens))).collect();
+    let body = tokens.fill(case.body.as_deref().unwrap_or_default());
+    let method = case.method.as_deref().unwrap_or("GET");
+    if case.http.as_deref() == Some("h2") {
+        return over_http2(server, method, &target, &headers).await;
+    }
+    send(server, method, &target, &headers, body.as_bytes()).await
+}
+
+/// Over HTTP/2 with prior knowledge, where field lines stay as many as they are sent.
+async fn over_http2(server: SocketAddr, method: &str, target: &str, headers: &[(String, Vec<u8>)]) -> Answer {
+    let stream = tokio::net::TcpStream::connect(server).await.expect("the server listens");
+    let (client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+    let connection = tokio::spawn(connection);
+    let mut request = http::Request::builder().method(method).uri(format!("http://{server}{target}"));
+    for (name, value) in headers {
+        request = request.header(name.as_str(), value.as_slice());
+    }
+    let mut client = client.ready().await.expect("a stream");
+    let (response, _) = client.send_request(request.body(()).expect("a request"), true).expect("a stream");
+    let response = response.await.expect("an answer");
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect();
+    let status = response.status().as_u16();
+    let mut incoming = response.into_body();
+    let mut body = Vec::new();
+    while let Some(chunk) = incoming.data().await {
+        body.extend_from_slice(&chunk.expect("a body"));
+    }
+    connection.abort();
+    Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() }
+}

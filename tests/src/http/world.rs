@@ -1,0 +1,175 @@
+//! Guards to put before the routes, and tokens to send them.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign::authorize::{AccessRequest, Authorizer, Decision, Requirement, Why};
+use countersign::extract::{CookieExtractor, HeaderExtractor};
+use countersign::issue::JwtSigner;
+use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest, Unavailable};
+use countersign::revocation::{MemoryDenylist, RevocationCheck, TokenStatus};
+use countersign::screening::{BodyStyle, GuardBuilder};
+use countersign::{Algorithm, ConfigError, Guard, JwtVerifier, SigningKey, VerifiedToken, VerifyingKey, async_trait};
+use countersign_keys::StaticKeys;
+use countersign_rbac::RbacAuthorizer;
+use countersign_testkit::clock::FakeClock;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, UNIX_EPOCH};
+
+pub(crate) const NOW: u32 = 1_800_000_000;
+const ISSUER: &str = "https://issuer.example/";
+
+/// The signing key of all worlds, and what is made with it.
+pub(crate) struct Tokens {
+    key: SigningKey,
+    hmac: SigningKey,
+    /// A name stands for one token: signing twice would give two.
+    made: Mutex<HashMap<String, String>>,
+}
+
+impl Tokens {
+    pub(crate) fn new() -> Self {
+        let key = SigningKey::generate(Algorithm::ES256).expect("a key").with_key_id("k1");
+        let hmac = SigningKey::from_secret(Algorithm::HS256, [7; 32]).expect("a secret").with_key_id("k1");
+        Self { key, hmac, made: Mutex::default() }
+    }
+
+    fn sign(&self, change: impl FnOnce(&mut Value)) -> String {
+        let mut claims = json!({
+            "iss": ISSUER, "aud": "api", "sub": "reader", "roles": ["reader"], "scope": "a b",
+            "iat": NOW, "exp": NOW + 600, "jti": "t1",
+        });
+        change(&mut claims);
+        JwtSigner::new(self.key.clone()).sign(&claims).expect("a token")
+    }
+
+    /// The token that a placeholder stands for.
+    pub(crate) fn named(&self, name: &str) -> String {
+        if let Some(made) = self.made.lock().expect("lock").get(name) {
+            return made.clone();
+        }
+        let token = self.make(name);
+        self.made.lock().expect("lock").insert(name.to_owned(), token.clone());
+        token
+    }
+
+    fn make(&self, name: &str) -> String {
+        let forged = |header: Value| {
+            let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string().as_bytes());
+            format!("{}.{}.{}", part(&header), part(&json!({"sub": "reader"})), URL_SAFE_NO_PAD.encode(&[0; 64]))
+        };
+        match name {
+            "T" => self.sign(|_| {}),
+            "T2" => self.sign(|claims| claims["sub"] = json!("somebody else")),
+            "ADMIN" => self.sign(|claims| claims["roles"] = json!(["admin"])),
+            "E" => self.sign(|claims| claims["exp"] = json!(NOW - 60)),
+            "ISSUER" => self.sign(|claims| claims["iss"] = json!("https://elsewhere.example/")),
+            "AUDIENCE" => self.sign(|claims| claims["aud"] = json!("another-api")),
+            "EARLY" => self.sign(|claims| claims["nbf"] = json!(NOW + 60)),
+            "LASTING" => self.sign(|claims| {
+                claims.as_object_mut().expect("an object").remove("exp");
+            }),
+            "REVOKED" => self.sign(|claims| claims["jti"] = json!("revoked")),
+            "ROLES" => self.sign(|claims| claims["roles"] = json!({"reader": true})),
+            "HS256" => JwtSigner::new(self.hmac.clone()).sign(&json!({"sub": "reader"})).expect("a token"),
+            "KID" => {
+                let other = self.key.clone().with_key_id("k2");
+                JwtSigner::new(other).sign(&json!({"iss": ISSUER, "aud": "api", "exp": NOW + 600})).expect("a token")
+            }
+            "NONE" => forged(json!({"alg": "none"})),
+            "CRIT" => forged(json!({"alg": "ES256", "kid": "k1", "crit": ["exp"]})),
+            "B" => {
+                let good = self.named("T");
+                let (input, _) = good.rsplit_once('.').expect("three parts");
+                format!("{input}.{}", URL_SAFE_NO_PAD.encode(&[1; 64]))
+            }
+            other => panic!("no token is called {other}"),
+        }
+    }
+
+    /// `text` with each `{NAME}` replaced by its token; `{LONG:n}` and `{DOTS:n}` stand for n letters or dots.
+    pub(crate) fn fill(&self, text: &str) -> String {
+        let mut filled = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, after) = after.split_once('}').expect("a closed placeholder");
+            filled.push_str(before);
+            filled.push_str(&match name.split_once(':') {
+                Some(("LONG", length)) => "a".repeat(length.parse().expect("a length")),
+                Some(("DOTS", length)) => ".".repeat(length.parse().expect("a length")),
+                _ => self.named(name),
+            });
+            rest = after;
+        }
+        filled + rest
+    }
+
+    /// The guard of a world.
+    pub(crate) fn guard(&self, world: &str) -> Guard {
+        let keys = StaticKeys::from_keys([self.key.verifying_key().clone()]);
+        let rbac = RbacAuthorizer::builder()
+            .role("reader", ["posts:read"])
+            .role("admin", ["posts:write"])
+            .inherits("admin", "reader")
+            .build()
+            .expect("a catalog");
+        let with = |keys: Box<dyn KeyProvider>| -> GuardBuilder {
+            let verifier = JwtVerifier::builder(keys).issuer(ISSUER).audience("api").clock(FakeClock::at(NOW.into()));
+            Guard::builder(verifier.build().expect("a verifier")).authorizer(rbac.clone()).realm("api")
+        };
+        let builder = || with(Box::new(keys.clone()));
+        let cookie = || CookieExtractor::new("t").and_then(|t| t.origin("https://app.example")).expect("a cookie");
+        let denylist = || {
+            let denylist = MemoryDenylist::new();
+            denylist.revoke_token(ISSUER, "revoked", UNIX_EPOCH + Duration::from_secs(u64::from(NOW) + 3600));
+            denylist
+        };
+        match world {
+            "default" => builder().revocation(denylist()),
+            "verbose" => builder()
+                .scope("a c")
+                .resource_metadata("https://api.example/.well-known/oauth-protected-resource")
+                .public_scopes(),
+            "plain" => builder().body(BodyStyle::Plain),
+            "empty" => builder().body(BodyStyle::Empty),
+            "cookie" => builder().extractor(HeaderExtractor::bearer()).extractor(cookie()),
+            "first" => builder().extractor(HeaderExtractor::bearer()).extractor(cookie()).first_wins(),
+            "down" => with(Box::new(Down)),
+            "unknown" => builder().revocation(Unsure),
+            "undecided" => builder().authorizer(Unsure),
+            other => panic!("no world is called {other}"),
+        }
+        .build()
+        .expect("a guard")
+    }
+}
+
+/// Keys that cannot be had, and that say when to come again.
+#[derive(Debug)]
+struct Down;
+#[async_trait]
+impl KeyProvider for Down {
+    async fn key(&self, _: &KeyRequest<'_>) -> Result<VerifyingKey, KeyProviderError> {
+        Err(KeyProviderError::Unavailable(Unavailable::default().retry_after(Duration::from_secs(7))))
+    }
+}
+
+/// Knows nothing.
+#[derive(Debug)]
+struct Unsure;
+#[async_trait]
+impl RevocationCheck for Unsure {
+    async fn status(&self, _: &VerifiedToken) -> TokenStatus {
+        TokenStatus::Unknown
+    }
+}
+#[async_trait]
+impl Authorizer for Unsure {
+    fn accepts(&self, _: &Requirement) -> Result<(), ConfigError> {
+        Ok(())
+    }
+    async fn decide(&self, _: &AccessRequest<'_>) -> Decision {
+        Decision::Indeterminate(Why::new("unsure", "always"))
+    }
+}

@@ -1,0 +1,68 @@
+//! The README's code, compiled: each of its lines stands here too.
+
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use countersign::authorize::{permissions, role};
+use countersign::issue::JwtSigner;
+use countersign::{Algorithm, Guard, JwtVerifier, SigningKey, VerifyingKey};
+use countersign_axum::{Claims, GuardExt};
+use countersign_keys::JwksProvider;
+use countersign_rbac::RbacAuthorizer;
+use serde::{Deserialize, Serialize};
+use std::error::Error;
+
+#[derive(Deserialize, Serialize)]
+struct Me {
+    sub: String,
+}
+
+async fn wipe() {}
+async fn write() {}
+
+#[rustfmt::skip]
+fn axum_app() -> Result<Router, Box<dyn Error>> {
+    let keys     = JwksProvider::discover("https://tenant.auth0.com/").build()?;
+    let verifier = JwtVerifier::builder(keys).issuer("https://tenant.auth0.com/").audience("my-api").build()?;
+    let rbac     = RbacAuthorizer::builder().role("editor", ["posts:read", "posts:write"]).role("admin", ["users:delete"]).inherits("admin", "editor").build()?;
+    let guard    = Guard::builder(verifier).authorizer(rbac).build()?;
+
+    let app = Router::new()
+        .route("/admin", delete(wipe).route_layer(guard.require(role("admin"))?))
+        .route("/posts", post(write).route_layer(guard.require(permissions(["posts:read", "posts:write"]))?))
+        .route("/me", get(|Claims(me): Claims<Me>| async move { Json(me) }))
+        .layer(guard.layer());
+    Ok(app)
+}
+
+#[rustfmt::skip]
+fn shared_secret(secret: &[u8]) -> Result<(JwtVerifier, String), Box<dyn Error>> {
+    let key      = VerifyingKey::from_secret(Algorithm::HS256, secret)?;
+    let verifier = JwtVerifier::builder(key)
+        .algorithms([Algorithm::HS256])
+        .issuer("my-service").audience("my-api")
+        .build()?;
+    let claims = Me { sub: "7".into() };
+    let token = JwtSigner::new(SigningKey::from_secret(Algorithm::HS256, secret)?).sign(&claims)?;
+    Ok((verifier, token))
+}
+
+#[test]
+fn every_line_of_code_in_the_readme_compiles() {
+    let (readme, here) = (include_str!("../../README.md"), include_str!("readme.rs"));
+    let compiled: Vec<_> = here.lines().map(str::trim).collect();
+    let mut blocks = readme.split("```");
+    let mut lines = 0;
+    while let (Some(_), Some(block)) = (blocks.next(), blocks.next()) {
+        let Some(code) = block.strip_prefix("rust\n") else { continue };
+        for line in code.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            assert!(compiled.contains(&line), "not compiled anywhere: {line}");
+            lines += 1;
+        }
+    }
+    assert_eq!(lines, 14);
+    assert!(shared_secret(&[7; 32]).is_ok());
+    // A machine without certificate authorities has no client for the public; any other failure is the README's.
+    if let Err(error) = axum_app() {
+        assert!(error.to_string().contains("TLS"), "{error}");
+    }
+}
