@@ -66,13 +66,13 @@ pub mod keys {
     pub use crate::key_error::KeyError;
 }
 
-/// Is it true? The seam [`TokenVerifier`], and what [`JwtVerifier`](crate::JwtVerifier) is made with.
+/// Is it true? The seam `TokenVerifier`, and what [`JwtVerifier`] is made with.
 pub mod verify {
     pub use crate::token::UnverifiedToken;
     pub use crate::verifier::{JwtVerifierBuilder, TokenVerifier, VerifyError};
 }
 
-/// What adapters are made with: a [`Guard`](crate::Guard) applied to one request.
+/// What adapters are made with: a [`Guard`] applied to one request.
 pub mod screening {
     pub use crate::denial::BodyStyle;
     pub use crate::guard::{Check, GuardBuilder, Screening, Verdict};

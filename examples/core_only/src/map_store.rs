@@ -15,43 +15,42 @@ use std::time::{Duration, UNIX_EPOCH};
 #[derive(Debug)]
 pub struct MapStore<C>(pub C, pub Mutex<HashMap<CacheKey, (Secret, Duration, Duration)>>);
 
-impl<C: Clock> MapStore<C> {
-    /// The entries that live, and the present time. Every verb is atomic because it holds the lock to its end; the clock
-    /// is somebody else's code, and is asked before.
-    fn live(&self) -> (MutexGuard<'_, HashMap<CacheKey, (Secret, Duration, Duration)>>, Duration) {
-        let now = self.0.now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let mut entries = self.1.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.retain(|_, (_, since, ttl)| now < since.saturating_add(*ttl));
-        (entries, now)
-    }
+/// The entries that live, and the present time. Every verb is atomic because it holds the lock to its end; the clock is
+/// somebody else's code, and is asked before.
+fn open<C: Clock>(store: &MapStore<C>) -> (MutexGuard<'_, HashMap<CacheKey, (Secret, Duration, Duration)>>, Duration) {
+    let now = store.0.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut entries = store.1.lock().unwrap_or_else(PoisonError::into_inner);
+    entries.retain(|_, (_, since, ttl)| now < since.saturating_add(*ttl));
+    (entries, now)
 }
 
 /// `take` and `remove` follow from these.
 #[async_trait]
 impl<C: Clock> CacheStore for MapStore<C> {
     async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>> {
-        Ok(self.live().0.get(key).map(|(value, ..)| Bytes::copy_from_slice(value.expose())))
+        Ok(open(self).0.get(key).map(|(value, ..)| Bytes::copy_from_slice(value.expose())))
     }
 
     async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<()> {
-        let (mut live, now) = self.live();
-        Ok(live.insert(key.clone(), (Secret::new(value), now, ttl))).map(drop)
+        let (mut live, now) = open(self);
+        live.insert(key.clone(), (Secret::new(value), now, ttl));
+        Ok(())
     }
 
     async fn put_new(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<bool> {
-        let (mut live, now) = self.live();
+        let (mut live, now) = open(self);
         Ok(!live.contains_key(key) && live.insert(key.clone(), (Secret::new(value), now, ttl)).is_none())
     }
 
     async fn compare_and_swap(&self, key: &CacheKey, expected: &[u8], new: Option<(Bytes, Duration)>) -> Result<bool> {
-        let (mut live, now) = self.live();
+        let (mut live, now) = open(self);
         let is_own = live.get(key).is_some_and(|(value, ..)| value.expose() == expected) && live.remove(key).is_some();
         live.extend(new.filter(|_| is_own).map(|(value, ttl)| (key.clone(), (Secret::new(value), now, ttl))));
         Ok(is_own)
     }
 
     async fn add(&self, key: &CacheKey, n: u64, window: Duration) -> Result<Counted> {
-        let (mut live, now) = self.live();
+        let (mut live, now) = open(self);
         let (value, since, ttl) = live.entry(key.clone()).or_insert_with(|| (Secret::new("0"), now, window));
         let is_plain = |count: &i64| *count >= 0 && count.to_string().as_bytes() == value.expose();
         let count = str::from_utf8(value.expose()).ok().and_then(|text| text.parse().ok()).filter(is_plain);

@@ -57,7 +57,7 @@ impl Tokens {
     fn make(&self, name: &str) -> String {
         let forged = |header: Value| {
             let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string().as_bytes());
-            format!("{}.{}.{}", part(&header), part(&json!({"sub": "reader"})), URL_SAFE_NO_PAD.encode(&[0; 64]))
+            format!("{}.{}.{}", part(&header), part(&json!({"sub": "reader"})), URL_SAFE_NO_PAD.encode([0; 64]))
         };
         match name {
             "T" => self.sign(|_| {}),
@@ -82,7 +82,7 @@ impl Tokens {
             "B" => {
                 let good = self.named("T");
                 let (input, _) = good.rsplit_once('.').expect("three parts");
-                format!("{input}.{}", URL_SAFE_NO_PAD.encode(&[1; 64]))
+                format!("{input}.{}", URL_SAFE_NO_PAD.encode([1; 64]))
             }
             other => panic!("no token is called {other}"),
         }
