@@ -143,7 +143,12 @@ impl Algorithm {
     /// Whether two names stand for one signature: equal, or `Ed25519` beside `EdDSA`.
     #[must_use]
     pub fn is_same_as(self, other: Self) -> bool {
-        self == other || (self.family() == Family::Ed25519 && other.family() == Family::Ed25519)
+        self.canonical() == other.canonical()
+    }
+
+    /// The one name of what has two.
+    pub(crate) fn canonical(self) -> Self {
+        if self == Self::EdDSA { Self::Ed25519 } else { self }
     }
 
     pub(crate) fn family(self) -> Family {

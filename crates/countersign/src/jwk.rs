@@ -191,6 +191,8 @@ impl fmt::Debug for Thumbprint {
 #[derive(Clone, Debug, Default)]
 pub struct JwkSet {
     keys: Vec<Jwk>,
+    /// The place of each usable key in the document.
+    places: Vec<usize>,
     quarantined: Vec<Quarantined>,
 }
 
@@ -230,7 +232,10 @@ impl JwkSet {
         let mut set = Self::default();
         for (index, key) in raw.iter().enumerate() {
             match Jwk::parse(key.get()) {
-                Ok(key) => set.keys.push(key),
+                Ok(key) => {
+                    set.keys.push(key);
+                    set.places.push(index);
+                }
                 Err(reason) => set.quarantined.push(Quarantined { index, reason }),
             }
         }
@@ -243,6 +248,11 @@ impl JwkSet {
         &self.keys
     }
 
+    /// The usable keys, each with its place in the document.
+    pub(crate) fn placed(&self) -> impl Iterator<Item = (usize, &Jwk)> {
+        self.places.iter().copied().zip(&self.keys)
+    }
+
     /// The keys set aside, with place and reason.
     #[must_use]
     pub fn quarantined(&self) -> &[Quarantined] {
@@ -252,7 +262,8 @@ impl JwkSet {
 
 impl FromIterator<Jwk> for JwkSet {
     fn from_iter<I: IntoIterator<Item = Jwk>>(keys: I) -> Self {
-        Self { keys: keys.into_iter().collect(), quarantined: Vec::new() }
+        let keys: Vec<_> = keys.into_iter().collect();
+        Self { places: (0..keys.len()).collect(), keys, quarantined: Vec::new() }
     }
 }
 

@@ -29,6 +29,7 @@ pub struct VerifyingKey(Arc<Verifying>);
 
 #[derive(Clone)]
 struct Verifying {
+    algorithm: Algorithm,
     key_id: Option<String>,
     identity: KeyIdentity,
     public: Option<PublicMaterial>,
@@ -43,7 +44,7 @@ pub struct KeyIdentity {
 }
 
 impl KeyIdentity {
-    /// The key's one algorithm.
+    /// The key's one algorithm; `Ed25519` under either of its names.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
@@ -136,8 +137,8 @@ impl VerifyingKey {
         public: Option<PublicMaterial>,
         verifier: Arc<dyn SignatureVerifier>,
     ) -> Self {
-        let identity = KeyIdentity { algorithm, digest };
-        Self(Arc::new(Verifying { key_id: None, identity, public, verifier }))
+        let identity = KeyIdentity { algorithm: algorithm.canonical(), digest };
+        Self(Arc::new(Verifying { algorithm, key_id: None, identity, public, verifier }))
     }
 
     /// The same key under a `kid`.
@@ -151,7 +152,7 @@ impl VerifyingKey {
     /// The key's one algorithm.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
-        self.0.identity.algorithm
+        self.0.algorithm
     }
 
     /// The `kid`, where the key has one.

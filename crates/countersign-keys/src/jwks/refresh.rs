@@ -12,7 +12,7 @@ use countersign::observe::{Event, Observer};
 use countersign::provider::{KeyProviderError, KeyRequest, KeySet, Unavailable};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
@@ -84,9 +84,10 @@ pub(super) struct Refresher {
     observer: Box<dyn Observer>,
     limits: Limits,
     snapshot: ArcSwapOption<Snapshot>,
-    /// When the next refresh is due, in milliseconds since 1970: the only thing beside the snapshot that the path of
-    /// a known key reads.
+    /// When the next refresh is due, in milliseconds since 1970, and whether one is under way: with the snapshot, all
+    /// that the path of a known key reads.
     due: AtomicU64,
+    is_under_way: AtomicBool,
     state: Mutex<State>,
     /// Counts the refreshes that have ended.
     landed: watch::Sender<u64>,
@@ -128,6 +129,7 @@ impl Refresher {
             limits,
             snapshot: ArcSwapOption::empty(),
             due: AtomicU64::new(0),
+            is_under_way: AtomicBool::new(false),
             state: Mutex::new(state),
             landed: watch::Sender::new(0),
         }
@@ -143,7 +145,9 @@ impl Refresher {
                 return None;
             }
             // Ahead of its time nobody waits, and where no runtime is at hand, a later request starts it.
-            drop(self.start());
+            if !self.is_under_way.load(Ordering::Acquire) {
+                drop(self.start());
+            }
         }
         match snapshot.keys.find(wanted) {
             Ok(key) => Some(Ok(key.clone())),
@@ -290,6 +294,7 @@ impl Refresher {
         if state.flight.is_none() {
             let flight = Flight(Arc::clone(self));
             state.flight = Some(runtime.spawn(flight.run()).abort_handle());
+            self.is_under_way.store(true, Ordering::Release);
         }
         Some(landed)
     }
@@ -365,7 +370,11 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.0.state().flight = None;
+        {
+            let mut state = self.0.state();
+            state.flight = None;
+            self.0.is_under_way.store(false, Ordering::Release);
+        }
         self.0.landed.send_modify(|count| *count += 1);
     }
 }

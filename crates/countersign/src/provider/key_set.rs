@@ -35,38 +35,42 @@ impl KeySet {
     /// which is meant.
     #[must_use]
     pub fn from_jwks(set: &JwkSet) -> Self {
-        let mut keys = Self { quarantined: set.quarantined().to_vec(), ..Self::default() };
-        for (index, jwk) in set.keys().iter().enumerate() {
+        let mut quarantined = set.quarantined().to_vec();
+        let mut placed = Vec::new();
+        for (index, jwk) in set.placed() {
             for algorithm in jwk.algorithms() {
                 match VerifyingKey::from_jwk(jwk, algorithm) {
-                    Ok(key) => keys.add(key),
-                    Err(reason) => keys.quarantined.push(Quarantined::new(index, reason)),
+                    Ok(key) => placed.push((index, key)),
+                    Err(reason) => quarantined.push(Quarantined::new(index, reason)),
                 }
             }
         }
-        keys.set_aside_duplicates();
-        keys
+        Self::from_placed(placed, quarantined)
     }
 
-    fn add(&mut self, key: VerifyingKey) {
-        let slot = match key.key_id() {
-            Some(key_id) => self.by_id.entry(key_id.to_owned()).or_default(),
-            None => &mut self.without_id,
-        };
-        if !slot.iter().any(|other| other.identity() == key.identity()) {
-            slot.push(key);
+    fn from_placed(placed: Vec<(usize, VerifyingKey)>, mut quarantined: Vec<Quarantined>) -> Self {
+        let mut set = Self::default();
+        for (index, key) in &placed {
+            let is_rival = |other: &VerifyingKey| {
+                other.key_id() == key.key_id()
+                    && other.algorithm().is_same_as(key.algorithm())
+                    && other.identity() != key.identity()
+            };
+            if key.key_id().is_some() && placed.iter().any(|(_, other)| is_rival(other)) {
+                quarantined.push(Quarantined::new(*index, KeyError::DuplicateKeyId));
+                continue;
+            }
+            let slot = match key.key_id() {
+                Some(key_id) => set.by_id.entry(key_id.to_owned()).or_default(),
+                None => &mut set.without_id,
+            };
+            if !slot.iter().any(|other| other.identity() == key.identity()) {
+                slot.push(key.clone());
+            }
         }
-    }
-
-    fn set_aside_duplicates(&mut self) {
-        let mut doubled = 0;
-        for keys in self.by_id.values_mut() {
-            let all = keys.clone();
-            keys.retain(|key| all.iter().filter(|other| other.algorithm().is_same_as(key.algorithm())).count() == 1);
-            doubled += all.len() - keys.len();
-        }
-        self.by_id.retain(|_, keys| !keys.is_empty());
-        self.quarantined.extend((0..doubled).map(|at| Quarantined::new(at, KeyError::DuplicateKeyId)));
+        quarantined.sort_by_key(|key| key.index);
+        set.quarantined = quarantined;
+        set
     }
 
     /// How many keys there are; an RSA key without `alg` counts once for each algorithm.
@@ -116,12 +120,7 @@ fn only<'k>(mut fitting: impl Iterator<Item = &'k VerifyingKey>) -> Result<&'k V
 
 impl FromIterator<VerifyingKey> for KeySet {
     fn from_iter<I: IntoIterator<Item = VerifyingKey>>(keys: I) -> Self {
-        let mut set = Self::default();
-        for key in keys {
-            set.add(key);
-        }
-        set.set_aside_duplicates();
-        set
+        Self::from_placed(keys.into_iter().enumerate().collect(), Vec::new())
     }
 }
 
@@ -152,6 +151,10 @@ mod tests {
             Some(key_id) => key.with_key_id(key_id).verifying_key().clone(),
             None => key.verifying_key().clone(),
         }
+    }
+
+    fn material(key: &VerifyingKey) -> crate::crypto::PublicMaterial {
+        key.jwk().expect("a public key").material().clone()
     }
 
     fn outcome(set: &KeySet, algorithm: Algorithm, key_id: Option<&str>) -> &'static str {
@@ -194,11 +197,27 @@ mod tests {
         let doubled: KeySet = [same.clone(), key(Algorithm::ES256, Some("same")), key(Algorithm::EdDSA, Some("same"))]
             .into_iter()
             .collect();
+        let set_aside: Vec<_> = doubled.quarantined().iter().map(|key| (key.index, key.reason)).collect();
+        assert_eq!(set_aside, [(0, KeyError::DuplicateKeyId), (1, KeyError::DuplicateKeyId)]);
         assert_eq!(outcome(&doubled, Algorithm::ES256, Some("same")), "wrong algorithm");
         assert_eq!(outcome(&doubled, Algorithm::EdDSA, Some("same")), "by id");
-        assert_eq!(doubled.quarantined().len(), 2);
         let repeated: KeySet = [same.clone(), same].into_iter().collect();
         assert_eq!(repeated.len(), 1, "the same key twice is one key");
+        let edwards = key(Algorithm::EdDSA, Some("e"));
+        let renamed = VerifyingKey::from_material(&crate::crypto::Ring, Algorithm::Ed25519, material(&edwards));
+        let both: KeySet = [edwards, renamed.expect("a key").with_key_id("e")].into_iter().collect();
+        assert_eq!((both.len(), both.quarantined().len()), (1, 0), "under either name");
+    }
+
+    #[test]
+    fn what_is_set_aside_keeps_its_place_in_the_document() {
+        let good = serde_json::to_string(&key(Algorithm::ES256, Some("a")).jwk()).expect("serialise");
+        let coordinate = "A".repeat(43);
+        let off_curve = format!(r#"{{"kty":"EC","crv":"P-256","x":"{coordinate}","y":"{coordinate}","kid":"b"}}"#);
+        let document = format!(r#"{{"keys":[{{"kty":"oct"}},{good},{off_curve},{{"kty":"RSA"}}]}}"#);
+        let set = KeySet::from_jwks(&JwkSet::parse(&document).expect("a set"));
+        let places: Vec<_> = set.quarantined().iter().map(|key| key.index).collect();
+        assert_eq!((set.len(), places), (1, vec![0, 2, 3]));
     }
 
     #[test]
