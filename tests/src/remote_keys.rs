@@ -49,15 +49,15 @@ async fn keys_come_over_http_and_follow_a_rotation() {
 async fn what_is_no_good_document_never_replaces_a_good_one() {
     let good = key("good");
     let elsewhere = JwksServer::start(Script::json(&document(&[&key("evil")]))).await;
-    let too_long = format!(r#"{{"keys":[],"padding":"{}"}}"#, "x".repeat(200_000));
+    let bad = document(&[&good, &key("evil")]);
+    let too_long = format!("{bad}{}", " ".repeat(128 * 1024));
     let endless = {
         let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
-        let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
-        [head.as_bytes(), chunk.repeat(64).as_bytes()].concat()
+        let space = format!("10000\r\n{}\r\n", " ".repeat(0x10000)).repeat(64);
+        format!("{head}{:x}\r\n{bad}\r\n{space}0\r\n\r\n", bad.len()).into_bytes()
     };
     let truncated =
         b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n{\"keys\":[".to_vec();
-    let bad = document(&[&key("evil")]);
     let scripts = [
         ("redirect to a sibling", Script::redirect("/other")),
         ("redirect elsewhere", Script::redirect(&elsewhere.url("/jwks"))),

@@ -24,6 +24,19 @@ fn public_keys_of_the_rfcs_parse() {
 }
 
 #[test]
+fn a_key_serves_the_algorithm_that_it_names_and_no_other() {
+    use crate::key::VerifyingKey;
+    let jwk = |more: &str| Jwk::parse(&format!(r#"{{"kty":"RSA","n":"{RSA_N}","e":"AQAB"{more}}}"#)).expect("RFC 7638");
+    let (named, bare) = (jwk(r#","alg":"RS256""#), jwk(""));
+    for algorithm in Algorithm::ALL {
+        let fits = algorithm == Algorithm::RS256;
+        assert_eq!(VerifyingKey::from_jwk(&named, algorithm).is_ok(), fits, "{algorithm}");
+        let fits = Algorithm::RSA.contains(&algorithm);
+        assert_eq!(VerifyingKey::from_jwk(&bare, algorithm).is_ok(), fits, "{algorithm}");
+    }
+}
+
+#[test]
 fn what_serde_writes_parses_back() {
     for json in [
         format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{ED}","kid":"a\"b","alg":"EdDSA"}}"#),
