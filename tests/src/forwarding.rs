@@ -124,7 +124,7 @@ fn check_rest(extractor: impl TokenExtractor, observer: impl Observer, clock: im
     let request = RequestView::new("GET", "/", None, &[("a", "b")]);
     assert_eq!(extractor.extract(&request), Err(ExtractError::Repeated));
     assert_eq!(extractor.scheme(), "Contrary");
-    observer.observe(&Event::Admitted);
+    observer.observe(&Event::Verified);
     assert_eq!(clock.now(), UNIX_EPOCH);
 }
 

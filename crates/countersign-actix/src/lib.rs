@@ -36,7 +36,8 @@
 //! - [`protect`](GuardExt::protect) demands a valid token from everything beneath it.
 //! - [`Claims`] and [`Verified`] demand a token in a handler; as `Option<…>` they take nobody too, and refuse bad
 //!   tokens: actix turns every failed extractor into `None` there, so the handler runs as for an anonymous visitor, and
-//!   its answer is replaced by the refusal.
+//!   its answer is replaced by the refusal. Where no guard is planted there is nothing to answer with: `Claims` is
+//!   500 there, `Option<Claims>` is `None`.
 
 mod extract;
 mod middleware;

@@ -18,14 +18,16 @@ use std::task::{Context, Poll};
 pub(crate) struct Planted {
     pub(crate) screening: Screening,
     refused: Rc<OnceCell<Denial>>,
+    /// What was planted further out, and is asked again once the inner service has answered.
+    outer: Option<Box<Self>>,
 }
 
 impl Planted {
     fn plant(request: &ServiceRequest, guard: &Guard) -> Self {
         let mut extensions = request.extensions_mut();
-        let outer = extensions.get::<Self>().map(|planted| planted.screening.clone());
-        let screening = Screening::enter(guard, outer.as_ref());
-        let planted = Self { screening, refused: Rc::default() };
+        let outer = extensions.get::<Self>().cloned().map(Box::new);
+        let screening = Screening::enter(guard, outer.as_ref().map(|planted| &planted.screening));
+        let planted = Self { screening, refused: Rc::default(), outer };
         extensions.insert(planted.clone());
         planted
     }
@@ -45,8 +47,11 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
     // The request itself is not kept: only its slot outlives the call.
-    let Planted { refused, .. } = planted;
+    let Planted { refused, outer, .. } = planted;
     let answer = service.call(request).await;
+    if let (Ok(response), Some(outer)) = (&answer, outer) {
+        response.request().extensions_mut().insert(*outer);
+    }
     match (refused.get(), answer) {
         (None, answer) => answer.map(ServiceResponse::map_into_left_body),
         (Some(denial), Ok(response)) => Ok(response

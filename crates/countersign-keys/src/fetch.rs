@@ -34,6 +34,9 @@ pub enum FetchError {
     /// The server does not call the body JSON.
     #[error("the document is not called JSON")]
     ContentType,
+    /// The URL is none that may be asked: no HTTPS, a user in it, an address that is not public.
+    #[error("the URL may not be asked")]
+    Url(#[source] countersign::ConfigError),
     /// The host resolves to addresses that may not be asked.
     #[error("the address of the host may not be asked")]
     Address,

@@ -44,12 +44,12 @@ impl HttpFetch {
         Self::with_rule(AddressRule::PublicOrLoopback)
     }
 
-    /// Also for HTTPS to private addresses: an issuer inside the same network.
+    /// Also for HTTPS to private addresses: an issuer inside the same network. Link-local ones stay out of reach.
     ///
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_private_addresses() -> Result<Self, ConfigError> {
-        Self::with_rule(AddressRule::Any)
+        Self::with_rule(AddressRule::PublicOrPrivate)
     }
 
     fn with_rule(rule: AddressRule) -> Result<Self, ConfigError> {
@@ -116,7 +116,7 @@ fn tls(rule: AddressRule) -> Result<ClientConfig, ConfigError> {
 #[async_trait]
 impl JwksFetch for HttpFetch {
     async fn fetch(&self, url: &str, max_bytes: usize) -> Result<Fetched, FetchError> {
-        let url = self.check(url).map_err(|_| FetchError::Address)?;
+        let url = self.check(url).map_err(FetchError::Url)?;
         let accept = HeaderValue::from_static("application/jwk-set+json, application/json");
         let mut response = self.client.get(url).header(ACCEPT, accept).send().await.map_err(transport)?;
         if response.status() != StatusCode::OK {
@@ -191,6 +191,19 @@ mod tests {
             }
             assert_eq!(loopback.check(url).is_ok(), locally, "{url}");
         }
+    }
+
+    #[tokio::test]
+    async fn names_are_checked_after_they_are_resolved() {
+        let private = HttpFetch::with_private_addresses();
+        let Ok(public) = HttpFetch::new() else {
+            assert!(private.is_err(), "a machine without certificate authorities has no such client at all");
+            return;
+        };
+        let refused = public.fetch("https://localhost:1/jwks", 1024).await;
+        assert!(matches!(refused, Err(FetchError::Address)), "{refused:?}");
+        let asked = private.expect("a client").fetch("https://localhost:1/jwks", 1024).await;
+        assert!(matches!(asked, Err(FetchError::Transport(_))), "{asked:?}");
     }
 
     #[test]

@@ -108,14 +108,15 @@ pub trait CacheStore: Debug + Send + Sync + 'static {
     /// Removes the value and gives it to exactly one caller.
     ///
     /// Unless implemented, by [`get`](Self::get) and [`compare_and_swap`](Self::compare_and_swap), again where
-    /// somebody else was faster.
+    /// somebody else was faster, 100 times at most.
     async fn take(&self, key: &CacheKey) -> Result<Option<Bytes>> {
-        while let Some(value) = self.get(key).await? {
+        for _ in 0..100 {
+            let Some(value) = self.get(key).await? else { return Ok(None) };
             if self.compare_and_swap(key, &value, None).await? {
                 return Ok(Some(value));
             }
         }
-        Ok(None)
+        Err(CacheError::because("others were faster each time"))
     }
 
     /// Adds to a counter that starts at zero and forgets itself `window` after its first addition. It stops at

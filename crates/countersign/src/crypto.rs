@@ -44,7 +44,7 @@ pub trait Signer: Debug + Send + Sync + 'static {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed>;
 }
 
-/// The public half of a key, checked for form but not yet by a backend. Integers are big-endian.
+/// The public half of a key. Integers are big-endian. It is checked when a key is made of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PublicMaterial {

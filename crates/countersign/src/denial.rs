@@ -124,7 +124,13 @@ impl Denial {
     /// A handler asked for claims on a route where no guard was planted: 500, a mistake in the server's set-up.
     #[must_use]
     pub fn unguarded() -> Self {
-        Self::new(&Presentation::bare(), Reason::Unguarded, &[], None, None)
+        Self::new(&Presentation::bare(), Reason::Unguarded, &[], None, Some(Arc::new(NoGuardPlanted)))
+    }
+
+    /// Whether the request merely brought no credentials: what an optional asker takes for an answer.
+    #[must_use]
+    pub fn is_for_want_of_credentials(&self) -> bool {
+        self.reason() == Reason::NoCredentials
     }
 
     /// The HTTP status code.
@@ -170,6 +176,11 @@ impl Denial {
         challenges.chain(content_type).chain([("cache-control", "no-store".to_owned())]).chain(retry_after)
     }
 }
+
+/// What the log of a server that was set up wrongly should say.
+#[derive(Debug, thiserror::Error)]
+#[error("a handler asks for claims where no guard is planted: add the guard's `layer()` around the route")]
+struct NoGuardPlanted;
 
 fn render(style: BodyStyle, reason: Reason) -> (Option<&'static str>, Bytes) {
     let (status, code, description) = (reason.status(), reason.body_code(), reason.description());

@@ -115,40 +115,45 @@ impl Guard {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// The verdict on a request, reached without waiting; `None` where [`verdict`](Self::verdict) must be asked.
-    pub fn verdict_now(&self, request: &RequestView<'_>) -> Option<Verdict> {
-        let credential = match self.extract(request) {
-            Ok(Some(credential)) => credential,
-            Ok(None) => return Some(Verdict::Anonymous),
-            Err(reason) => return Some(Verdict::Refused(self.refuse(reason))),
+    /// Who the credential proves to ask, before revocation; `None` where [`token`](Self::token) must be asked. `Err` is a
+    /// verdict already.
+    fn token_now(&self, request: &RequestView<'_>) -> Option<Result<VerifiedToken, Verdict>> {
+        let credential = match self.credential(request) {
+            Ok(credential) => credential,
+            Err(verdict) => return Some(Err(verdict)),
         };
-        let token = match self.0.verifier.verify_now(&credential)? {
-            Ok(token) => token,
-            Err(error) => return Some(self.refused(error)),
-        };
+        let answer = self.0.verifier.verify_now(&credential)?;
+        Some(answer.map_err(|error| self.refused(error)))
+    }
+
+    async fn token(&self, request: &RequestView<'_>) -> Result<VerifiedToken, Verdict> {
+        let credential = self.credential(request)?;
+        self.0.verifier.verify(&credential).await.map_err(|error| self.refused(error))
+    }
+
+    /// The verdict on a token whose signature and claims stand; `None` where [`settle`](Self::settle) must be asked.
+    fn settle_now(&self, token: &VerifiedToken) -> Option<Verdict> {
         let status = match &self.0.revocation {
-            Some(revocation) => revocation.status_now(&token)?,
+            Some(revocation) => revocation.status_now(token)?,
             None => TokenStatus::Active,
         };
         Some(self.conclude(token, status))
     }
 
-    /// The verdict on a request.
-    pub async fn verdict(&self, request: &RequestView<'_>) -> Verdict {
-        let credential = match self.extract(request) {
-            Ok(Some(credential)) => credential,
-            Ok(None) => return Verdict::Anonymous,
-            Err(reason) => return Verdict::Refused(self.refuse(reason)),
-        };
-        let token = match self.0.verifier.verify(&credential).await {
-            Ok(token) => token,
-            Err(error) => return self.refused(error),
-        };
+    async fn settle(&self, token: &VerifiedToken) -> Verdict {
         let status = match &self.0.revocation {
-            Some(revocation) => revocation.status(&token).await,
+            Some(revocation) => revocation.status(token).await,
             None => TokenStatus::Active,
         };
         self.conclude(token, status)
+    }
+
+    fn credential<'r>(&self, request: &RequestView<'r>) -> Result<Credential<'r>, Verdict> {
+        match self.extract(request) {
+            Ok(Some(credential)) => Ok(credential),
+            Ok(None) => Err(Verdict::Anonymous),
+            Err(reason) => Err(Verdict::Refused(self.refuse(reason))),
+        }
     }
 
     /// A refusal in this guard's manner, told to its observer.
@@ -158,7 +163,8 @@ impl Guard {
     }
 
     fn refuse_with(&self, reason: Reason, missing_scopes: &[String], cause: Unavailable) -> Denial {
-        self.0.observer.observe(&Event::Refused { reason });
+        let source = cause.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static));
+        self.0.observer.observe(&Event::Refused { reason, source });
         Denial::new(&self.0.presentation, reason, missing_scopes, cause.retry_after, cause.source)
     }
 
@@ -169,9 +175,12 @@ impl Guard {
         })
     }
 
-    fn conclude(&self, token: VerifiedToken, status: TokenStatus) -> Verdict {
+    fn conclude(&self, token: &VerifiedToken, status: TokenStatus) -> Verdict {
         match status {
-            TokenStatus::Active => Verdict::Verified(token),
+            TokenStatus::Active => {
+                self.0.observer.observe(&Event::Verified);
+                Verdict::Verified(token.clone())
+            }
             TokenStatus::Revoked => Verdict::Refused(self.refuse(Reason::Revoked)),
             TokenStatus::Unknown => Verdict::Refused(self.refuse(Reason::RevocationUnknown)),
         }

@@ -56,7 +56,9 @@ pub(crate) fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), Wrong<A::E
 
 /// Reads one JSON object and nothing behind it.
 pub(crate) fn read_object<'de, M: Members<'de>>(bytes: &'de [u8], members: &mut M) -> Result<(), JsonError> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
+    // serde_json does not look inside what it skips, and JSON is UTF-8 throughout (RFC 8725 §3.7).
+    let text = std::str::from_utf8(bytes).map_err(|_| JsonError::Syntax)?;
+    let mut json = serde_json::Deserializer::from_str(text);
     let mut problem = None;
     let read = json.deserialize_map(Object { members, problem: &mut problem });
     match (read, problem) {
@@ -177,6 +179,7 @@ mod tests {
             assert_eq!(&read(text), expected, "{text}");
         }
         assert_eq!(read_object(b"{\"\xff\":1}", &mut Number::default()), Err(JsonError::Syntax), "not UTF-8");
+        assert_eq!(read_object(b"{\"x\":\"\xff\"}", &mut Number::default()), Err(JsonError::Syntax), "not even inside");
         let deep = format!("{{\"x\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
         assert_eq!(read(&deep), Ok(None), "what is skipped costs no stack");
     }

@@ -6,9 +6,10 @@ pub(crate) use private::read_private;
 
 use crate::alg::{Algorithm, Curve, Family};
 use crate::base64url;
-use crate::crypto::{PublicMaterial, default_backend};
+use crate::crypto::{Backend, PublicMaterial, default_backend};
 use crate::json::{self, JsonError, Members, Wrong};
 use crate::key_error::KeyError;
+use curve25519_dalek::edwards::CompressedEdwardsY;
 use serde::de::MapAccess;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
@@ -92,6 +93,10 @@ impl Jwk {
     /// # Errors
     /// [`KeyError::NoBackend`] where nothing can hash.
     pub fn thumbprint(&self) -> Result<Thumbprint, KeyError> {
+        Ok(self.thumbprint_with(default_backend()?))
+    }
+
+    pub(crate) fn thumbprint_with(&self, backend: &dyn Backend) -> Thumbprint {
         // RFC 7638 §3.2: the required members, in lexicographic order, without white space.
         let canonical = match &self.material {
             PublicMaterial::Rsa { modulus, exponent } => {
@@ -105,7 +110,7 @@ impl Jwk {
                 format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, base64url::encode(key))
             }
         };
-        Ok(Thumbprint(default_backend()?.sha256(&[canonical.as_bytes()])))
+        Thumbprint(backend.sha256(&[canonical.as_bytes()]))
     }
 }
 
@@ -434,6 +439,18 @@ pub(crate) fn without_leading_zeros(integer: &[u8]) -> &[u8] {
     integer.get(zeros..).unwrap_or_default()
 }
 
+impl PublicMaterial {
+    /// The same, if it may be trusted with a signature.
+    pub(crate) fn checked(self) -> Result<Self, KeyError> {
+        match self {
+            Self::Rsa { modulus, exponent } => rsa_material(&modulus, &exponent),
+            Self::Ed25519(key) => ed25519_material(&key),
+            // Whether the point is on its curve is for the backend to say.
+            point @ Self::Ec { .. } => Ok(point),
+        }
+    }
+}
+
 /// An RSA public key between 2048 and 8192 bits, with an odd exponent of at least 3 (RFC 7518 §3.3).
 pub(crate) fn rsa_material(modulus: &[u8], exponent: &[u8]) -> Result<PublicMaterial, KeyError> {
     let modulus = without_leading_zeros(modulus);
@@ -458,47 +475,20 @@ pub(crate) fn rsa_material(modulus: &[u8], exponent: &[u8]) -> Result<PublicMate
     Ok(PublicMaterial::Rsa { modulus: modulus.to_vec(), exponent: exponent.to_vec() })
 }
 
-/// An Ed25519 key that is canonical and of full order (RFC 8032 §5.1.3; RFC 8725 §3.4).
+/// An Ed25519 key that is canonical, on the curve and of full order (RFC 8032 §5.1.3; RFC 8725 §3.4). ring takes any 32
+/// octets.
 pub(crate) fn ed25519_material(key: &[u8]) -> Result<PublicMaterial, KeyError> {
     let key: [u8; 32] = key.try_into().map_err(|_| KeyError::Malformed("an Ed25519 public key has 32 octets"))?;
-    // The y coordinate, big-endian, without the sign bit of x.
-    let mut y = key;
-    y.reverse();
-    y[0] &= 0x7f;
-    if y >= FIELD_PRIME {
+    let compressed = CompressedEdwardsY(key);
+    let point = compressed.decompress().ok_or(KeyError::Invalid("the point is not on its curve"))?;
+    if point.compress() != compressed {
         return Err(KeyError::Invalid("the Ed25519 point is not canonical"));
     }
-    if SMALL_ORDER_Y.contains(&y) {
+    if point.is_small_order() {
         return Err(KeyError::Weak("the Ed25519 point has a small order"));
     }
     Ok(PublicMaterial::Ed25519(key))
 }
-
-/// 2²⁵⁵ − 19, big-endian.
-const FIELD_PRIME: [u8; 32] = {
-    let mut prime = [0xff; 32];
-    prime[0] = 0x7f;
-    prime[31] = 0xed;
-    prime
-};
-
-/// The y coordinates of the eight points whose order divides 8, big-endian: 0, 1, −1 and the two of order 8.
-const SMALL_ORDER_Y: [[u8; 32]; 5] = {
-    let zero = [0; 32];
-    let mut one = [0; 32];
-    one[31] = 1;
-    let mut minus_one = FIELD_PRIME;
-    minus_one[31] = 0xec;
-    [zero, one, minus_one, ORDER_8_A, ORDER_8_B]
-};
-const ORDER_8_A: [u8; 32] = [
-    0x05, 0xfc, 0x53, 0x6d, 0x88, 0x02, 0x38, 0xb1, 0x39, 0x33, 0xc6, 0xd3, 0x05, 0xac, 0xdf, 0xd5, 0xf0, 0x98, 0xef,
-    0xf2, 0x89, 0xf4, 0xc3, 0x45, 0xb0, 0x27, 0xb2, 0xc2, 0x8f, 0x95, 0xe8, 0x26,
-];
-const ORDER_8_B: [u8; 32] = [
-    0x7a, 0x03, 0xac, 0x92, 0x77, 0xfd, 0xc7, 0x4e, 0xc6, 0xcc, 0x39, 0x2c, 0xfa, 0x53, 0x20, 0x2a, 0x0f, 0x67, 0x10,
-    0x0d, 0x76, 0x0b, 0x3c, 0xba, 0x4f, 0xd8, 0x4d, 0x3d, 0x70, 0x6a, 0x17, 0xc7,
-];
 
 #[cfg(test)]
 mod tests;

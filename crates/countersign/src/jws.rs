@@ -20,6 +20,7 @@ use crate::key::{SigningKey, VerifyingKey};
 use crate::reason::Rejection;
 use serde::Serialize;
 use serde::de::MapAccess;
+use std::fmt;
 
 /// The longest token that is read unless the caller says otherwise, in bytes.
 pub const MAX_BYTES: usize = 16 * 1024;
@@ -29,7 +30,7 @@ const MAX_HEADER_BYTES: usize = 4 * 1024;
 /// A JOSE header (RFC 7515 §4) that this crate can act on.
 ///
 /// `jku`, `jwk`, `x5u` and `x5c` are never followed or trusted, so they are not kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Header {
     #[serde(rename = "alg", serialize_with = "algorithm_name")]
@@ -117,6 +118,13 @@ impl Header {
     }
 }
 
+/// Shows the algorithm alone: all else is the sender's text.
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Header").field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
+}
+
 #[derive(Default)]
 struct Fields {
     algorithm: Option<String>,
@@ -146,7 +154,6 @@ impl<'de> Members<'de> for Fields {
 }
 
 /// A compact JWS, taken apart and not yet verified: its payload is out of reach until [`verify`](Self::verify).
-#[derive(Debug)]
 pub struct Compact<'t> {
     header: Header,
     signing_input: &'t str,
@@ -203,6 +210,13 @@ impl<'t> Compact<'t> {
     /// The payload before verification: for the registered claims alone, which decide what key is asked for.
     pub(crate) fn unverified_payload(&self) -> &[u8] {
         &self.payload
+    }
+}
+
+/// Shows the header's algorithm alone: the rest could be sent again.
+impl fmt::Debug for Compact<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compact").field("header", &self.header).finish_non_exhaustive()
     }
 }
 

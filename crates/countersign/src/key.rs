@@ -64,6 +64,8 @@ impl VerifyingKey {
     /// # Errors
     /// [`KeyError::Weak`] for a secret shorter than the hash (RFC 7518 §3.2), [`KeyError::Invalid`] for text that
     /// is a public key in PEM, OpenSSH or JWK form, [`KeyError::WrongAlgorithm`] for any other algorithm.
+    ///
+    /// A verifier takes HMAC only where [`algorithms`](crate::verify::JwtVerifierBuilder::algorithms) says so.
     pub fn from_secret(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Self::from_secret_with(default_backend()?, algorithm, secret.as_ref())
     }
@@ -109,7 +111,8 @@ impl VerifyingKey {
     /// Public key material, on a backend of the caller's choice.
     ///
     /// # Errors
-    /// As the backend says.
+    /// [`KeyError`] for material that no backend may see (a small RSA modulus, an Ed25519 point of small order), and as
+    /// the backend says.
     pub fn from_material(
         backend: &dyn Backend,
         algorithm: Algorithm,
@@ -118,8 +121,9 @@ impl VerifyingKey {
         if algorithm.family() != material_family(&material) {
             return Err(KeyError::WrongAlgorithm);
         }
+        let material = material.checked()?;
         let verifier = backend.verifier(algorithm, &material)?;
-        let digest = *Jwk::from_parts(None, None, material.clone()).thumbprint()?.as_bytes();
+        let digest = *Jwk::from_parts(None, None, material.clone()).thumbprint_with(backend).as_bytes();
         Ok(Self::assemble(algorithm, digest, Some(material), verifier))
     }
 

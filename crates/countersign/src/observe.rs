@@ -8,12 +8,14 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'e> {
-    /// A request was let through.
-    Admitted,
-    /// A request was refused.
+    /// A guard found a request's credential good: once for each request and guard that looked.
+    Verified,
+    /// A guard refused a request.
     Refused {
         /// Why.
         reason: Reason,
+        /// What went wrong behind it, where something did: keys that could not be fetched.
+        source: Option<&'e (dyn std::error::Error + 'static)>,
     },
     /// The keys of an issuer were fetched and are in use.
     KeysRefreshed {
@@ -49,7 +51,7 @@ pub enum Event<'e> {
 /// struct ToStderr;
 /// impl Observer for ToStderr {
 ///     fn observe(&self, event: &Event<'_>) {
-///         if let Event::Refused { reason } = event {
+///         if let Event::Refused { reason, .. } = event {
 ///             eprintln!("refused: {reason}");
 ///         }
 ///     }

@@ -8,7 +8,7 @@ use crate::alg::Algorithm;
 use crate::key::{KeyIdentity, VerifyingKey};
 use async_trait::async_trait;
 use std::error::Error;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// Which key a token asks for. Everything in it comes from the token, unverified: use it to look up, never to
 /// build a URL, a cache key or a log line.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct KeyRequest<'t> {
     /// `alg`, among those that the verifier allows.
@@ -49,6 +49,13 @@ impl<'t> KeyRequest<'t> {
     }
 }
 
+/// Shows the algorithm alone: all else is the sender's text.
+impl Debug for KeyRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyRequest").field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
+}
+
 /// Why there is no key.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -64,7 +71,7 @@ pub enum KeyProviderError {
     Ambiguous,
     /// The keys could not be looked at. Nothing is known of the token: 503.
     #[error("the keys cannot be had")]
-    Unavailable(Unavailable),
+    Unavailable(#[source] Unavailable),
 }
 
 /// Something that a verdict needs could not be reached.
@@ -75,6 +82,18 @@ pub struct Unavailable {
     pub retry_after: Option<Duration>,
     /// What went wrong, for logs.
     pub source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("what a verdict needs cannot be reached")
+    }
+}
+
+impl Error for Unavailable {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
 }
 
 impl Unavailable {

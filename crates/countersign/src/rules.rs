@@ -12,6 +12,8 @@ use std::time::Duration;
 pub(crate) struct TokenRules {
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) types: Vec<String>,
+    /// Whether a token may leave `typ` out.
+    pub(crate) type_optional: bool,
     pub(crate) issuers: Option<Vec<String>>,
     pub(crate) audiences: Option<Vec<String>>,
     pub(crate) leeway: Duration,
@@ -37,9 +39,9 @@ impl TokenRules {
             return Err(Rejection::Algorithm);
         }
         match header.token_type() {
-            None => Ok(()),
+            None if self.type_optional => Ok(()),
             Some(own) if self.types.iter().any(|allowed| is_type(own, allowed)) => Ok(()),
-            Some(_) => Err(Rejection::TokenType),
+            _ => Err(Rejection::TokenType),
         }
     }
 
@@ -123,6 +125,7 @@ mod tests {
         let rules = TokenRules {
             algorithms: vec![],
             types: vec![],
+            type_optional: true,
             issuers: None,
             audiences: None,
             leeway: Duration::from_secs(30),

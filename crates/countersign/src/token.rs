@@ -13,7 +13,6 @@ use std::sync::Arc;
 /// A JWT that has a well-formed header and claims set, and has proved nothing.
 ///
 /// Its claims cannot be read. A [`JwtVerifier`](crate::JwtVerifier) makes a [`VerifiedToken`] of it, or refuses.
-#[derive(Debug)]
 pub struct UnverifiedToken<'t> {
     compact: Compact<'t>,
     claims: RegisteredClaims,
@@ -51,6 +50,12 @@ impl<'t> UnverifiedToken<'t> {
     pub(crate) fn verify(self, key: &VerifyingKey) -> Result<VerifiedToken, Rejection> {
         let payload = self.compact.verify(key)?;
         Ok(VerifiedToken::new(payload, self.claims, Some(key.identity())))
+    }
+}
+
+impl fmt::Debug for UnverifiedToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnverifiedToken").field("header", self.header()).finish_non_exhaustive()
     }
 }
 

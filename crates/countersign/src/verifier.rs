@@ -27,7 +27,7 @@ pub enum VerifyError {
     Rejected(#[from] Rejection),
     /// What is needed to judge it could not be had: 503.
     #[error("the token cannot be judged")]
-    Unavailable(Unavailable),
+    Unavailable(#[source] Unavailable),
 }
 
 impl From<KeyProviderError> for VerifyError {
@@ -122,12 +122,14 @@ pub struct JwtVerifier {
 impl JwtVerifier {
     /// A verifier that takes its keys from `keys`: a [`VerifyingKey`], a
     /// [`KeySet`](crate::provider::KeySet), a provider of `countersign-keys`, one of your own.
+    ///
+    /// A shared secret needs [`algorithms`](JwtVerifierBuilder::algorithms) too: HMAC is not among the defaults.
     pub fn builder(keys: impl KeyProvider) -> JwtVerifierBuilder {
         JwtVerifierBuilder {
             keys: Box::new(keys),
             clock: Box::new(SystemClock),
             algorithms: vec![Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::Ed25519],
-            types: vec!["JWT".into(), "at+jwt".into()],
+            types: None,
             issuers: Vec::new(),
             audiences: Vec::new(),
             leeway: Duration::from_secs(30),
@@ -186,7 +188,7 @@ pub struct JwtVerifierBuilder {
     keys: Box<dyn KeyProvider>,
     clock: Box<dyn Clock>,
     algorithms: Vec<Algorithm>,
-    types: Vec<String>,
+    types: Option<Vec<String>>,
     issuers: Vec<String>,
     audiences: Vec<String>,
     leeway: Duration,
@@ -220,9 +222,12 @@ impl JwtVerifierBuilder {
         self
     }
 
-    /// The values of `typ` that are taken, instead of `JWT` and `at+jwt`. A token without `typ` is taken always.
+    /// The values of `typ` that are taken. A token without one is refused then (RFC 8725 §3.11): `["at+jwt"]` keeps ID
+    /// tokens out (RFC 9068 §4).
+    ///
+    /// Unless called, `JWT`, `at+jwt` and no `typ` at all are taken.
     pub fn types<T: Into<String>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
-        self.types = types.into_iter().map(Into::into).collect();
+        self.types = Some(types.into_iter().map(Into::into).collect());
         self
     }
 
@@ -270,8 +275,8 @@ impl JwtVerifierBuilder {
         if self.algorithms.is_empty() {
             return Err(ConfigError::new("algorithms", "the list is empty: no token could be taken"));
         }
-        if self.types.iter().any(String::is_empty) {
-            return Err(ConfigError::new("types", "an empty `typ`"));
+        if self.types.as_ref().is_some_and(|types| types.is_empty() || types.iter().any(String::is_empty)) {
+            return Err(ConfigError::new("types", "the list is empty, or an empty `typ` stands in it"));
         }
         if self.leeway > MAX_LEEWAY {
             return Err(ConfigError::new("leeway", format!("more than {} s", MAX_LEEWAY.as_secs())));
@@ -284,7 +289,8 @@ impl JwtVerifierBuilder {
         }
         let rules = TokenRules {
             algorithms: self.algorithms,
-            types: self.types,
+            type_optional: self.types.is_none(),
+            types: self.types.unwrap_or_else(|| ["JWT", "at+jwt"].map(str::to_owned).to_vec()),
             issuers,
             audiences,
             leeway: self.leeway,

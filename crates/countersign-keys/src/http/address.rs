@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub(super) enum AddressRule {
     PublicOnly,
     PublicOrLoopback,
-    Any,
+    PublicOrPrivate,
 }
 
 /// No address of the host is allowed.
@@ -17,7 +17,7 @@ pub(super) struct NotAllowed;
 
 pub(super) fn is_allowed(rule: AddressRule, address: IpAddr) -> bool {
     match rule {
-        AddressRule::Any => true,
+        AddressRule::PublicOrPrivate => is_private(address) || is_public(address),
         AddressRule::PublicOnly => is_public(address),
         AddressRule::PublicOrLoopback => address.is_loopback() || is_public(address),
     }
@@ -39,6 +39,18 @@ impl Resolve for CheckedResolver {
             let allowed: Addrs = Box::new(allowed.into_iter());
             Ok(allowed)
         })
+    }
+}
+
+/// What a network of one's own uses: RFC 1918, carrier-grade NAT, unique local, and this machine. Not link-local, where
+/// metadata services live.
+fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [a, b, ..] = address.octets();
+            address.is_private() || address.is_loopback() || (a == 100 && (64..=127).contains(&b))
+        }
+        IpAddr::V6(address) => address.is_unique_local() || address.is_loopback(),
     }
 }
 
@@ -136,5 +148,21 @@ mod tests {
         }
         assert!(is_allowed(AddressRule::PublicOrLoopback, "::1".parse().expect("address")));
         assert!(!is_allowed(AddressRule::PublicOrLoopback, "10.0.0.1".parse().expect("address")));
+        for (address, allowed) in [
+            ("10.0.0.1", true),
+            ("100.64.0.1", true),
+            ("127.0.0.1", true),
+            ("fd12:3456::1", true),
+            ("::ffff:192.168.0.1", true),
+            ("8.8.8.8", true),
+            ("169.254.169.254", false),
+            ("::ffff:169.254.169.254", false),
+            ("fe80::1", false),
+            ("0.0.0.0", false),
+            ("224.0.0.1", false),
+        ] {
+            let parsed = address.parse().expect(address);
+            assert_eq!(is_allowed(AddressRule::PublicOrPrivate, parsed), allowed, "{address}");
+        }
     }
 }

@@ -62,6 +62,8 @@ const NEXT_WAIT: Duration = Duration::from_secs(1);
 const FLIGHT_TIMEOUT: Duration = Duration::from_secs(15);
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// How long what the issuer's metadata said is taken for granted.
+const METADATA_FOR: Duration = Duration::from_secs(60 * 60);
 /// How long a key id that a fresh document lacked is remembered, and how many of them.
 const ABSENT_FOR: Duration = Duration::from_secs(30);
 const MAX_ABSENT: usize = 1024;
@@ -84,10 +86,11 @@ pub(super) struct Refresher {
     observer: Box<dyn Observer>,
     limits: Limits,
     snapshot: ArcSwapOption<Snapshot>,
-    /// When the next refresh is due, in milliseconds since 1970, and whether one is under way: with the snapshot, all
-    /// that the path of a known key reads.
+    /// When the next refresh is due, since when one is under way (0: none is), both in milliseconds since 1970, and
+    /// whether the last one failed: with the snapshot, all that the path of a known key reads.
     due: AtomicU64,
-    is_under_way: AtomicBool,
+    under_way_since: AtomicU64,
+    is_failing: AtomicBool,
     state: Mutex<State>,
     /// Counts the refreshes that have ended.
     landed: watch::Sender<u64>,
@@ -95,14 +98,31 @@ pub(super) struct Refresher {
 
 #[derive(Debug)]
 struct State {
-    flight: Option<AbortHandle>,
+    flight: Option<UnderWay>,
+    /// Counts the refreshes that were started.
+    flights: u64,
     /// Failures since the last success.
     failures: u32,
     last_error: Option<Arc<RefreshError>>,
     gate: RefreshGate,
     absent: Absent,
-    /// What the issuer's metadata said, until a fetch from there fails.
-    discovered: Option<String>,
+    /// What the issuer's metadata said, and when; forgotten when a fetch from there fails.
+    discovered: Option<(String, SystemTime)>,
+}
+
+/// The refresh under way.
+#[derive(Debug)]
+struct UnderWay {
+    number: u64,
+    since: SystemTime,
+    task: Option<AbortHandle>,
+}
+
+impl UnderWay {
+    /// Whether it should have ended. It has a timer of its own, but a runtime that nobody drives has no timers.
+    fn is_overdue(&self, now: SystemTime) -> bool {
+        is_overdue(millis(self.since), now)
+    }
 }
 
 impl Refresher {
@@ -115,6 +135,7 @@ impl Refresher {
     ) -> Self {
         let state = State {
             flight: None,
+            flights: 0,
             failures: 0,
             last_error: None,
             gate: RefreshGate::new(),
@@ -129,23 +150,26 @@ impl Refresher {
             limits,
             snapshot: ArcSwapOption::empty(),
             due: AtomicU64::new(0),
-            is_under_way: AtomicBool::new(false),
+            under_way_since: AtomicU64::new(0),
+            is_failing: AtomicBool::new(false),
             state: Mutex::new(state),
             landed: watch::Sender::new(0),
         }
     }
 
     pub(super) fn key_now(self: &Arc<Self>, wanted: &KeyRequest<'_>) -> Option<Result<VerifyingKey, KeyProviderError>> {
+        if !self.is_asked_for_its_own(wanted) {
+            return Some(Err(KeyProviderError::NotFound));
+        }
         let now = self.clock.now();
         let snapshot = self.snapshot.load();
         let snapshot = snapshot.as_ref().filter(|snapshot| self.may_serve(snapshot, now))?;
         if self.is_due(now) {
-            // Past its time without a refresh having been tried (a process that slept): wait for one.
-            if self.is_stale(snapshot, now) {
+            if self.is_worth_waiting(snapshot, now) {
                 return None;
             }
-            // Ahead of its time nobody waits, and where no runtime is at hand, a later request starts it.
-            if !self.is_under_way.load(Ordering::Acquire) {
+            // Nobody waits, and where no runtime is at hand, a later request starts it.
+            if self.may_start(now) {
                 drop(self.start());
             }
         }
@@ -181,8 +205,8 @@ impl Refresher {
     /// Ends the refresh under way.
     pub(super) fn stop(&self) {
         let flight = self.state().flight.take();
-        if let Some(flight) = flight {
-            flight.abort();
+        if let Some(task) = flight.and_then(|flight| flight.task) {
+            task.abort();
         }
     }
 
@@ -191,7 +215,7 @@ impl Refresher {
         let now = self.clock.now();
         let wait = match self.usable() {
             None => FIRST_WAIT,
-            Some(snapshot) if self.is_stale(&snapshot, now) && self.is_due(now) => NEXT_WAIT,
+            Some(snapshot) if self.is_due(now) && self.is_worth_waiting(&snapshot, now) => NEXT_WAIT,
             Some(snapshot) => return Ok(snapshot),
         };
         // After a failure nobody asks again before it is due, however many wait.
@@ -262,6 +286,26 @@ impl Refresher {
         snapshot.age(now) >= self.limits.time_to_live
     }
 
+    /// Past its time, without a refresh having been tried: a process that slept. While refreshes fail nobody waits for
+    /// the next.
+    fn is_worth_waiting(&self, snapshot: &Snapshot, now: SystemTime) -> bool {
+        self.is_stale(snapshot, now) && !self.is_failing.load(Ordering::Acquire)
+    }
+
+    /// Whether a refresh that is due must be started, told without a lock.
+    fn may_start(&self, now: SystemTime) -> bool {
+        let since = self.under_way_since.load(Ordering::Acquire);
+        since == 0 || is_overdue(since, now)
+    }
+
+    /// An issuer that was discovered signs for itself alone (RFC 8725 §3.8).
+    fn is_asked_for_its_own(&self, wanted: &KeyRequest<'_>) -> bool {
+        match (&self.source, wanted.issuer) {
+            (Source::Discovery { issuer }, Some(wanted)) => issuer == wanted,
+            _ => true,
+        }
+    }
+
     /// Whether a refresh is due. One that lies further ahead than any is ever set stands there because the clock was
     /// put back.
     fn is_due(&self, now: SystemTime) -> bool {
@@ -281,20 +325,36 @@ impl Refresher {
     }
 
     fn under_way(&self) -> Option<watch::Receiver<u64>> {
+        let now = self.clock.now();
         let state = self.state();
-        state.flight.as_ref().map(|_| self.landed.subscribe())
+        state.flight.as_ref().filter(|flight| !flight.is_overdue(now)).map(|_| self.landed.subscribe())
     }
 
     /// Joins the refresh under way, or starts one. `None` where no tokio runtime is at hand.
-    fn start(self: &Arc<Self>) -> Option<watch::Receiver<u64>> {
+    pub(super) fn start(self: &Arc<Self>) -> Option<watch::Receiver<u64>> {
         let runtime = Handle::try_current().ok()?;
-        let mut state = self.state();
-        // The flight cannot land before the lock is released, so its landing is not missed.
-        let landed = self.landed.subscribe();
-        if state.flight.is_none() {
-            let flight = Flight(Arc::clone(self));
-            state.flight = Some(runtime.spawn(flight.run()).abort_handle());
-            self.is_under_way.store(true, Ordering::Release);
+        let since = self.clock.now();
+        let (landed, number, overdue) = {
+            let mut state = self.state();
+            // No flight lands while the lock is held, so this one's landing is not missed.
+            let landed = self.landed.subscribe();
+            if state.flight.as_ref().is_some_and(|flight| !flight.is_overdue(since)) {
+                return Some(landed);
+            }
+            state.flights += 1;
+            let number = state.flights;
+            let overdue = state.flight.replace(UnderWay { number, since, task: None });
+            self.under_way_since.store(millis(since).max(1), Ordering::Release);
+            (landed, number, overdue)
+        };
+        if let Some(task) = overdue.and_then(|flight| flight.task) {
+            task.abort();
+        }
+        // Without the lock: a runtime that shuts down drops the task on the spot, and its end takes the lock.
+        let flight = Flight { refresher: Arc::clone(self), number, has_outcome: false };
+        let task = runtime.spawn(flight.run()).abort_handle();
+        if let Some(flight) = self.state().flight.as_mut().filter(|flight| flight.number == number) {
+            flight.task = Some(task);
         }
         Some(landed)
     }
@@ -312,70 +372,95 @@ impl Refresher {
     }
 
     async fn discovered(&self, issuer: &str) -> Result<String, RefreshError> {
+        let now = self.clock.now();
         let known = self.state().discovered.clone();
-        if let Some(url) = known {
-            return Ok(url);
+        match known {
+            Some((url, at)) if now.duration_since(at).is_ok_and(|age| age < METADATA_FOR) => return Ok(url),
+            _ => {}
         }
         let metadata = self.fetch.fetch(&metadata_url(issuer), self.limits.max_bytes).await?;
         let url = jwks_uri(&metadata.body, issuer).map_err(RefreshError::Discovery)?;
-        self.state().discovered = Some(url.clone());
+        self.state().discovered = Some((url.clone(), now));
         Ok(url)
     }
 
-    fn install(&self, keys: KeySet, fetched_at: SystemTime) {
-        let (usable, quarantined) = (keys.len(), keys.quarantined().len());
-        {
-            let mut state = self.state();
-            state.failures = 0;
-            state.last_error = None;
-            state.absent = Absent::default();
-            let generation = self.snapshot.load().as_ref().map_or(1, |before| before.generation + 1);
-            self.snapshot.store(Some(Arc::new(Snapshot { keys, fetched_at, generation })));
-            // Four fifths of the time, give or take a tenth, so that a fleet does not fetch in step.
-            let ahead = self.limits.time_to_live.mul_f64(0.8 + 0.1 * (2.0 * random_fraction() - 1.0));
-            self.due.store(millis(fetched_at + ahead), Ordering::Release);
-        }
-        self.observer.observe(&Event::KeysRefreshed { usable, quarantined });
+    fn install(&self, state: &mut State, keys: KeySet, fetched_at: SystemTime) {
+        state.failures = 0;
+        state.last_error = None;
+        state.absent = Absent::default();
+        let generation = self.snapshot.load().as_ref().map_or(1, |before| before.generation + 1);
+        self.snapshot.store(Some(Arc::new(Snapshot { keys, fetched_at, generation })));
+        self.is_failing.store(false, Ordering::Release);
+        // Four fifths of the time, give or take a tenth, so that a fleet does not fetch in step.
+        let ahead = self.limits.time_to_live.mul_f64(0.8 + 0.1 * (2.0 * random_fraction() - 1.0));
+        self.due.store(millis(fetched_at + ahead), Ordering::Release);
     }
 
-    fn failed(&self, error: RefreshError) {
-        let error = Arc::new(error);
-        {
-            let mut state = self.state();
-            state.failures = state.failures.saturating_add(1);
-            state.discovered = None;
-            state.last_error = Some(Arc::clone(&error));
-            let doubled = BACKOFF_MIN.saturating_mul(1 << state.failures.saturating_sub(1).min(10));
-            let backoff = doubled.min(BACKOFF_MAX).mul_f64(0.5 + 0.5 * random_fraction());
-            self.due.store(millis(self.clock.now() + backoff), Ordering::Release);
-        }
-        self.observer.observe(&Event::KeysRefreshFailed { error: &*error });
+    fn back_off(&self, state: &mut State) {
+        state.failures = state.failures.saturating_add(1);
+        state.discovered = None;
+        self.is_failing.store(true, Ordering::Release);
+        let doubled = BACKOFF_MIN.saturating_mul(1 << state.failures.saturating_sub(1).min(10));
+        let backoff = doubled.min(BACKOFF_MAX).mul_f64(0.5 + 0.5 * random_fraction());
+        self.due.store(millis(self.clock.now() + backoff), Ordering::Release);
     }
 }
 
 /// A refresh under way. However it ends, those who wait are told.
-struct Flight(Arc<Refresher>);
+struct Flight {
+    refresher: Arc<Refresher>,
+    number: u64,
+    has_outcome: bool,
+}
 
 impl Flight {
-    async fn run(self) {
-        let refresher = &self.0;
+    async fn run(mut self) {
+        let refresher = Arc::clone(&self.refresher);
         let sent_at = refresher.clock.now();
-        match tokio::time::timeout(FLIGHT_TIMEOUT, refresher.fetch_keys()).await {
-            Ok(Ok(keys)) => refresher.install(keys, sent_at),
-            Ok(Err(error)) => refresher.failed(error),
-            Err(elapsed) => refresher.failed(FetchError::Transport(elapsed.into()).into()),
+        let outcome = match tokio::time::timeout(FLIGHT_TIMEOUT, refresher.fetch_keys()).await {
+            Ok(outcome) => outcome.map_err(Arc::new),
+            Err(elapsed) => Err(Arc::new(FetchError::Transport(elapsed.into()).into())),
+        };
+        let event_source = outcome.as_ref().map(|keys| (keys.len(), keys.quarantined().len())).map_err(Arc::clone);
+        {
+            let mut state = refresher.state();
+            // One that was given up for overdue has no say any longer.
+            if !self.is_current(&state) {
+                return;
+            }
+            self.has_outcome = true;
+            match outcome {
+                Ok(keys) => refresher.install(&mut state, keys, sent_at),
+                Err(error) => {
+                    state.last_error = Some(error);
+                    refresher.back_off(&mut state);
+                }
+            }
         }
+        refresher.observer.observe(&match &event_source {
+            Ok((usable, quarantined)) => Event::KeysRefreshed { usable: *usable, quarantined: *quarantined },
+            Err(error) => Event::KeysRefreshFailed { error: &**error },
+        });
+    }
+
+    fn is_current(&self, state: &State) -> bool {
+        state.flight.as_ref().is_some_and(|flight| flight.number == self.number)
     }
 }
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        {
-            let mut state = self.0.state();
+        let mut state = self.refresher.state();
+        if self.is_current(&state) {
             state.flight = None;
-            self.0.is_under_way.store(false, Ordering::Release);
+            self.refresher.under_way_since.store(0, Ordering::Release);
+            // It panicked, or its runtime went away.
+            if !self.has_outcome {
+                self.refresher.back_off(&mut state);
+            }
         }
-        self.0.landed.send_modify(|count| *count += 1);
+        // Under the lock, so that it wakes nobody who waits for the next one.
+        self.refresher.landed.send_modify(|count| *count += 1);
     }
 }
 
@@ -386,6 +471,11 @@ impl Snapshot {
     }
 }
 
+/// Whether a refresh that was started then should have ended, whichever way the clock went.
+fn is_overdue(since: u64, now: SystemTime) -> bool {
+    millis(now).abs_diff(since) >= duration_millis(FLIGHT_TIMEOUT + NEXT_WAIT)
+}
+
 async fn wait_for(landed: Option<watch::Receiver<u64>>, at_most: Duration) {
     if let Some(mut landed) = landed {
         // Whether it landed, and how, is seen in the snapshot.
@@ -394,8 +484,11 @@ async fn wait_for(landed: Option<watch::Receiver<u64>>, at_most: Duration) {
 }
 
 fn millis(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    duration_millis(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+fn duration_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Between 0 and 1: each `RandomState` has keys of its own. For jitter, not for secrets.

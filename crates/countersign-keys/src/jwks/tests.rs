@@ -278,6 +278,88 @@ async fn dropping_the_provider_ends_its_refresh() {
     assert!(script.upgrade().is_none(), "no task holds it any longer");
 }
 
+/// Asks in a runtime of its own, which is gone afterwards.
+fn ask_elsewhere(keys: &JwksProvider, key_id: &str) -> &'static str {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(ask(keys, key_id))
+}
+
+#[test]
+fn a_runtime_that_shuts_down_takes_its_refresh_along_and_nothing_else() {
+    let w = world();
+    w.issuer.publish(&[&key("a")]);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let handle = runtime.handle().clone();
+    drop(runtime);
+    // The runtime is gone: whatever is spawned there is dropped on the spot.
+    let entered = handle.enter();
+    let now = w.keys.refresher.start();
+    assert!(now.is_some_and(|landed| landed.has_changed().unwrap_or(true)), "told that it ended");
+    drop(entered);
+    assert_eq!(w.issuer.fetches(), 0);
+    w.clock.advance(2);
+    assert_eq!(ask_elsewhere(&w.keys, "a"), "key", "another runtime is served");
+}
+
+#[test]
+fn a_runtime_that_nobody_drives_does_not_hold_the_refresh_for_ever() {
+    let w = world();
+    w.issuer.publish(&[&key("a")]);
+    assert_eq!(ask_elsewhere(&w.keys, "a"), "key");
+    w.clock.advance(599);
+    let idle = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    {
+        let _entered = idle.enter();
+        assert!(w.keys.key_now(&wanted("a")).is_some(), "starts a refresh there, which nobody drives");
+    }
+    assert_eq!(w.issuer.fetches(), 1);
+    w.clock.advance(20);
+    assert_eq!(ask_elsewhere(&w.keys, "a"), "key");
+    assert_eq!(w.issuer.fetches(), 2, "given up for overdue, and started here");
+    drop(idle);
+}
+
+#[tokio::test]
+async fn while_refreshes_fail_a_known_key_waits_for_none_of_them() {
+    let w = world();
+    w.issuer.publish(&[&key("a")]);
+    assert_eq!(ask(&w.keys, "a").await, "key");
+    w.issuer.fail();
+    w.clock.advance(601);
+    assert_eq!(ask(&w.keys, "a").await, "key");
+    let gate = w.issuer.hold();
+    w.clock.advance(5);
+    assert!(w.keys.key_now(&wanted("a")).is_some_and(|answer| answer.is_ok()), "starts the next try");
+    settle().await;
+    assert_eq!(w.issuer.fetches(), 3);
+    for _ in 0..100 {
+        assert!(w.keys.key_now(&wanted("a")).is_some_and(|answer| answer.is_ok()), "while it hangs");
+    }
+    assert_eq!(w.issuer.fetches(), 3);
+    gate.notify_waiters();
+}
+
+#[tokio::test]
+async fn a_client_that_panics_counts_as_one_that_fails() {
+    #[derive(Clone, Debug, Default)]
+    struct Panics(Arc<AtomicUsize>);
+    #[async_trait]
+    impl JwksFetch for Panics {
+        async fn fetch(&self, _: &str, _: usize) -> Result<Fetched, FetchError> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            panic!("on purpose");
+        }
+    }
+    let fetch = Panics::default();
+    let clock = Hand(Arc::new(AtomicU64::new(1_800_000_000)));
+    let keys = JwksProvider::url("https://issuer.example/jwks").fetch(fetch.clone()).clock(clock).build();
+    let keys = keys.expect("a provider");
+    for _ in 0..10 {
+        assert_eq!(ask(&keys, "a").await, "unavailable");
+    }
+    assert_eq!(fetch.0.load(Ordering::SeqCst), 1);
+}
+
 #[tokio::test]
 async fn discovery_takes_the_uri_of_the_identical_issuer() {
     #[derive(Clone, Debug)]
@@ -299,6 +381,11 @@ async fn discovery_takes_the_uri_of_the_identical_issuer() {
     let provider = |issuer: &str| JwksProvider::discover(issuer).fetch(fetch.clone()).build().expect("a provider");
     assert_eq!(ask(&provider("https://a.example/"), "a").await, "key");
     assert_eq!(ask(&provider("https://a.example"), "a").await, "unavailable", "not the identical issuer");
+    let keys = provider("https://a.example/");
+    for (issuer, is_its_own) in [("https://a.example/", true), ("https://b.example/", false)] {
+        let answer = keys.key(&wanted("a").with_issuer(Some(issuer))).await;
+        assert_eq!(answer.is_ok(), is_its_own, "an issuer that was discovered signs for itself alone");
+    }
 }
 
 #[test]

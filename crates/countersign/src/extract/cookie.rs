@@ -4,8 +4,9 @@ use crate::request::{Credential, RequestView};
 
 /// Takes the token from a cookie, and guards it against requests that other sites cause (CSRF).
 ///
-/// A browser sends cookies along whoever asked it to, so on an unsafe method (RFC 9110 §9.2.1) the cookie counts
-/// only where the browser says that the request is ours:
+/// A browser sends cookies along whoever asked it to, so on an unsafe method (RFC 9110 §9.2.1), and on a WebSocket
+/// handshake, which other sites may start and read, the cookie counts only where the browser says that the request is
+/// ours:
 ///
 /// 1. `Sec-Fetch-Site: same-origin` or `none` is ours;
 /// 2. else an `Origin` that was configured with [`origin`](Self::origin) is ours;
@@ -86,7 +87,7 @@ impl CookieExtractor {
     }
 
     fn is_ours(&self, request: &RequestView<'_>) -> bool {
-        if request.is_safe() {
+        if request.is_safe() && request.headers.header("upgrade", 0).is_none() {
             return true;
         }
         let once = |name| match (request.headers.header(name, 0), request.headers.header(name, 1)) {
@@ -173,6 +174,10 @@ mod tests {
             }
             assert_eq!(extract(method, &[]), Ok(None), "without the cookie nothing is asked");
         }
+        let handshake = [("cookie", "t=a.b"), ("upgrade", "websocket"), ("origin", "https://evil.example")];
+        assert_eq!(extract("GET", &handshake), Err(ExtractError::CrossSite));
+        let handshake = [("cookie", "t=a.b"), ("upgrade", "websocket"), ("origin", "https://app.example")];
+        assert_eq!(extract("GET", &handshake), Ok(Some("a.b".to_owned())));
         for method in ["GET", "HEAD", "OPTIONS", "TRACE"] {
             let outcome = extract(method, &[("cookie", "t=a.b"), ("sec-fetch-site", "cross-site")]);
             assert_eq!(outcome, Ok(Some("a.b".to_owned())), "{method}");

@@ -1,7 +1,6 @@
 use super::{Guard, Screening, Verdict};
 use crate::authorize::{AccessRequest, Decision, Requirement};
 use crate::denial::Denial;
-use crate::observe::Event;
 use crate::provider::Unavailable;
 use crate::reason::Reason;
 use crate::request::RequestView;
@@ -86,10 +85,7 @@ impl Check {
 
     fn conclude(&self, token: &VerifiedToken, decision: Decision) -> Result<VerifiedToken, Denial> {
         match decision {
-            Decision::Allow => {
-                self.guard.0.observer.observe(&Event::Admitted);
-                Ok(token.clone())
-            }
+            Decision::Allow => Ok(token.clone()),
             Decision::Deny(_) => {
                 let scopes = if self.guard.0.public_scopes { self.requirement.required_scopes() } else { &[] };
                 Err(self.guard.refuse_with(Reason::NotAllowed, scopes, Unavailable::default()))

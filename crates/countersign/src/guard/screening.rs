@@ -17,9 +17,17 @@ pub struct Screening(Arc<Screened>);
 struct Screened {
     guard: Guard,
     /// Shared with an earlier screening by the same guard.
-    verdict: Arc<OnceLock<Verdict>>,
+    progress: Arc<Progress>,
     /// The guards planted further out.
     outer: Option<Screening>,
+}
+
+/// How far one guard has got with one request.
+#[derive(Debug, Default)]
+struct Progress {
+    /// Verified, whether or not revocation has been asked yet.
+    token: OnceLock<VerifiedToken>,
+    verdict: OnceLock<Verdict>,
 }
 
 impl Screening {
@@ -34,7 +42,7 @@ impl Screening {
             (Some(earlier), Some(innermost)) if std::ptr::eq(earlier, innermost) => earlier.clone(),
             _ => Self(Arc::new(Screened {
                 guard: guard.clone(),
-                verdict: earlier.map_or_else(Arc::default, |earlier| earlier.0.verdict.clone()),
+                progress: earlier.map_or_else(Arc::default, |earlier| earlier.0.progress.clone()),
                 outer: outer.cloned(),
             })),
         }
@@ -48,20 +56,36 @@ impl Screening {
 
     /// The verdict, reached without waiting; `None` where [`verdict`](Self::verdict) must be asked.
     pub fn verdict_now(&self, request: &RequestView<'_>) -> Option<&Verdict> {
-        if let Some(verdict) = self.0.verdict.get() {
+        let Screened { guard, progress, .. } = &*self.0;
+        if let Some(verdict) = progress.verdict.get() {
             return Some(verdict);
         }
-        let verdict = self.0.guard.verdict_now(request)?;
-        Some(self.0.verdict.get_or_init(|| verdict))
+        let token = match progress.token.get() {
+            Some(token) => token,
+            None => match guard.token_now(request)? {
+                Ok(token) => progress.token.get_or_init(|| token),
+                Err(verdict) => return Some(progress.verdict.get_or_init(|| verdict)),
+            },
+        };
+        let verdict = guard.settle_now(token)?;
+        Some(progress.verdict.get_or_init(|| verdict))
     }
 
     /// The verdict. `request` must be the one that this screening was made for.
     pub async fn verdict(&self, request: &RequestView<'_>) -> &Verdict {
-        if let Some(verdict) = self.0.verdict.get() {
+        let Screened { guard, progress, .. } = &*self.0;
+        if let Some(verdict) = progress.verdict.get() {
             return verdict;
         }
-        let verdict = self.0.guard.verdict(request).await;
-        self.0.verdict.get_or_init(|| verdict)
+        let token = match progress.token.get() {
+            Some(token) => token,
+            None => match guard.token(request).await {
+                Ok(token) => progress.token.get_or_init(|| token),
+                Err(verdict) => return progress.verdict.get_or_init(|| verdict),
+            },
+        };
+        let verdict = guard.settle(token).await;
+        progress.verdict.get_or_init(|| verdict)
     }
 
     /// Who asks, where somebody must: what a handler's extractor wants. `None` where [`require`](Self::require) must

@@ -74,8 +74,8 @@ struct Seen(Arc<Mutex<Vec<String>>>);
 impl Observer for Seen {
     fn observe(&self, event: &Event<'_>) {
         self.0.lock().expect("lock").push(match event {
-            Event::Refused { reason } => reason.name().to_owned(),
-            Event::Admitted => "admitted".to_owned(),
+            Event::Refused { reason, source } => format!("{reason} {}", source.is_some()),
+            Event::Verified => "verified".to_owned(),
             other => format!("{other:?}"),
         });
     }
@@ -190,6 +190,19 @@ fn what_cannot_be_answered_now_is_answered_later() {
 }
 
 #[test]
+fn a_revocation_check_that_waits_does_not_cost_a_second_verification() {
+    let named = Named::default();
+    let calls = named.calls.clone();
+    let guard = Guard::builder(named).revocation(Status(TokenStatus::Active)).build().expect("a guard");
+    let check = guard.check_authenticated();
+    let request = RequestView::new("GET", "/", None, &[(AUTH, "Bearer me")]);
+    let screening = check.screening(None);
+    assert!(check.judge_now(&screening, &request).is_none(), "the list must be asked");
+    assert!(now(check.judge(&screening, &request)).is_ok());
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
+}
+
+#[test]
 fn optional_askers_take_nobody_and_refuse_bad_credentials() {
     let guard = Guard::builder(Named::default()).build().expect("a guard");
     let ask = |headers: &[(&str, &str)]| {
@@ -206,11 +219,15 @@ fn the_observer_sees_each_verdict_by_name() {
     let seen = Seen::default();
     let guard = Guard::builder(Named::default()).observer(seen.clone()).build().expect("a guard");
     let check = guard.check(scopes(["a"])).expect("judged");
-    for headers in [&[][..], &[(AUTH, "Bearer bad")], &[(AUTH, "Bearer me")]] {
+    for headers in [&[][..], &[(AUTH, "Bearer bad")], &[(AUTH, "Bearer down")], &[(AUTH, "Bearer me")]] {
         let request = RequestView::new("GET", "/", None, &headers);
-        let _ = now(check.judge(&check.screening(None), &request));
+        let screening = check.screening(None);
+        let _ = now(check.judge(&screening, &request));
+        let _ = now(check.judge(&screening, &request));
     }
-    assert_eq!(*seen.0.lock().expect("lock"), ["no_credentials", "signature", "admitted"]);
+    let expected =
+        ["no_credentials false", "no_credentials false", "signature false", "keys_unavailable true", "verified"];
+    assert_eq!(*seen.0.lock().expect("lock"), expected, "a verdict is told once");
 }
 
 #[test]

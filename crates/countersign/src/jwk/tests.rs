@@ -111,22 +111,41 @@ fn unusable_keys_say_why() {
 }
 
 #[test]
-fn small_order_and_non_canonical_ed25519_keys_are_refused() {
-    let key = |y: [u8; 32], sign: u8| {
-        let mut key = y;
-        key.reverse();
-        key[31] |= sign;
+fn ed25519_keys_that_prove_nothing_are_refused() {
+    const WEAK: KeyError = KeyError::Weak("the Ed25519 point has a small order");
+    const OTHER_SPELLING: KeyError = KeyError::Invalid("the Ed25519 point is not canonical");
+    const NO_POINT: KeyError = KeyError::Invalid("the point is not on its curve");
+    let octets = |first: u8, rest: u8, last: u8| {
+        let mut key = [rest; 32];
+        key[0] = first;
+        key[31] = last;
         key
     };
-    for y in SMALL_ORDER_Y {
-        for sign in [0, 0x80] {
-            assert_eq!(ed25519_material(&key(y, sign)), Err(KeyError::Weak("the Ed25519 point has a small order")));
-        }
+    // The prime 2²⁵⁵ − 19 is `ed ff … ff 7f` in this order of octets.
+    let cases = [
+        (octets(1, 0, 0), WEAK),
+        (octets(0, 0, 0), WEAK),
+        (octets(0, 0, 0x80), WEAK),
+        (octets(0xec, 0xff, 0x7f), WEAK),
+        (octets(1, 0, 0x80), OTHER_SPELLING),
+        (octets(0xed, 0xff, 0x7f), OTHER_SPELLING),
+        (octets(0xee, 0xff, 0x7f), OTHER_SPELLING),
+        (octets(0xee, 0xff, 0xff), OTHER_SPELLING),
+        (octets(2, 0, 0), NO_POINT),
+    ];
+    for (key, expected) in cases {
+        assert_eq!(ed25519_material(&key), Err(expected), "{key:02x?}");
     }
-    let mut above = FIELD_PRIME;
-    for last in [0xed, 0xee, 0xff] {
-        above[31] = last;
-        assert_eq!(ed25519_material(&key(above, 0)), Err(KeyError::Invalid("the Ed25519 point is not canonical")));
+    // The two points of order 8 with an even x, and their negatives.
+    for key in [
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    ] {
+        let mut key: Vec<u8> =
+            (0..32).map(|at| u8::from_str_radix(&key[2 * at..2 * at + 2], 16).expect("hexadecimal")).collect();
+        assert_eq!(ed25519_material(&key), Err(WEAK));
+        key[31] |= 0x80;
+        assert_eq!(ed25519_material(&key), Err(WEAK));
     }
 }
 

@@ -108,6 +108,10 @@ fn types_of_token_are_kept_apart() {
         assert_eq!(outcome(&default, &token).is_ok(), by_default, "{token_type}");
         assert_eq!(outcome(&narrow, &token).is_ok(), narrowed, "{token_type}");
     }
+    let payload = claims().to_string();
+    let untyped = crate::jws::sign(&key, &crate::jws::Header::new(&key), payload.as_bytes()).expect("sign");
+    assert!(outcome(&default, &untyped).is_ok());
+    assert_eq!(outcome(&narrow, &untyped).err(), Some(Rejection::TokenType), "an ID token often has no `typ`");
 }
 
 #[test]
@@ -184,6 +188,7 @@ fn settings_that_make_no_sense_name_themselves() {
         (builder(key()).danger(Danger::AnyAudience), "audience"),
         (builder(key()).algorithms([]), "algorithms"),
         (builder(key()).types([""]), "types"),
+        (builder(key()).types::<&str>([]), "types"),
         (builder(key()).leeway(Duration::from_secs(121)), "leeway"),
         (builder(key()).require_claim(""), "require_claim"),
         (builder(key()).max_bytes(0), "max_bytes"),
