@@ -1,7 +1,7 @@
 //! Protected routes in axum, with an issuer to log in at: `cargo run --example quickstart`.
 
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use countersign::ConfigError;
 use countersign::authorize::{permissions, role};
 use countersign_axum::{Claims, GuardExt};
-use countersign_examples::quickstart::{self, AllClaims, Answer, Demo, Message};
+use countersign_examples::quickstart::{self, AllClaims, Answer, Demo, MAX_LOGIN_BYTES, Message};
 use std::process::ExitCode;
 
 fn router(demo: Demo) -> Result<Router, ConfigError> {
@@ -24,7 +24,7 @@ fn router(demo: Demo) -> Result<Router, ConfigError> {
         .route("/posts", get(read_posts).route_layer(read).merge(post(write_post).route_layer(write)))
         .route("/admin", delete(wipe).route_layer(admin))
         .layer(guard.layer())
-        .route("/login", post(login))
+        .route("/login", post(login).layer(DefaultBodyLimit::max(MAX_LOGIN_BYTES)))
         .route("/.well-known/jwks.json", get(jwks))
         .route("/.well-known/openid-configuration", get(metadata))
         .with_state(demo))

@@ -1,12 +1,12 @@
 //! Protected routes in actix-web, with an issuer to log in at: `cargo run --example quickstart_actix`.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{self, Bytes, Data, Json, ServiceConfig};
+use actix_web::web::{self, Bytes, Data, Json, PayloadConfig, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer, Responder};
 use countersign::ConfigError;
 use countersign::authorize::{permissions, role};
 use countersign_actix::{Claims, GuardExt, RequireLayer};
-use countersign_examples::quickstart::{self, AllClaims, Answer, Demo, Message};
+use countersign_examples::quickstart::{self, AllClaims, Answer, Demo, MAX_LOGIN_BYTES, Message};
 use std::process::ExitCode;
 
 #[derive(Clone)]
@@ -38,7 +38,7 @@ fn routes(config: &mut ServiceConfig, requirements: Requirements) {
                 .route(web::post().to(write_post).wrap(write)),
         )
         .service(web::resource("/admin").route(web::delete().to(wipe).wrap(admin)))
-        .service(web::resource("/login").post(login))
+        .service(web::resource("/login").app_data(PayloadConfig::new(MAX_LOGIN_BYTES)).post(login))
         .service(web::resource("/.well-known/jwks.json").get(jwks).route(web::head().to(jwks)))
         .service(web::resource("/.well-known/openid-configuration").get(metadata).route(web::head().to(metadata)));
 }

@@ -16,9 +16,13 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the API calls itself: tokens for it name this in `aud`.
 pub const AUDIENCE: &str = "quickstart";
+
+/// The largest body that a login is read from, in bytes.
+pub const MAX_LOGIN_BYTES: usize = 16 * 1024;
 
 /// What a route needs: the issuer to log in at, and the guard.
 #[derive(Clone, Debug)]
@@ -35,7 +39,8 @@ pub struct Demo {
 /// [`ConfigError`] that names the setting.
 pub fn guard(issuer: &str) -> Result<Guard, ConfigError> {
     let keys = JwksProvider::discover(issuer).allow_http_on_loopback().build()?;
-    let verifier = JwtVerifier::builder(keys).issuer(issuer).audience(AUDIENCE).build()?;
+    // One process, one clock: no leeway, so that a token that has just expired is refused.
+    let verifier = JwtVerifier::builder(keys).issuer(issuer).audience(AUDIENCE).leeway(Duration::ZERO).build()?;
     let rbac = RbacAuthorizer::builder()
         .role("reader", ["posts:read"])
         .role("writer", ["posts:read", "posts:write"])

@@ -135,6 +135,12 @@ async fn the_twins_answer_alike() {
             0,
             comparable(&program, &program.call("GET", "/.well-known/openid-configuration", None, "").await),
         ));
+        for lifetime in [0, -1, -29] {
+            let over = program.log_in(json!({"user": "admin", "lifetime": lifetime})).await;
+            assert_eq!(program.call("GET", "/me", Some(&over), "").await.status, 401, "{name}: {lifetime} s");
+        }
+        let large = format!(r#"{{"user":"admin","audience":"{}"}}"#, "a".repeat(300_000));
+        assert_eq!(program.call("POST", "/login", None, &large).await.status, 413, "{name}: a large body");
         let jwks = program.call("GET", "/.well-known/jwks.json", None, "").await;
         let jwks: Value = serde_json::from_str(&jwks.body).expect("JSON");
         let algorithms: Vec<_> = jwks["keys"].as_array().expect("keys").iter().map(|key| &key["alg"]).collect();

@@ -2,11 +2,10 @@ use crate::middleware::Planted;
 use crate::{Headers, Refusal, view};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
-use countersign::reason::Reason;
 use countersign::{Denial, VerifiedToken};
 use serde::de::DeserializeOwned;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,7 +13,10 @@ use std::task::{Context, Poll};
 /// The claims of the request's token, as a type of yours.
 ///
 /// Refuses requests without a valid token, and tokens whose claims do not fit the type. `Option<Claims<C>>` takes
-/// requests without credentials as `None`, and refuses the rest as before.
+/// requests without credentials as `None`, and refuses the rest as before: the handler does not run. A refusal other
+/// than for want of credentials is final, so `Result<Claims<C>, …>` in a handler never sees it.
+///
+/// Where no guard is planted around the route, `Claims<C>` is 500, and `Option<Claims<C>>` is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Claims<C>(pub C);
 
@@ -51,6 +53,7 @@ impl<T> Future for Extracting<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
+            // Nothing, where the middleware answers instead.
             State::Ready(answer) => answer.take().map_or(Poll::Pending, Poll::Ready),
             State::Waiting(future) => future.as_mut().poll(context),
         }
@@ -64,24 +67,33 @@ fn extract<T: 'static>(
     let Some(planted) = request.extensions().get::<Planted>().cloned() else {
         return Extracting(State::Ready(Some(Err(Refusal(Denial::unguarded())))));
     };
-    let headers = Headers(request.headers());
-    let conclude = move |planted: &Planted, answer: Result<VerifiedToken, Denial>| {
-        answer.and_then(|token| finish(planted, token)).map_err(|denial| {
-            // Nobody is not refused for good: an optional extractor takes that for an answer.
-            if denial.reason() != Reason::NoCredentials {
-                planted.refuse(&denial);
-            }
-            Refusal(denial)
-        })
+    let conclude = move |planted: &Planted, request: &HttpRequest, answer: Result<VerifiedToken, Denial>| match answer
+        .and_then(|token| finish(planted, token))
+    {
+        Ok(extracted) => Some(Ok(extracted)),
+        Err(denial) if denial.is_for_want_of_credentials() => Some(Err(Refusal(denial))),
+        Err(denial) => {
+            planted.refuse(denial, request.clone());
+            None
+        }
     };
-    if let Some(answer) = planted.screening.require_now(&view(request, &headers)) {
-        return Extracting(State::Ready(Some(conclude(&planted, answer))));
+    let answer_now = {
+        let headers = Headers(request.headers());
+        planted.screening.require_now(&view(request, &headers))
+    };
+    if let Some(answer) = answer_now {
+        return Extracting(State::Ready(conclude(&planted, request, answer)));
     }
     let request = request.clone();
     Extracting(State::Waiting(Box::pin(async move {
-        let headers = Headers(request.headers());
-        let answer = planted.screening.require(&view(&request, &headers)).await;
-        conclude(&planted, answer)
+        let answer = {
+            let headers = Headers(request.headers());
+            planted.screening.require(&view(&request, &headers)).await
+        };
+        match conclude(&planted, &request, answer) {
+            Some(answer) => answer,
+            None => pending().await,
+        }
     })))
 }
 

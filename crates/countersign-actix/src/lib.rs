@@ -35,9 +35,8 @@
 //!   stays 405; around a `Scope` it stands before routing. It plants its own guard too.
 //! - [`protect`](GuardExt::protect) demands a valid token from everything beneath it.
 //! - [`Claims`] and [`Verified`] demand a token in a handler; as `Option<…>` they take nobody too, and refuse bad
-//!   tokens: actix turns every failed extractor into `None` there, so the handler runs as for an anonymous visitor, and
-//!   its answer is replaced by the refusal. Where no guard is planted there is nothing to answer with: `Claims` is
-//!   500 there, `Option<Claims>` is `None`.
+//!   tokens before the handler runs. Where no guard is planted around the route, `Claims` is 500, and `Option<Claims>`
+//!   is `None`: actix turns every failed extractor into that, and there is no guard to answer instead.
 
 mod extract;
 mod middleware;
@@ -64,7 +63,7 @@ pub trait GuardExt: sealed::Sealed {
     /// [`ConfigError`] when the requirement names nothing, or names what the guard's authorizer cannot judge.
     fn require(&self, requirement: Requirement) -> Result<RequireLayer, ConfigError>;
 
-    /// Refuses requests without a valid token.
+    /// Refuses requests without a valid token: around a scope, those that no route matches too.
     fn protect(&self) -> RequireLayer;
 }
 

@@ -1,25 +1,31 @@
 use crate::{Headers, Refusal, view};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::{Error, HttpMessage, ResponseError};
+use actix_web::{Error, HttpMessage, HttpRequest, ResponseError};
 use countersign::screening::{Check, Screening};
 use countersign::{Denial, Guard};
-use std::cell::OnceCell;
-use std::future::{Future, Ready, ready};
-use std::pin::Pin;
+use std::cell::Cell;
+use std::future::{Future, Ready, poll_fn, ready};
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 /// What is planted in a request: the screening, and a place for a refusal that an extractor came to.
 ///
 /// actix turns a failed extractor inside `Option<…>` into `None`, and would let a bad token pass as no token. So the
-/// extractor leaves its refusal here, and the middleware that planted this answers with it.
+/// extractor leaves its refusal here and waits, and the middleware that planted this answers in its stead.
 #[derive(Clone)]
 pub(crate) struct Planted {
     pub(crate) screening: Screening,
-    refused: Rc<OnceCell<Denial>>,
+    refused: Rc<Cell<Option<Refused>>>,
     /// What was planted further out, and is asked again once the inner service has answered.
     outer: Option<Box<Self>>,
+}
+
+/// A refusal, and the request that its answer needs.
+struct Refused {
+    denial: Denial,
+    request: HttpRequest,
 }
 
 impl Planted {
@@ -32,33 +38,46 @@ impl Planted {
         planted
     }
 
-    /// Makes a refusal final, whatever the handler answers.
-    pub(crate) fn refuse(&self, denial: &Denial) {
-        // The first refusal stands.
-        let _ = self.refused.set(denial.clone());
+    /// Ends the request with a refusal: the handler, if it has not run yet, never does.
+    pub(crate) fn refuse(&self, denial: Denial, request: HttpRequest) {
+        self.refused.set(Some(Refused { denial, request }));
+    }
+
+    fn uproot(self, request: &HttpRequest) {
+        let mut extensions = request.extensions_mut();
+        match self.outer {
+            Some(outer) => drop(extensions.insert(*outer)),
+            None => drop(extensions.remove::<Self>()),
+        }
     }
 }
 
 type Answer<B> = Result<ServiceResponse<EitherBody<B>>, Error>;
 
-/// Calls the inner service, and answers with what an extractor refused meanwhile.
+/// Calls the inner service until it answers or an extractor refuses.
 async fn pass<S, B>(service: Rc<S>, request: ServiceRequest, planted: Planted) -> Answer<B>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
-    // The request itself is not kept: only its slot outlives the call.
-    let Planted { refused, outer, .. } = planted;
-    let answer = service.call(request).await;
-    if let (Ok(response), Some(outer)) = (&answer, outer) {
-        response.request().extensions_mut().insert(*outer);
-    }
-    match (refused.get(), answer) {
-        (None, answer) => answer.map(ServiceResponse::map_into_left_body),
-        (Some(denial), Ok(response)) => Ok(response
-            .into_response(Refusal(denial.clone()).error_response())
-            .map_into_boxed_body()
-            .map_into_right_body()),
-        (Some(denial), Err(_)) => Err(Refusal(denial.clone()).into()),
+    // The request itself is not kept across the call: routing wants it for itself.
+    let mut call = pin!(service.call(request));
+    let answer = poll_fn(|context| {
+        let answer = call.as_mut().poll(context);
+        match planted.refused.take() {
+            Some(refused) => Poll::Ready(Err(refused)),
+            None => answer.map(Ok),
+        }
+    });
+    match answer.await {
+        Ok(Ok(response)) => {
+            planted.uproot(response.request());
+            Ok(response.map_into_left_body())
+        }
+        Ok(Err(error)) => Err(error),
+        Err(Refused { denial, request }) => {
+            planted.uproot(&request);
+            Ok(ServiceResponse::new(request, Refusal(denial).error_response()).map_into_right_body())
+        }
     }
 }
 
@@ -176,10 +195,10 @@ where
             };
             match answer {
                 Ok(_) => pass(service, request, planted).await,
-                Err(denial) => Ok(request
-                    .into_response(Refusal(denial).error_response())
-                    .map_into_boxed_body()
-                    .map_into_right_body()),
+                Err(denial) => {
+                    planted.uproot(request.request());
+                    Ok(request.into_response(Refusal(denial).error_response()).map_into_right_body())
+                }
             }
         })
     }

@@ -61,7 +61,7 @@ pub trait GuardExt: sealed::Sealed {
     /// [`ConfigError`] when the requirement names nothing, or names what the guard's authorizer cannot judge.
     fn require(&self, requirement: Requirement) -> Result<RequireLayer, ConfigError>;
 
-    /// Refuses requests without a valid token.
+    /// Refuses requests without a valid token: around a router, those that no route matches too.
     fn protect(&self) -> RequireLayer;
 }
 

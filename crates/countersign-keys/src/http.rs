@@ -33,7 +33,7 @@ impl HttpFetch {
     /// # Errors
     /// [`ConfigError`] when TLS cannot be set up: the system has no certificate authorities, say.
     pub fn new() -> Result<Self, ConfigError> {
-        Self::with_rule(AddressRule::PublicOnly)
+        Self::with_rule(AddressRule::Public)
     }
 
     /// Also for plain HTTP to this machine (`localhost`, 127.0.0.0/8, `[::1]`): development and tests.
@@ -41,7 +41,7 @@ impl HttpFetch {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_loopback() -> Result<Self, ConfigError> {
-        Self::with_rule(AddressRule::PublicOrLoopback)
+        Self::with_rule(AddressRule::Loopback)
     }
 
     /// Also for HTTPS to private addresses: an issuer inside the same network. Link-local ones stay out of reach.
@@ -49,7 +49,7 @@ impl HttpFetch {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_private_addresses() -> Result<Self, ConfigError> {
-        Self::with_rule(AddressRule::PublicOrPrivate)
+        Self::with_rule(AddressRule::Private)
     }
 
     fn with_rule(rule: AddressRule) -> Result<Self, ConfigError> {
@@ -85,7 +85,7 @@ impl HttpFetch {
         };
         match url.scheme() {
             "https" => {}
-            "http" if is_local && self.rule == AddressRule::PublicOrLoopback => {}
+            "http" if is_local && self.rule == AddressRule::Loopback => {}
             "http" => return refused("not https"),
             _ => return refused("neither https nor http"),
         }
@@ -106,7 +106,7 @@ fn tls(rule: AddressRule) -> Result<ClientConfig, ConfigError> {
     match builder()?.with_platform_verifier() {
         Ok(config) => Ok(config.with_no_client_auth()),
         // A development machine may have no authorities; without any, every https connection is refused.
-        Err(_) if rule == AddressRule::PublicOrLoopback => {
+        Err(_) if rule == AddressRule::Loopback => {
             Ok(builder()?.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
         }
         Err(error) => Err(refused(error)),

@@ -121,7 +121,9 @@ impl RedisServer {
 
     fn signal(&self, signal: &str) {
         let process = self.process.as_ref().expect("a running `redis-server`");
-        let status = Command::new("kill").args([signal, &process.id().to_string()]).status();
+        // The shell's own `kill`: the program of that name is not on every machine.
+        let command = format!("kill {signal} {}", process.id());
+        let status = Command::new("sh").args(["-c", &command]).status();
         assert!(status.is_ok_and(|status| status.success()), "`kill {signal}` failed");
     }
 }

@@ -1,8 +1,8 @@
-use crate::Ask;
+use crate::{Ask, Refusal};
 use countersign::Denial;
 use countersign::request::{HeaderSource, RequestView};
 use warp::filters::BoxedFilter;
-use warp::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use warp::http::{HeaderMap, HeaderValue, Method};
 use warp::path::FullPath;
 use warp::{Filter, Rejection, Reply, reject};
 
@@ -76,21 +76,9 @@ fn asking<A: Ask>(ask: A) -> BoxedFilter<(A::Answer,)> {
 
 async fn answer(rejection: Rejection) -> Result<warp::reply::Response, Rejection> {
     match rejection.find::<Denied>() {
-        Some(Denied(denial)) => Ok(response(denial)),
+        Some(Denied(denial)) => Ok(Refusal(denial.clone()).into_response()),
         None => Err(rejection),
     }
-}
-
-fn response(denial: &Denial) -> warp::reply::Response {
-    let mut response = Response::new(denial.body().clone().into());
-    *response.status_mut() = StatusCode::from_u16(denial.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in denial.headers() {
-        // A denial is made of constants and of settings that were checked when the guard was built.
-        if let Ok(value) = HeaderValue::try_from(value) {
-            response.headers_mut().append(HeaderName::from_static(name), value);
-        }
-    }
-    response
 }
 
 #[derive(Debug)]

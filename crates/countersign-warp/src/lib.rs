@@ -43,9 +43,11 @@
 
 mod ask;
 mod guarded;
+mod refusal;
 
 pub use ask::{Ask, Claims, Optional, OptionalClaims, Required, RequiredClaims};
 pub use guarded::Guarded;
+pub use refusal::Refusal;
 
 use countersign::authorize::Requirement;
 use countersign::{ConfigError, Guard};

@@ -67,14 +67,21 @@ fn is_shipped(kind: DependencyKind) -> bool {
     matches!(kind, DependencyKind::Normal | DependencyKind::Build)
 }
 
-/// What the members declare, for every platform and feature. What only their own tests use does not count.
+/// What the members declare, for every platform and feature, and the whole graph as it is resolved for this machine.
+/// What only a crate's own tests use does not count.
 fn edges() -> Vec<Edge> {
     let members = METADATA.workspace_packages();
-    let edges = members.iter().flat_map(|member| {
+    let declared = members.iter().flat_map(|member| {
         let dependencies = member.dependencies.iter().filter(|dependency| is_shipped(dependency.kind));
         dependencies.map(|dependency| (member.name.to_string(), dependency.name.clone()))
     });
-    edges.collect()
+    let resolve = METADATA.resolve.as_ref().expect("a resolved workspace");
+    let resolved = resolve.nodes.iter().flat_map(|node| {
+        let shipped = node.deps.iter().filter(|d| d.dep_kinds.iter().any(|kind| is_shipped(kind.kind)));
+        shipped.map(|d| (METADATA[&node.id].name.to_string(), METADATA[&d.pkg].name.to_string()))
+    });
+    let edges: BTreeSet<_> = declared.chain(resolved).collect();
+    edges.into_iter().collect()
 }
 
 /// The edges to a ruled crate that do not come from one of its wrappers.

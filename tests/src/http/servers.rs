@@ -21,7 +21,7 @@ pub(crate) async fn start_all(guard: &Guard) -> [(&'static str, SocketAddr); 3] 
     [("axum", axum_server(guard)), ("actix-web", actix_server(guard)), ("warp", warp_server(guard))]
 }
 
-fn listener() -> (TcpListener, SocketAddr) {
+pub(crate) fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.set_nonblocking(true).expect("a socket");
     let address = listener.local_addr().expect("an address");

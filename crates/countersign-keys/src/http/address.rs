@@ -5,9 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AddressRule {
-    PublicOnly,
-    PublicOrLoopback,
-    PublicOrPrivate,
+    Public,
+    /// And this machine.
+    Loopback,
+    /// And private networks.
+    Private,
 }
 
 /// No address of the host is allowed.
@@ -17,9 +19,9 @@ pub(super) struct NotAllowed;
 
 pub(super) fn is_allowed(rule: AddressRule, address: IpAddr) -> bool {
     match rule {
-        AddressRule::PublicOrPrivate => is_private(address) || is_public(address),
-        AddressRule::PublicOnly => is_public(address),
-        AddressRule::PublicOrLoopback => address.is_loopback() || is_public(address),
+        AddressRule::Private => is_private(address) || is_public(address),
+        AddressRule::Public => is_public(address),
+        AddressRule::Loopback => address.is_loopback() || is_public(address),
     }
 }
 
@@ -146,8 +148,8 @@ mod tests {
         for address in others {
             assert!(!is_public(address.parse().expect(address)), "{address}");
         }
-        assert!(is_allowed(AddressRule::PublicOrLoopback, "::1".parse().expect("address")));
-        assert!(!is_allowed(AddressRule::PublicOrLoopback, "10.0.0.1".parse().expect("address")));
+        assert!(is_allowed(AddressRule::Loopback, "::1".parse().expect("address")));
+        assert!(!is_allowed(AddressRule::Loopback, "10.0.0.1".parse().expect("address")));
         for (address, allowed) in [
             ("10.0.0.1", true),
             ("100.64.0.1", true),
@@ -162,7 +164,7 @@ mod tests {
             ("224.0.0.1", false),
         ] {
             let parsed = address.parse().expect(address);
-            assert_eq!(is_allowed(AddressRule::PublicOrPrivate, parsed), allowed, "{address}");
+            assert_eq!(is_allowed(AddressRule::Private, parsed), allowed, "{address}");
         }
     }
 }

@@ -65,6 +65,29 @@ fn headers_meet_their_verdict() {
 }
 
 #[test]
+fn a_key_that_the_token_brings_along_is_never_used() {
+    let ours = SigningKey::generate(Algorithm::ES256).expect("generate");
+    let theirs = SigningKey::generate(Algorithm::ES256).expect("generate");
+    let jwk = serde_json::to_value(theirs.verifying_key().jwk()).expect("serialise");
+    let header = serde_json::json!({
+        "alg": "ES256", "jwk": jwk, "jku": "https://elsewhere.example/jwks", "x5u": "https://elsewhere.example/x5u",
+        "x5c": ["AAAA"], "x5t": "AAAA", "x5t#S256": "AAAA",
+    });
+    let input = format!("{}.{}", base64url::encode(header.to_string().as_bytes()), base64url::encode(b"{}"));
+    let token = format!("{input}.{}", base64url::encode(&theirs.sign(input.as_bytes()).expect("sign")));
+    let parsed = || Compact::parse(&token, MAX_BYTES).expect("well-formed");
+    assert_eq!(parsed().verify(ours.verifying_key()), Err(Rejection::Signature));
+    assert!(parsed().verify(theirs.verifying_key()).is_ok(), "it is the key alone that is wrong");
+}
+
+#[test]
+fn debug_shows_nothing_that_could_be_sent_again() {
+    let token = signed(r#"{"alg":"HS256","kid":"sensitive","typ":"sensitive"}"#);
+    let compact = Compact::parse(&token, MAX_BYTES).expect("well-formed");
+    assert_eq!(format!("{compact:?}"), "Compact { header: Header { algorithm: HS256, .. }, .. }");
+}
+
+#[test]
 fn shapes_other_than_three_canonical_parts_are_refused() {
     let good = signed(r#"{"alg":"HS256"}"#);
     assert_eq!(verdict(&good).as_deref(), Ok(&b"{}"[..]));

@@ -1,0 +1,22 @@
+use countersign::Denial;
+use warp::http::{HeaderName, HeaderValue, Response, StatusCode};
+use warp::{Reply, reply};
+
+/// A [`Denial`] as warp's reply.
+#[derive(Clone, Debug)]
+pub struct Refusal(pub Denial);
+
+impl Reply for Refusal {
+    fn into_response(self) -> reply::Response {
+        let denial = self.0;
+        let mut response = Response::new(denial.body().clone().into());
+        *response.status_mut() = StatusCode::from_u16(denial.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        for (name, value) in denial.headers() {
+            // A denial is made of constants and of settings that were checked when the guard was built.
+            if let Ok(value) = HeaderValue::try_from(value) {
+                response.headers_mut().append(HeaderName::from_static(name), value);
+            }
+        }
+        response
+    }
+}

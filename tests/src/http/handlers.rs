@@ -1,0 +1,111 @@
+//! Which handlers run, and what a handler without a guard answers.
+
+use super::client::{Answer, send};
+use super::servers::{AnyClaims, listener};
+use super::world::Tokens;
+use countersign::Guard;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+type Runs = Arc<AtomicUsize>;
+
+/// An optional handler in each framework, which counts its runs.
+fn counting(guard: &Guard) -> [(&'static str, SocketAddr, Runs); 3] {
+    let axum_runs = Runs::default();
+    let axum = {
+        use axum::{Router, routing::get};
+        use countersign_axum::{Claims, GuardExt};
+        let runs = axum_runs.clone();
+        let handler = async move |_: Option<Claims<AnyClaims>>| {
+            runs.fetch_add(1, Ordering::SeqCst);
+        };
+        let router = Router::new().route("/", get(handler)).layer(guard.layer());
+        let (listener, address) = listener();
+        let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        address
+    };
+    let actix_runs = Runs::default();
+    let actix = {
+        use actix_web::{App, HttpServer, web};
+        use countersign_actix::{Claims, GuardExt};
+        async fn handler(runs: web::Data<AtomicUsize>, _: Option<Claims<AnyClaims>>) -> &'static str {
+            runs.fetch_add(1, Ordering::SeqCst);
+            ""
+        }
+        let (runs, guard) = (actix_runs.clone(), guard.clone());
+        let app = move || {
+            App::new().app_data(web::Data::from(runs.clone())).wrap(guard.layer()).route("/", web::get().to(handler))
+        };
+        let (listener, address) = listener();
+        let server = HttpServer::new(app).workers(1).disable_signals().listen(listener).expect("a server").run();
+        tokio::spawn(server);
+        address
+    };
+    let warp_runs = Runs::default();
+    let warp = {
+        use countersign_warp::{Claims, GuardExt, Guarded};
+        use warp::Filter;
+        let runs = warp_runs.clone();
+        let route = warp::get().guarded(guard.optional().claims(), |route| {
+            route.map(move |_: Option<Claims<AnyClaims>>| {
+                runs.fetch_add(1, Ordering::SeqCst);
+                ""
+            })
+        });
+        let (listener, address) = listener();
+        let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+        tokio::spawn(warp::serve(route).incoming(listener).run());
+        address
+    };
+    [("axum", axum, axum_runs), ("actix-web", actix, actix_runs), ("warp", warp, warp_runs)]
+}
+
+async fn get(server: SocketAddr, token: Option<&str>) -> Answer {
+    let headers: Vec<_> =
+        token.iter().map(|token| ("Authorization".to_owned(), format!("Bearer {token}").into_bytes())).collect();
+    send(server, "GET", "/", &headers, b"").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_optional_never_reaches_its_handler() {
+    let tokens = Tokens::new();
+    for (framework, server, runs) in counting(&tokens.guard("default")) {
+        for (token, status, expected) in
+            [(None, 200, 1), (Some("T"), 200, 2), (Some("B"), 401, 2), (Some("E"), 401, 2), (Some("T"), 200, 3)]
+        {
+            let token = token.map(|name| tokens.named(name));
+            assert_eq!(get(server, token.as_deref()).await.status, status, "{framework}");
+            assert_eq!(runs.load(Ordering::SeqCst), expected, "{framework}: runs after {status}");
+        }
+    }
+    for (framework, server, runs) in counting(&tokens.guard("down")) {
+        assert_eq!(get(server, Some(&tokens.named("T"))).await.status, 503, "{framework}");
+        assert_eq!(runs.load(Ordering::SeqCst), 0, "{framework}: after a verdict that had to be waited for");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_without_a_guard_are_the_servers_mistake() {
+    let (listener_axum, axum) = listener();
+    let router = axum::Router::new()
+        .route("/", axum::routing::get(async |_: countersign_axum::Claims<AnyClaims>| ()))
+        .route("/optional", axum::routing::get(async |_: Option<countersign_axum::Claims<AnyClaims>>| ()));
+    let listener_axum = tokio::net::TcpListener::from_std(listener_axum).expect("a listener");
+    tokio::spawn(async move { axum::serve(listener_axum, router).await });
+    let (listener_actix, actix) = listener();
+    let app = || {
+        async fn handler(_: countersign_actix::Claims<AnyClaims>) -> &'static str {
+            ""
+        }
+        actix_web::App::new().route("/", actix_web::web::get().to(handler))
+    };
+    let server = actix_web::HttpServer::new(app).workers(1).disable_signals().listen(listener_actix);
+    tokio::spawn(server.expect("a server").run());
+    let answers = [get(axum, None).await, get(actix, None).await, send(axum, "GET", "/optional", &[], b"").await];
+    for answer in answers {
+        assert_eq!(answer.status, 500);
+        assert_eq!(answer.header("content-type").as_deref(), Some("application/problem+json"));
+    }
+}
