@@ -55,6 +55,16 @@ fn the_system_clock_is_read_in_one_file() {
 }
 
 #[test]
+fn the_core_reads_no_file_and_opens_no_socket() {
+    for module in ["std::fs", "std::net", "std::process", "std::thread"] {
+        let sources = source::under("crates/countersign/src");
+        assert!(sources.len() > 20, "the core was looked at");
+        let users = sources.iter().filter(|file| file.shipped_code().contains(module));
+        assert_eq!(paths(users), [""; 0], "{module}");
+    }
+}
+
+#[test]
 fn nothing_is_unsafe() {
     let sources = source::under("crates");
     let found = sources.iter().filter(|file| file.names("unsafe"));
