@@ -225,6 +225,35 @@ impl<'a> AccessRequest<'a> {
 }
 
 /// Decides whether a verified token meets a requirement.
+///
+/// ```
+/// use countersign::authorize::{AccessRequest, Authorizer, Decision, Requirement, ScopeAuthorizer, Why};
+/// use countersign::{ConfigError, async_trait};
+///
+/// /// `admin` is whoever the issuer calls `root`; there are no other roles.
+/// #[derive(Debug)]
+/// struct Root;
+///
+/// #[async_trait]
+/// impl Authorizer for Root {
+///     fn accepts(&self, requirement: &Requirement) -> Result<(), ConfigError> {
+///         requirement.each_leaf(&mut |leaf| match leaf {
+///             Requirement::AnyRole(roles) if roles.iter().all(|role| role == "admin") => Ok(()),
+///             Requirement::Authenticated | Requirement::Scopes(_) => Ok(()),
+///             _ => Err(ConfigError::new("require", "a name that is not `admin`")),
+///         })
+///     }
+///
+///     async fn decide(&self, request: &AccessRequest<'_>) -> Decision {
+///         request.requirement.decide(&mut |leaf| {
+///             ScopeAuthorizer::decide_leaf(leaf, request.token).unwrap_or(match request.token.subject() {
+///                 Some("root") => Decision::Allow,
+///                 _ => Decision::Deny(Why::new("root", "not_root")),
+///             })
+///         })
+///     }
+/// }
+/// ```
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` decides nothing",

@@ -87,6 +87,18 @@ impl Counted {
 ///
 /// Every verb is atomic on its own, for all users of the store. A time to live of zero is an entry that nobody
 /// sees. `countersign-testkit` has a conformance suite: run it against your own.
+///
+/// ```
+/// use countersign::Bytes;
+/// use countersign::cache::{CacheKey, CacheStore, Result};
+/// use std::time::Duration;
+///
+/// /// Whether this name is seen for the first time in ten minutes.
+/// async fn is_new(store: &impl CacheStore, name: &str) -> Result<bool> {
+///     let key = CacheKey::hashed("seen", &[name.as_bytes()]);
+///     store.put_new(&key, Bytes::new(), Duration::from_secs(600)).await
+/// }
+/// ```
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no cache store",

@@ -21,7 +21,8 @@ use crate::verifier::{TokenVerifier, VerifyError};
 use std::fmt;
 use std::sync::Arc;
 
-/// What is known of a request's sender. Whether "nobody" will do is for the asker to say.
+/// What is known of a request's sender. Whether "nobody" will do is for the asker to say. Exhaustive on purpose: a caller
+/// that forgets a case must not compile.
 #[derive(Clone, Debug)]
 #[must_use]
 pub enum Verdict {

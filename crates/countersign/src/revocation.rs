@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
-/// What is known of a verified token.
+/// What is known of a verified token. Exhaustive on purpose: a caller that forgets a case must not compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum TokenStatus {
@@ -24,6 +24,26 @@ pub enum TokenStatus {
 
 /// Says whether a verified token still counts. Asked after the signature and the times, before authorization, and
 /// for cached verdicts too.
+///
+/// ```
+/// use countersign::revocation::{RevocationCheck, TokenStatus};
+/// use countersign::{VerifiedToken, async_trait};
+///
+/// #[derive(Debug)]
+/// struct Sessions;
+///
+/// #[async_trait]
+/// impl RevocationCheck for Sessions {
+///     async fn status(&self, token: &VerifiedToken) -> TokenStatus {
+///         match is_open(token.issuer(), token.token_id()).await {
+///             Ok(true) => TokenStatus::Active,
+///             Ok(false) => TokenStatus::Revoked,
+///             Err(_) => TokenStatus::Unknown, // 503: nobody can tell
+///         }
+///     }
+/// }
+/// # async fn is_open(_: Option<&str>, _: Option<&str>) -> Result<bool, std::io::Error> { Ok(true) }
+/// ```
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not know which tokens are revoked",
@@ -66,7 +86,7 @@ forward!(Arc, Box);
 
 /// Revoked tokens and subjects, in the memory of this process.
 ///
-/// An entry is kept until the token that it stops would have expired, so the list holds no more than that many.
+/// An entry is kept at least until the token that it stops would have expired; what is over goes when the list grows.
 ///
 /// ```
 /// use countersign::revocation::{MemoryDenylist, RevocationCheck, TokenStatus};

@@ -42,6 +42,29 @@ impl From<KeyProviderError> for VerifyError {
 }
 
 /// Turns a credential into somebody: a JWT, a password, an opaque token.
+///
+/// ```
+/// use countersign::reason::Rejection;
+/// use countersign::request::Credential;
+/// use countersign::secret::Secret;
+/// use countersign::verify::{TokenVerifier, VerifyError};
+/// use countersign::{VerifiedToken, async_trait};
+///
+/// /// One key for all machines of a workshop.
+/// #[derive(Debug)]
+/// struct WorkshopKey(Secret);
+///
+/// #[async_trait]
+/// impl TokenVerifier for WorkshopKey {
+///     async fn verify(&self, credential: &Credential<'_>) -> Result<VerifiedToken, VerifyError> {
+///         if !self.0.matches(credential.expose().as_bytes()) {
+///             return Err(Rejection::Credentials.into());
+///         }
+///         let claims = serde_json::json!({ "sub": "workshop", "scope": "machines:start" });
+///         VerifiedToken::vouched(&claims).map_err(|_| Rejection::InvalidClaim.into())
+///     }
+/// }
+/// ```
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` verifies no credentials",
