@@ -31,6 +31,9 @@ impl KeyProvider for Contrary {
     async fn key(&self, _: &KeyRequest<'_>) -> Result<VerifyingKey, KeyProviderError> {
         Err(KeyProviderError::WrongAlgorithm)
     }
+    fn candidates(&self, _: &KeyRequest<'_>) -> Vec<VerifyingKey> {
+        vec![self.0.clone()]
+    }
     fn trusts(&self, _: &countersign::keys::KeyIdentity) -> bool {
         true
     }
@@ -98,6 +101,7 @@ async fn check(keys: impl KeyProvider, identity: countersign::keys::KeyIdentity)
     let wanted = KeyRequest::new(Algorithm::HS256);
     assert!(matches!(keys.key_now(&wanted), Some(Err(KeyProviderError::Ambiguous))));
     assert!(matches!(keys.key(&wanted).await, Err(KeyProviderError::WrongAlgorithm)));
+    assert_eq!(keys.candidates(&wanted).len(), 1);
     assert!(keys.trusts(&identity));
 }
 

@@ -86,6 +86,10 @@ impl KeyProvider for JwksProvider {
         self.refresher.key(wanted).await
     }
 
+    fn candidates(&self, wanted: &KeyRequest<'_>) -> Vec<VerifyingKey> {
+        self.refresher.candidates(wanted)
+    }
+
     fn trusts(&self, key: &KeyIdentity) -> bool {
         self.refresher.trusts(key)
     }

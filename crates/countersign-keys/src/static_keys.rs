@@ -109,6 +109,10 @@ impl KeyProvider for StaticKeys {
         self.0.key(wanted).await
     }
 
+    fn candidates(&self, wanted: &KeyRequest<'_>) -> Vec<VerifyingKey> {
+        self.0.candidates(wanted)
+    }
+
     fn trusts(&self, key: &KeyIdentity) -> bool {
         self.0.trusts(key)
     }

@@ -150,6 +150,14 @@ pub trait KeyProvider: Debug + Send + Sync + 'static {
     /// [`KeyProviderError`]: "not published" and "could not be checked" are different answers.
     async fn key(&self, wanted: &KeyRequest<'_>) -> Result<VerifyingKey, KeyProviderError>;
 
+    /// The keys that fit a token which names none of them, from memory: asked after
+    /// [`KeyProviderError::Ambiguous`], by a verifier that was told to try several. A provider that does not know has
+    /// none.
+    fn candidates(&self, wanted: &KeyRequest<'_>) -> Vec<VerifyingKey> {
+        let _ = wanted;
+        Vec::new()
+    }
+
     /// Whether a verdict that this key gave may be used again. Asked before a cached verdict counts; a provider
     /// that does not know says no.
     fn trusts(&self, key: &KeyIdentity) -> bool {
@@ -177,6 +185,10 @@ macro_rules! forward {
                 Self: 'f,
             {
                 (**self).key(wanted)
+            }
+
+            fn candidates(&self, wanted: &KeyRequest<'_>) -> Vec<VerifyingKey> {
+                (**self).candidates(wanted)
             }
 
             fn trusts(&self, key: &KeyIdentity) -> bool {

@@ -140,6 +140,7 @@ pub struct JwtVerifier {
     clock: Box<dyn Clock>,
     rules: TokenRules,
     max_bytes: usize,
+    max_candidates: usize,
 }
 
 impl JwtVerifier {
@@ -158,6 +159,7 @@ impl JwtVerifier {
             leeway: Duration::from_secs(30),
             required_claims: Vec::new(),
             max_bytes: MAX_BYTES,
+            max_candidates: 1,
             dangers: Vec::new(),
         }
     }
@@ -170,12 +172,35 @@ impl JwtVerifier {
 
     fn finish(
         &self,
+        credential: &Credential<'_>,
         token: UnverifiedToken<'_>,
         key: Result<VerifyingKey, KeyProviderError>,
     ) -> Result<VerifiedToken, VerifyError> {
-        let token = token.verify(&key?)?;
+        let token = match key {
+            Err(KeyProviderError::Ambiguous) if self.max_candidates > 1 => self.try_candidates(credential, &token)?,
+            key => token.verify(&key?)?,
+        };
         self.rules.check(&token, since_epoch(self.clock.now()))?;
         Ok(token)
+    }
+
+    fn try_candidates(
+        &self,
+        credential: &Credential<'_>,
+        token: &UnverifiedToken<'_>,
+    ) -> Result<VerifiedToken, Rejection> {
+        let keys = self.keys.candidates(&wanted_key(token));
+        // More than are tried is as good as any number: which one comes first must not decide.
+        if keys.is_empty() || keys.len() > self.max_candidates {
+            return Err(Rejection::KeyAmbiguous);
+        }
+        for key in keys {
+            match self.parse(credential)?.verify(&key) {
+                Err(Rejection::Signature) => {}
+                verdict => return verdict,
+            }
+        }
+        Err(Rejection::Signature)
     }
 }
 
@@ -191,7 +216,7 @@ impl TokenVerifier for JwtVerifier {
         match self.parse(credential) {
             Ok(token) => {
                 let key = self.keys.key_now(&wanted_key(&token))?;
-                Some(self.finish(token, key))
+                Some(self.finish(credential, token, key))
             }
             Err(rejection) => Some(Err(rejection.into())),
         }
@@ -200,7 +225,7 @@ impl TokenVerifier for JwtVerifier {
     async fn verify(&self, credential: &Credential<'_>) -> Result<VerifiedToken, VerifyError> {
         let token = self.parse(credential)?;
         let key = self.keys.key(&wanted_key(&token)).await;
-        self.finish(token, key)
+        self.finish(credential, token, key)
     }
 }
 
@@ -217,11 +242,14 @@ pub struct JwtVerifierBuilder {
     leeway: Duration,
     required_claims: Vec<String>,
     max_bytes: usize,
+    max_candidates: usize,
     dangers: Vec<Danger>,
 }
 
 /// The largest leeway, RFC 7519 §4.1.4: "usually no more than a few minutes".
 const MAX_LEEWAY: Duration = Duration::from_secs(120);
+/// The most keys that a verifier can be told to try.
+const MAX_CANDIDATES: usize = 8;
 /// The longest token that a verifier can be told to read.
 const MAX_MAX_BYTES: usize = 1024 * 1024;
 
@@ -272,6 +300,13 @@ impl JwtVerifierBuilder {
         self
     }
 
+    /// How many keys are tried for a token that names none of them: 1 unless set, 8 at most. Where more keys fit, the
+    /// token is refused.
+    pub fn try_keys(mut self, at_most: usize) -> Self {
+        self.max_candidates = at_most;
+        self
+    }
+
     /// Where the time comes from: the system unless set.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Box::new(clock);
@@ -310,6 +345,9 @@ impl JwtVerifierBuilder {
         if !(1..=MAX_MAX_BYTES).contains(&self.max_bytes) {
             return Err(ConfigError::new("max_bytes", format!("not between 1 and {MAX_MAX_BYTES}")));
         }
+        if !(1..=MAX_CANDIDATES).contains(&self.max_candidates) {
+            return Err(ConfigError::new("try_keys", format!("not between 1 and {MAX_CANDIDATES}")));
+        }
         let rules = TokenRules {
             algorithms: self.algorithms,
             type_optional: self.types.is_none(),
@@ -320,7 +358,13 @@ impl JwtVerifierBuilder {
             expiration_required: !self.dangers.contains(&Danger::NoExpiration),
             required_claims: self.required_claims,
         };
-        Ok(JwtVerifier { keys: self.keys, clock: self.clock, rules, max_bytes: self.max_bytes })
+        Ok(JwtVerifier {
+            keys: self.keys,
+            clock: self.clock,
+            rules,
+            max_bytes: self.max_bytes,
+            max_candidates: self.max_candidates,
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use countersign::clock::Clock;
 use countersign::jwk::JwkSet;
 use countersign::keys::{KeyError, KeyIdentity};
 use countersign::observe::{Event, Observer};
-use countersign::provider::{KeyProviderError, KeyRequest, KeySet, Unavailable};
+use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest, KeySet, Unavailable};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -198,8 +198,15 @@ impl Refresher {
         self.current().await.map(drop)
     }
 
+    pub(super) fn candidates(&self, wanted: &KeyRequest<'_>) -> Vec<VerifyingKey> {
+        match self.usable() {
+            Some(snapshot) if self.is_asked_for_its_own(wanted) => snapshot.keys.candidates(wanted),
+            _ => Vec::new(),
+        }
+    }
+
     pub(super) fn trusts(&self, key: &KeyIdentity) -> bool {
-        self.usable().is_some_and(|snapshot| snapshot.keys.iter().any(|own| own.identity() == *key))
+        self.usable().is_some_and(|snapshot| snapshot.keys.trusts(key))
     }
 
     /// Ends the refresh under way.

@@ -9,7 +9,8 @@ use std::collections::HashMap;
 ///
 /// - A token with a `kid` is verified by the key under that `kid`; where no key has it, by the one key without a
 ///   `kid` that fits its algorithm.
-/// - A token without a `kid` is verified where exactly one key of the set fits its algorithm.
+/// - A token without a `kid` is verified where exactly one key of the set fits its algorithm. A verifier can be told to
+///   try several: [`try_keys`](crate::verify::JwtVerifierBuilder::try_keys).
 ///
 /// ```
 /// use countersign::jwk::JwkSet;
@@ -132,6 +133,15 @@ impl KeyProvider for KeySet {
 
     async fn key(&self, wanted: &KeyRequest<'_>) -> Result<VerifyingKey, KeyProviderError> {
         self.find(wanted).cloned()
+    }
+
+    fn candidates(&self, wanted: &KeyRequest<'_>) -> Vec<VerifyingKey> {
+        let fits = |key: &&VerifyingKey| key.algorithm().is_same_as(wanted.algorithm);
+        match wanted.key_id {
+            None => self.iter().filter(fits).cloned().collect(),
+            Some(key_id) if self.by_id.contains_key(key_id) => Vec::new(),
+            Some(_) => self.without_id.iter().filter(fits).cloned().collect(),
+        }
     }
 
     fn trusts(&self, key: &KeyIdentity) -> bool {

@@ -156,6 +156,32 @@ fn keys_and_algorithms_are_not_confused() {
 }
 
 #[test]
+fn a_token_without_kid_tries_as_many_keys_as_it_is_told() {
+    use crate::provider::KeySet;
+    let keys: Vec<_> = (0..9).map(|n| signing_key().with_key_id(n.to_string())).collect();
+    let set = |count| -> KeySet { keys.iter().take(count).map(|key| key.verifying_key().clone()).collect() };
+    let nameless = |key: &SigningKey| {
+        let payload = claims().to_string();
+        let named = JwtSigner::new(key.clone()).sign(&claims()).expect("sign");
+        let header = crate::base64url::encode(br#"{"alg":"ES256"}"#);
+        let input = format!("{header}.{}", crate::base64url::encode(payload.as_bytes()));
+        let signature = crate::base64url::encode(&key.sign(input.as_bytes()).expect("sign"));
+        (named, format!("{input}.{signature}"))
+    };
+    let (_, last_of_eight) = nameless(&keys[7]);
+    let (named, _) = nameless(&keys[8]);
+    let stranger = nameless(&signing_key()).1;
+    let eight = builder(set(8)).try_keys(8).build().expect("a verifier");
+    assert!(outcome(&eight, &last_of_eight).is_ok());
+    assert_eq!(outcome(&eight, &stranger).err(), Some(Rejection::Signature));
+    assert_eq!(outcome(&eight, &named).err(), Some(Rejection::UnknownKey), "a `kid` is never overruled");
+    let nine = builder(set(9)).try_keys(8).build().expect("a verifier");
+    assert_eq!(outcome(&nine, &last_of_eight).err(), Some(Rejection::KeyAmbiguous));
+    let strict = builder(set(8)).build().expect("a verifier");
+    assert_eq!(outcome(&strict, &last_of_eight).err(), Some(Rejection::KeyAmbiguous));
+}
+
+#[test]
 fn each_danger_leaves_out_one_check() {
     let key = signing_key();
     let keys = || key.verifying_key().clone();
@@ -191,6 +217,8 @@ fn settings_that_make_no_sense_name_themselves() {
         (builder(key()).types::<&str>([]), "types"),
         (builder(key()).leeway(Duration::from_secs(121)), "leeway"),
         (builder(key()).require_claim(""), "require_claim"),
+        (builder(key()).try_keys(0), "try_keys"),
+        (builder(key()).try_keys(9), "try_keys"),
         (builder(key()).max_bytes(0), "max_bytes"),
         (builder(key()).max_bytes(usize::MAX), "max_bytes"),
     ];
