@@ -9,6 +9,8 @@ mod forwarding;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod inspect;
+#[cfg(test)]
 mod peers;
 #[cfg(test)]
 mod properties;

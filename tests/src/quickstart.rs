@@ -20,7 +20,7 @@ struct Program {
 }
 
 /// Examples are built beside the tests: `target/debug/examples` beside `target/debug/deps`.
-fn executable(name: &str) -> PathBuf {
+pub(crate) fn executable(name: &str) -> PathBuf {
     let tests = std::env::current_exe().expect("a path");
     let target = tests.parent().and_then(|deps| deps.parent()).expect("a target folder");
     let path = target.join("examples").join(name);

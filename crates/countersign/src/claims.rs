@@ -178,6 +178,8 @@ pub(crate) struct RegisteredClaims {
     pub(crate) scope: Option<OneOrMany>,
     /// `scp`, as several providers call it.
     pub(crate) scp: Option<OneOrMany>,
+    /// Whether there is a `cnf` (RFC 7800), whatever is in it.
+    pub(crate) is_bound: bool,
 }
 
 impl RegisteredClaims {
@@ -211,10 +213,31 @@ impl<'de> Members<'de> for RegisteredClaims {
             "jti" => self.token_id = Some(json::typed(map, "jti")?),
             "scope" => self.scope = Some(json::typed(map, "scope")?),
             "scp" => self.scp = Some(json::typed(map, "scp")?),
+            "cnf" => {
+                self.is_bound = true;
+                json::skip(map)?;
+            }
             _ => json::skip(map)?,
         }
         Ok(())
     }
+}
+
+/// The strings of the member `name`, if it is there.
+pub(crate) fn strings_of(payload: &[u8], name: &str) -> Result<Option<OneOrMany>, JsonError> {
+    struct Strings<'n>(&'n str, Option<OneOrMany>);
+    impl<'de> Members<'de> for Strings<'_> {
+        fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
+            if name == self.0 {
+                self.1 = Some(json::typed(map, "audience")?);
+                return Ok(());
+            }
+            json::skip(map)
+        }
+    }
+    let mut strings = Strings(name, None);
+    json::read_object(payload, &mut strings)?;
+    Ok(strings.1)
 }
 
 /// Whether the object has a member `name` with a value other than `null`.

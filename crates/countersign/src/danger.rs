@@ -1,5 +1,39 @@
 //! Every way to weaken a check, by name.
 
+use crate::alg::Algorithm;
+use crate::jwk::Jwk;
+use crate::key::{SigningKey, VerifyingKey};
+use crate::key_error::KeyError;
+
+/// A shared secret shorter than the hash (RFC 7518 §3.2 forbids it): for reading what another system signed.
+///
+/// Short secrets can be searched for by whoever has one token.
+///
+/// # Errors
+/// [`KeyError::Invalid`] for an empty secret, and for text that is a key in PEM, OpenSSH or JWK form;
+/// [`KeyError::WrongAlgorithm`] for anything but HMAC.
+///
+/// ```
+/// use countersign::{Algorithm, danger};
+///
+/// let key = danger::short_secret(Algorithm::HS256, "sixteen octets!!")?;
+/// assert!(danger::short_secret(Algorithm::HS256, "").is_err());
+/// # let _ = key;
+/// # Ok::<(), countersign::keys::KeyError>(())
+/// ```
+pub fn short_secret(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<SigningKey, KeyError> {
+    SigningKey::from_short_secret(algorithm, secret.as_ref())
+}
+
+/// An RSA public key of 1024 to 2047 bits (RFC 7518 §3.3 forbids it), as a JWK: for reading old material. RS256 and RS512
+/// alone.
+///
+/// # Errors
+/// [`KeyError`] that says what is wrong with it, as [`Jwk::parse`] and [`VerifyingKey::from_jwk`] do.
+pub fn small_rsa_key(algorithm: Algorithm, jwk: &str) -> Result<VerifyingKey, KeyError> {
+    VerifyingKey::from_small_rsa(algorithm, &Jwk::parse_small_rsa(jwk)?)
+}
+
 /// A check that a [`JwtVerifier`](crate::JwtVerifier) is told to leave out.
 ///
 /// ```
@@ -24,4 +58,7 @@ pub enum Danger {
     AnyAudience,
     /// Takes tokens that never expire. Those that have an `exp` still do.
     NoExpiration,
+    /// Takes tokens that are bound to a holder (`cnf`, RFC 7800) from anybody: whoever steals one can use it. Unless this
+    /// is said they are refused, because nothing here checks the proof (RFC 9449 §7.2, RFC 8705 §3).
+    AnyHolder,
 }

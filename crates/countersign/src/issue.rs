@@ -1,10 +1,17 @@
 //! Issuing: claims in, signed JWT out.
 
+mod claims;
+
+pub use claims::Claims;
+
 use crate::claims::{ClaimsError, RegisteredClaims};
+use crate::clock::{Clock, SystemClock};
 use crate::crypto::SigningFailed;
 use crate::jws::{self, Header};
 use crate::key::SigningKey;
+use crate::key_error::KeyError;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// Why no token was made.
 #[derive(Debug, thiserror::Error)]
@@ -13,9 +20,15 @@ pub enum IssueError {
     /// The claims are no JSON object, or a registered claim among them has the wrong type.
     #[error("the claims cannot be signed")]
     Claims(#[source] ClaimsError),
+    /// No lifetime was given: a token that never expires is made only on purpose.
+    #[error("the token has no lifetime, and `Danger::NoExpiration` is not said")]
+    NoLifetime,
     /// The backend refused.
     #[error(transparent)]
     Signing(#[from] SigningFailed),
+    /// There is no backend.
+    #[error(transparent)]
+    Key(#[from] KeyError),
 }
 
 /// Signs JWTs with one key.
@@ -34,6 +47,7 @@ pub enum IssueError {
 pub struct JwtSigner {
     key: SigningKey,
     header: Header,
+    clock: Arc<dyn Clock>,
 }
 
 impl JwtSigner {
@@ -41,7 +55,7 @@ impl JwtSigner {
     #[must_use]
     pub fn new(key: SigningKey) -> Self {
         let header = Header::new(&key).with_type("JWT");
-        Self { key, header }
+        Self { key, header, clock: Arc::new(SystemClock) }
     }
 
     /// Another `typ`: `at+jwt` for access tokens (RFC 9068 §2.1).
@@ -51,7 +65,23 @@ impl JwtSigner {
         self
     }
 
-    /// A signed token with these claims, as they are.
+    /// Where the time comes from: the system unless set.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// A signed token that says this, from now on.
+    ///
+    /// # Errors
+    /// [`IssueError::NoLifetime`]; [`IssueError::Claims`] for what no verifier could read back;
+    /// [`IssueError::Signing`] when the backend refuses.
+    pub fn issue(&self, claims: &Claims) -> Result<String, IssueError> {
+        self.sign(&claims.at(self.clock.now())?)
+    }
+
+    /// A signed token with these claims, as they are: nothing is added.
     ///
     /// # Errors
     /// [`IssueError::Claims`] for what no verifier could read back; [`IssueError::Signing`] when the backend refuses.
@@ -73,7 +103,64 @@ impl JwtSigner {
 mod tests {
     use super::*;
     use crate::alg::Algorithm;
+    use crate::danger::Danger;
     use serde_json::json;
+    use std::time::Duration;
+
+    #[derive(Debug)]
+    struct At(u64);
+    impl Clock for At {
+        fn now(&self) -> std::time::SystemTime {
+            std::time::UNIX_EPOCH + Duration::from_secs(self.0)
+        }
+    }
+
+    fn signer() -> JwtSigner {
+        JwtSigner::new(SigningKey::from_secret(Algorithm::HS256, [7; 32]).expect("a secret")).clock(At(1000))
+    }
+
+    fn said(claims: &Claims) -> serde_json::Value {
+        let token = signer().issue(claims).expect("a token");
+        let compact = jws::Compact::parse(&token, jws::MAX_BYTES).expect("well-formed");
+        serde_json::from_slice(&compact.verify(signer().key().verifying_key()).expect("signed")).expect("JSON")
+    }
+
+    #[test]
+    fn claims_say_what_was_set_and_when() {
+        let claims = Claims::new("me").subject("7").audience("api").lifetime(Duration::from_secs(60)).token_id("t");
+        let own = claims.clone().with(&json!({"a": {"b": 1}})).expect("an object");
+        let own = own.not_before(Duration::from_secs(5)).audience("web");
+        let expected = json!({"iss": "me", "sub": "7", "aud": "api", "iat": 1000, "exp": 1060, "jti": "t"});
+        assert_eq!(said(&claims), expected);
+        assert_eq!(
+            said(&own),
+            json!({"iss": "me", "sub": "7", "aud": ["api", "web"], "iat": 1000, "exp": 1060, "nbf": 1005, "jti": "t",
+                "a": {"b": 1}})
+        );
+        assert_eq!(format!("{own:?}"), "Claims { .. }");
+    }
+
+    #[test]
+    fn a_token_without_end_is_made_on_purpose_alone() {
+        let lasting = Claims::new("me");
+        assert!(matches!(signer().issue(&lasting), Err(IssueError::NoLifetime)));
+        assert!(said(&lasting.danger(Danger::NoExpiration)).get("exp").is_none());
+    }
+
+    #[test]
+    fn token_ids_are_128_random_bits() {
+        let claims = Claims::new("me").lifetime(Duration::from_secs(60));
+        let ids: Vec<_> = (0..100).map(|_| said(&claims)["jti"].as_str().expect("a string").to_owned()).collect();
+        assert!(ids.iter().all(|id| id.len() == 22), "{ids:?}");
+        assert_eq!(ids.iter().collect::<std::collections::HashSet<_>>().len(), 100);
+    }
+
+    #[test]
+    fn own_claims_are_an_object_and_none_of_the_registered_ones() {
+        for own in [json!({"exp": 1}), json!({"iss": "x"}), json!({"jti": "x"}), json!(7), json!([]), json!(null)] {
+            assert!(matches!(Claims::new("me").with(&own), Err(IssueError::Claims(_))), "{own}");
+        }
+    }
 
     #[test]
     fn what_nobody_could_read_back_is_not_signed() {

@@ -45,12 +45,21 @@ impl Jwk {
     /// # Errors
     /// A [`KeyError`] that says what is wrong; unknown members are ignored (RFC 7517 §4).
     pub fn parse(json: &str) -> Result<Self, KeyError> {
+        Self::parse_with(json, MIN_RSA_BITS)
+    }
+
+    /// For [`danger::small_rsa_key`](crate::danger::small_rsa_key).
+    pub(crate) fn parse_small_rsa(json: &str) -> Result<Self, KeyError> {
+        Self::parse_with(json, 1024)
+    }
+
+    fn parse_with(json: &str, min_rsa_bits: usize) -> Result<Self, KeyError> {
         let fields = Fields::read(json.as_bytes())?;
         if fields.private {
             return Err(KeyError::NotPublic);
         }
         fields.check_use("verify")?;
-        let material = fields.public_material()?;
+        let material = fields.public_material(min_rsa_bits)?;
         let algorithm = fields.algorithm(material_family(&material))?;
         Ok(Self { key_id: fields.key_id, algorithm, material })
     }
@@ -234,9 +243,14 @@ impl JwkSet {
         if raw.len() > MAX_KEYS {
             return Err(KeyError::Malformed("too many keys"));
         }
+        Ok(Self::sorted(raw.iter().map(|key| Jwk::parse(key.get()))))
+    }
+
+    /// The keys that can be used on one side, those that cannot on the other.
+    pub(crate) fn sorted(keys: impl Iterator<Item = Result<Jwk, KeyError>>) -> Self {
         let mut set = Self::default();
-        for (index, key) in raw.iter().enumerate() {
-            match Jwk::parse(key.get()) {
+        for (index, key) in keys.enumerate() {
+            match key {
                 Ok(key) => {
                     set.keys.push(key);
                     set.places.push(index);
@@ -244,7 +258,7 @@ impl JwkSet {
                 Err(reason) => set.quarantined.push(Quarantined { index, reason }),
             }
         }
-        Ok(set)
+        set
     }
 
     /// The usable keys, in the document's order.
@@ -375,9 +389,11 @@ impl Fields {
         if algorithm.family() == family { Ok(Some(algorithm)) } else { Err(KeyError::WrongAlgorithm) }
     }
 
-    fn public_material(&self) -> Result<PublicMaterial, KeyError> {
+    fn public_material(&self, min_rsa_bits: usize) -> Result<PublicMaterial, KeyError> {
         match self.kty.as_deref() {
-            Some("RSA") => rsa_material(&integer(self.n.as_deref(), "`n`")?, &integer(self.e.as_deref(), "`e`")?),
+            Some("RSA") => {
+                rsa_material_of(min_rsa_bits, &integer(self.n.as_deref(), "`n`")?, &integer(self.e.as_deref(), "`e`")?)
+            }
             Some("EC") => {
                 let curve = match self.crv.as_deref() {
                     Some("P-256") => Curve::P256,
@@ -404,7 +420,7 @@ impl Fields {
     }
 }
 
-fn malformed_json(error: JsonError) -> KeyError {
+pub(crate) fn malformed_json(error: JsonError) -> KeyError {
     KeyError::Malformed(match error {
         JsonError::Syntax => "not a JSON object",
         JsonError::Duplicate => "a member stands twice",
@@ -451,14 +467,21 @@ impl PublicMaterial {
     }
 }
 
+/// RFC 7518 §3.3.
+const MIN_RSA_BITS: usize = 2048;
+
 /// An RSA public key between 2048 and 8192 bits, with an odd exponent of at least 3 (RFC 7518 §3.3).
 pub(crate) fn rsa_material(modulus: &[u8], exponent: &[u8]) -> Result<PublicMaterial, KeyError> {
+    rsa_material_of(MIN_RSA_BITS, modulus, exponent)
+}
+
+fn rsa_material_of(min_bits: usize, modulus: &[u8], exponent: &[u8]) -> Result<PublicMaterial, KeyError> {
     let modulus = without_leading_zeros(modulus);
     let exponent = without_leading_zeros(exponent);
     let bits = modulus.first().map_or(0, |first| modulus.len() * 8 - first.leading_zeros() as usize);
     let is_odd = |integer: &[u8]| integer.last().is_some_and(|last| last & 1 == 1);
-    if bits < 2048 {
-        return Err(KeyError::Weak("an RSA modulus has at least 2048 bits"));
+    if bits < min_bits {
+        return Err(KeyError::Weak("the RSA modulus is too short"));
     }
     if bits > 8192 {
         return Err(KeyError::Unsupported("an RSA modulus has at most 8192 bits"));
@@ -475,19 +498,17 @@ pub(crate) fn rsa_material(modulus: &[u8], exponent: &[u8]) -> Result<PublicMate
     Ok(PublicMaterial::Rsa { modulus: modulus.to_vec(), exponent: exponent.to_vec() })
 }
 
-/// An Ed25519 key that is canonical, on the curve and of full order (RFC 8032 §5.1.3; RFC 8725 §3.4). ring takes any 32
-/// octets.
+/// An Ed25519 key in its one spelling, and of full order (RFC 8032 §5.1.3; RFC 8725 §3.4). ring takes any 32 octets.
+///
+/// Octets that stand for no point are let pass, as other verifiers do: no signature verifies under them.
 pub(crate) fn ed25519_material(key: &[u8]) -> Result<PublicMaterial, KeyError> {
     let key: [u8; 32] = key.try_into().map_err(|_| KeyError::Malformed("an Ed25519 public key has 32 octets"))?;
     let compressed = CompressedEdwardsY(key);
-    let point = compressed.decompress().ok_or(KeyError::Invalid("the point is not on its curve"))?;
-    if point.compress() != compressed {
-        return Err(KeyError::Invalid("the Ed25519 point is not canonical"));
+    match compressed.decompress() {
+        Some(point) if point.compress() != compressed => Err(KeyError::Invalid("the Ed25519 point is not canonical")),
+        Some(point) if point.is_small_order() => Err(KeyError::Weak("the Ed25519 point has a small order")),
+        _ => Ok(PublicMaterial::Ed25519(key)),
     }
-    if point.is_small_order() {
-        return Err(KeyError::Weak("the Ed25519 point has a small order"));
-    }
-    Ok(PublicMaterial::Ed25519(key))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Keys, each bound to one algorithm when it is built.
 
+mod certificate;
 mod der;
 
 use crate::alg::{Algorithm, Family};
@@ -71,7 +72,11 @@ impl VerifyingKey {
     }
 
     fn from_secret_with(backend: &dyn Backend, algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
-        check_secret(algorithm, secret)?;
+        check_secret(algorithm, secret, algorithm.min_secret_len())?;
+        Self::from_any_secret(backend, algorithm, secret)
+    }
+
+    fn from_any_secret(backend: &dyn Backend, algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
         let digest = backend.sha256(&[b"countersign secret key\0", secret]);
         Ok(Self::assemble(algorithm, digest, None, backend.secret_verifier(algorithm, secret)?))
     }
@@ -143,6 +148,19 @@ impl VerifyingKey {
     ) -> Self {
         let identity = KeyIdentity { algorithm: algorithm.canonical(), digest };
         Self(Arc::new(Verifying { algorithm, key_id: None, identity, public, verifier }))
+    }
+
+    /// For [`danger::small_rsa_key`](crate::danger::small_rsa_key): the material is not held to 2048 bits again.
+    pub(crate) fn from_small_rsa(algorithm: Algorithm, jwk: &Jwk) -> Result<Self, KeyError> {
+        if jwk.algorithm().is_some_and(|own| own != algorithm) || algorithm.family() != Family::Rsa {
+            return Err(KeyError::WrongAlgorithm);
+        }
+        let verifier = default_backend()?.verifier(algorithm, jwk.material())?;
+        let key = Self::assemble(algorithm, *jwk.thumbprint()?.as_bytes(), Some(jwk.material().clone()), verifier);
+        Ok(match jwk.key_id() {
+            Some(key_id) => key.with_key_id(key_id),
+            None => key,
+        })
     }
 
     /// The same key under a `kid`.
@@ -218,6 +236,15 @@ impl SigningKey {
     pub fn from_secret(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         let material = PrivateMaterial::Secret(Secret::new(secret.as_ref()));
         Self::from_material(default_backend()?, algorithm, &material)
+    }
+
+    /// For [`danger::short_secret`](crate::danger::short_secret).
+    pub(crate) fn from_short_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
+        check_secret(algorithm, secret, 1)?;
+        let backend = default_backend()?;
+        let verifying = VerifyingKey::from_any_secret(backend, algorithm, secret)?;
+        let material = PrivateMaterial::Secret(Secret::new(secret));
+        Ok(Self { signer: backend.signer(algorithm, &material)?.signer, verifying })
     }
 
     /// A private key in PEM: `PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY` (PKCS#1) or `EC PRIVATE KEY` (SEC 1).
@@ -320,8 +347,8 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// A secret long enough for its hash, and not a public key that somebody pasted (RFC 8725 §2.1).
-fn check_secret(algorithm: Algorithm, secret: &[u8]) -> Result<(), KeyError> {
+/// A secret long enough, and not a public key that somebody pasted (RFC 8725 §2.1).
+fn check_secret(algorithm: Algorithm, secret: &[u8], min_len: usize) -> Result<(), KeyError> {
     if algorithm.family() != Family::Hmac {
         return Err(KeyError::WrongAlgorithm);
     }
@@ -330,7 +357,10 @@ fn check_secret(algorithm: Algorithm, secret: &[u8]) -> Result<(), KeyError> {
     if holds(b"-----BEGIN") || text.starts_with(b"ssh-") || (text.starts_with(b"{") && holds(b"\"kty\"")) {
         return Err(KeyError::Invalid("the secret is the text of a key"));
     }
-    if secret.len() < algorithm.min_secret_len() {
+    if secret.is_empty() {
+        return Err(KeyError::Invalid("the secret is empty"));
+    }
+    if secret.len() < min_len {
         return Err(KeyError::Weak("an HMAC secret is at least as long as the hash"));
     }
     Ok(())

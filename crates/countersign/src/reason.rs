@@ -38,6 +38,16 @@ pub enum Rejection {
     MissingClaim,
     /// A registered claim has the wrong type or an impossible value.
     InvalidClaim,
+    /// `sub` is not one of those that this verifier takes.
+    Subject,
+    /// Issued too long ago for this verifier.
+    TooOld,
+    /// Meant to be valid for longer than this verifier allows.
+    Lifetime,
+    /// Bound to a holder (`cnf`, RFC 7800), and the sender has not shown to be that holder.
+    Confirmation,
+    /// A check of the application's own said no, with this constant reason.
+    Check(&'static str),
     /// Credentials other than a JWT (a password, say) are wrong.
     Credentials,
 }
@@ -63,6 +73,11 @@ impl Rejection {
             Self::IssuedInFuture => "issued_in_future",
             Self::MissingClaim => "missing_claim",
             Self::InvalidClaim => "invalid_claim",
+            Self::Subject => "subject",
+            Self::TooOld => "too_old",
+            Self::Lifetime => "lifetime",
+            Self::Confirmation => "confirmation",
+            Self::Check(reason) => reason,
             Self::Credentials => "credentials",
         }
     }
@@ -72,9 +87,11 @@ impl Rejection {
     pub fn description(self) -> &'static str {
         match self {
             Self::TooLarge | Self::Malformed => "The access token is malformed",
-            Self::Expired => "The access token is expired",
+            Self::Expired | Self::TooOld => "The access token is expired",
             Self::NotYetValid | Self::IssuedInFuture => "The access token is not yet valid",
-            Self::Issuer | Self::Audience => "The access token is not valid for this resource",
+            Self::Issuer | Self::Audience | Self::Subject | Self::Lifetime | Self::Check(_) => {
+                "The access token is not valid for this resource"
+            }
             Self::MissingClaim | Self::InvalidClaim => "The access token does not carry the claims needed here",
             Self::Credentials => "The credentials are not valid",
             Self::Algorithm
@@ -83,7 +100,8 @@ impl Rejection {
             | Self::UnknownKey
             | Self::KeyMismatch
             | Self::KeyAmbiguous
-            | Self::Signature => "The access token could not be verified",
+            | Self::Signature
+            | Self::Confirmation => "The access token could not be verified",
         }
     }
 }

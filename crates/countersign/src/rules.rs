@@ -1,14 +1,17 @@
 //! What a token must say to be taken: issuer, audience, times, type, claims.
 
 use crate::alg::Algorithm;
-use crate::claims::{NumericDate, has_member};
+use crate::claims::{NumericDate, has_member, strings_of};
 use crate::jws::Header;
 use crate::reason::Rejection;
 use crate::token::{UnverifiedToken, VerifiedToken};
+use std::fmt;
 use std::time::Duration;
 
+/// A check of the application's own: says no with a constant reason.
+pub(crate) type Check = Box<dyn Fn(&VerifiedToken) -> Result<(), &'static str> + Send + Sync>;
+
 /// The rules of one verifier. `None` for issuers or audiences means that a danger was named.
-#[derive(Clone, Debug)]
 pub(crate) struct TokenRules {
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) types: Vec<String>,
@@ -16,6 +19,13 @@ pub(crate) struct TokenRules {
     pub(crate) type_optional: bool,
     pub(crate) issuers: Option<Vec<String>>,
     pub(crate) audiences: Option<Vec<String>>,
+    /// The claim that stands for the audience.
+    pub(crate) audience_claim: String,
+    pub(crate) subjects: Vec<String>,
+    pub(crate) holder_required: bool,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) max_lifetime: Option<Duration>,
+    pub(crate) checks: Vec<Check>,
     pub(crate) leeway: Duration,
     pub(crate) expiration_required: bool,
     pub(crate) required_claims: Vec<String>,
@@ -24,20 +34,59 @@ pub(crate) struct TokenRules {
 impl TokenRules {
     /// What can be said before a key is asked for, so that nothing else causes a look-up.
     pub(crate) fn check_unverified(&self, token: &UnverifiedToken<'_>) -> Result<(), Rejection> {
-        self.check_header(token.header())?;
-        if let Some(issuers) = &self.issuers {
-            let issuer = token.unverified_issuer().ok_or(Rejection::Issuer)?;
-            if !issuers.iter().any(|trusted| trusted == issuer) {
-                return Err(Rejection::Issuer);
-            }
-        }
-        Ok(())
+        self.each_unverified(token, &mut |_, outcome| outcome)
     }
 
-    fn check_header(&self, header: &Header) -> Result<(), Rejection> {
-        if !self.algorithms.iter().any(|allowed| allowed.is_same_as(header.algorithm())) {
-            return Err(Rejection::Algorithm);
-        }
+    /// What can be said once the signature stands.
+    pub(crate) fn check(&self, token: &VerifiedToken, now: Duration) -> Result<(), Rejection> {
+        self.each(token, now, &mut |_, outcome| outcome)?;
+        self.each_own(token, &mut |outcome| outcome)
+    }
+
+    /// Tells the outcome of each check before the key, by name and in order, until `tell` has enough.
+    pub(crate) fn each_unverified(
+        &self,
+        token: &UnverifiedToken<'_>,
+        tell: &mut dyn FnMut(&'static str, Result<(), Rejection>) -> Result<(), Rejection>,
+    ) -> Result<(), Rejection> {
+        tell("alg", self.check_algorithm(token.header()))?;
+        tell("typ", self.check_type(token.header()))?;
+        tell("iss", self.check_issuer(token))
+    }
+
+    /// Tells the outcome of each check behind the signature, by name and in order, until `tell` has enough.
+    pub(crate) fn each(
+        &self,
+        token: &VerifiedToken,
+        now: Duration,
+        tell: &mut dyn FnMut(&'static str, Result<(), Rejection>) -> Result<(), Rejection>,
+    ) -> Result<(), Rejection> {
+        tell("aud", self.check_audience(token))?;
+        tell("exp", self.check_expiration(token.expires_at(), now))?;
+        tell("nbf", self.check_start(token.not_before(), Rejection::NotYetValid, now))?;
+        tell("iat", self.check_start(token.issued_at(), Rejection::IssuedInFuture, now))?;
+        tell("max_age", self.check_age(token.issued_at(), now))?;
+        tell("max_lifetime", self.check_lifetime(token.expires_at(), token.issued_at()))?;
+        tell("required claims", self.check_required(token))?;
+        tell("sub", self.check_subject(token))?;
+        tell("cnf", self.check_holder(token))
+    }
+
+    /// Tells the outcome of each check of the application's own. They see claims that are verified, and no others.
+    pub(crate) fn each_own(
+        &self,
+        token: &VerifiedToken,
+        tell: &mut dyn FnMut(Result<(), Rejection>) -> Result<(), Rejection>,
+    ) -> Result<(), Rejection> {
+        self.checks.iter().try_for_each(|check| tell(check(token).map_err(Rejection::Check)))
+    }
+
+    fn check_algorithm(&self, header: &Header) -> Result<(), Rejection> {
+        let is_allowed = self.algorithms.iter().any(|allowed| allowed.is_same_as(header.algorithm()));
+        if is_allowed { Ok(()) } else { Err(Rejection::Algorithm) }
+    }
+
+    fn check_type(&self, header: &Header) -> Result<(), Rejection> {
         match header.token_type() {
             None if self.type_optional => Ok(()),
             Some(own) if self.types.iter().any(|allowed| is_type(own, allowed)) => Ok(()),
@@ -45,44 +94,78 @@ impl TokenRules {
         }
     }
 
-    /// What can be said once the signature stands.
-    pub(crate) fn check(&self, token: &VerifiedToken, now: Duration) -> Result<(), Rejection> {
-        let claims = token.registered();
-        if let Some(audiences) = &self.audiences {
-            let audience = claims.audience.as_ref().ok_or(Rejection::Audience)?;
-            if !audiences.iter().any(|own| audience.contains(own)) {
-                return Err(Rejection::Audience);
-            }
-        }
-        self.check_times(claims.expires_at, claims.not_before, claims.issued_at, now)?;
-        let missing = self.required_claims.iter().any(|name| !has_member(token.payload(), name));
-        if missing { Err(Rejection::MissingClaim) } else { Ok(()) }
+    fn check_issuer(&self, token: &UnverifiedToken<'_>) -> Result<(), Rejection> {
+        let Some(issuers) = &self.issuers else { return Ok(()) };
+        let issuer = token.unverified_issuer().ok_or(Rejection::Issuer)?;
+        if issuers.iter().any(|trusted| trusted == issuer) { Ok(()) } else { Err(Rejection::Issuer) }
     }
 
-    fn check_times(
-        &self,
-        expires_at: Option<NumericDate>,
-        not_before: Option<NumericDate>,
-        issued_at: Option<NumericDate>,
-        now: Duration,
-    ) -> Result<(), Rejection> {
-        // Neither sum can overflow: a date is at most i64::MAX seconds, a duration goes to u64::MAX.
-        let latest = now.saturating_add(self.leeway);
+    fn check_required(&self, token: &VerifiedToken) -> Result<(), Rejection> {
+        let is_missing = |name: &String| !has_member(token.payload(), name);
+        if self.required_claims.iter().any(is_missing) { Err(Rejection::MissingClaim) } else { Ok(()) }
+    }
+
+    fn check_subject(&self, token: &VerifiedToken) -> Result<(), Rejection> {
+        let is_taken = |subject: &str| self.subjects.iter().any(|taken| taken == subject);
+        if self.subjects.is_empty() || token.subject().is_some_and(is_taken) { Ok(()) } else { Err(Rejection::Subject) }
+    }
+
+    fn check_holder(&self, token: &VerifiedToken) -> Result<(), Rejection> {
+        if self.holder_required && token.registered().is_bound { Err(Rejection::Confirmation) } else { Ok(()) }
+    }
+
+    fn check_audience(&self, token: &VerifiedToken) -> Result<(), Rejection> {
+        let Some(audiences) = &self.audiences else { return Ok(()) };
+        let other;
+        let audience = if self.audience_claim == "aud" {
+            token.audience()
+        } else {
+            other = strings_of(token.payload(), &self.audience_claim).map_err(|_| Rejection::Audience)?;
+            other.as_ref()
+        };
+        let audience = audience.ok_or(Rejection::Audience)?;
+        if audiences.iter().any(|own| audience.contains(own)) { Ok(()) } else { Err(Rejection::Audience) }
+    }
+
+    /// RFC 7519 §4.1.4: not on or after the time.
+    fn check_expiration(&self, expires_at: Option<NumericDate>, now: Duration) -> Result<(), Rejection> {
         match expires_at {
-            None if self.expiration_required => return Err(Rejection::MissingClaim),
-            // RFC 7519 §4.1.4: not on or after the time.
-            Some(at) if now >= at.since_epoch().saturating_add(self.leeway) => {
-                return Err(Rejection::Expired);
-            }
-            _ => {}
+            None if self.expiration_required => Err(Rejection::MissingClaim),
+            // No sum here can overflow: a date is at most i64::MAX seconds, a duration goes to u64::MAX.
+            Some(at) if now >= at.since_epoch().saturating_add(self.leeway) => Err(Rejection::Expired),
+            _ => Ok(()),
         }
-        if not_before.is_some_and(|at| at.since_epoch() > latest) {
-            return Err(Rejection::NotYetValid);
-        }
-        if issued_at.is_some_and(|at| at.since_epoch() > latest) {
-            return Err(Rejection::IssuedInFuture);
-        }
-        Ok(())
+    }
+
+    fn check_start(&self, at: Option<NumericDate>, early: Rejection, now: Duration) -> Result<(), Rejection> {
+        let is_early = at.is_some_and(|at| at.since_epoch() > now.saturating_add(self.leeway));
+        if is_early { Err(early) } else { Ok(()) }
+    }
+
+    /// What does not say when it was issued cannot show how old it is.
+    fn check_age(&self, issued_at: Option<NumericDate>, now: Duration) -> Result<(), Rejection> {
+        let Some(max_age) = self.max_age else { return Ok(()) };
+        let issued_at = issued_at.ok_or(Rejection::MissingClaim)?.since_epoch();
+        let is_old = now > issued_at.saturating_add(max_age).saturating_add(self.leeway);
+        if is_old { Err(Rejection::TooOld) } else { Ok(()) }
+    }
+
+    fn check_lifetime(&self, expires_at: Option<NumericDate>, issued_at: Option<NumericDate>) -> Result<(), Rejection> {
+        let Some(max_lifetime) = self.max_lifetime else { return Ok(()) };
+        let issued_at = issued_at.ok_or(Rejection::MissingClaim)?.since_epoch();
+        let expires_at = expires_at.ok_or(Rejection::MissingClaim)?.since_epoch();
+        if expires_at > issued_at.saturating_add(max_lifetime) { Err(Rejection::Lifetime) } else { Ok(()) }
+    }
+}
+
+impl fmt::Debug for TokenRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenRules")
+            .field("algorithms", &self.algorithms)
+            .field("types", &self.types)
+            .field("issuers", &self.issuers)
+            .field("audiences", &self.audiences)
+            .finish_non_exhaustive()
     }
 }
 
@@ -128,6 +211,12 @@ mod tests {
             type_optional: true,
             issuers: None,
             audiences: None,
+            audience_claim: "aud".into(),
+            subjects: vec![],
+            holder_required: true,
+            max_age: None,
+            max_lifetime: None,
+            checks: vec![],
             leeway: Duration::from_secs(30),
             expiration_required: true,
             required_claims: vec![],
@@ -146,14 +235,14 @@ mod tests {
             (at(2000), None, at(1031), Err(Rejection::IssuedInFuture)),
         ];
         for (expires, not_before, issued, expected) in cases {
-            assert_eq!(
-                rules.check_times(expires, not_before, issued, now),
-                expected,
-                "{expires:?} {not_before:?} {issued:?}"
-            );
+            let outcome = rules
+                .check_expiration(expires, now)
+                .and_then(|()| rules.check_start(not_before, Rejection::NotYetValid, now))
+                .and_then(|()| rules.check_start(issued, Rejection::IssuedInFuture, now));
+            assert_eq!(outcome, expected, "{expires:?} {not_before:?} {issued:?}");
         }
         let lasting = TokenRules { expiration_required: false, ..rules };
-        assert_eq!(lasting.check_times(None, None, None, now), Ok(()));
-        assert_eq!(lasting.check_times(at(1), None, None, now), Err(Rejection::Expired));
+        assert_eq!(lasting.check_expiration(None, now), Ok(()));
+        assert_eq!(lasting.check_expiration(at(1), now), Err(Rejection::Expired));
     }
 }

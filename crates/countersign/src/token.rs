@@ -46,10 +46,18 @@ impl<'t> UnverifiedToken<'t> {
         self.claims.issuer.as_deref()
     }
 
+    /// What the claims would be if the signature stood: for explaining, and never handed out.
+    pub(crate) fn assume(self) -> VerifiedToken {
+        let header = self.compact.header().clone();
+        let payload = self.compact.unverified_payload().to_vec();
+        VerifiedToken::new(Some(header), payload, self.claims, None)
+    }
+
     /// Checks the signature. The claims still need their rules.
     pub(crate) fn verify(self, key: &VerifyingKey) -> Result<VerifiedToken, Rejection> {
+        let header = self.compact.header().clone();
         let payload = self.compact.verify(key)?;
-        Ok(VerifiedToken::new(payload, self.claims, Some(key.identity())))
+        Ok(VerifiedToken::new(Some(header), payload, self.claims, Some(key.identity())))
     }
 }
 
@@ -82,14 +90,20 @@ impl fmt::Debug for UnverifiedToken<'_> {
 pub struct VerifiedToken(Arc<Verified>);
 
 struct Verified {
+    header: Option<Header>,
     payload: Bytes,
     claims: RegisteredClaims,
     key: Option<KeyIdentity>,
 }
 
 impl VerifiedToken {
-    fn new(payload: impl Into<Bytes>, claims: RegisteredClaims, key: Option<KeyIdentity>) -> Self {
-        Self(Arc::new(Verified { payload: payload.into(), claims, key }))
+    fn new(
+        header: Option<Header>,
+        payload: impl Into<Bytes>,
+        claims: RegisteredClaims,
+        key: Option<KeyIdentity>,
+    ) -> Self {
+        Self(Arc::new(Verified { header, payload: payload.into(), claims, key }))
     }
 
     /// Claims that a [`TokenVerifier`](crate::verify::TokenVerifier) other than the JWT one vouches for: a user
@@ -101,7 +115,7 @@ impl VerifiedToken {
         let payload = serde_json::to_vec(claims).map_err(ClaimsError::new)?;
         let registered =
             RegisteredClaims::parse(&payload).map_err(|error| ClaimsError::new(serde::de::Error::custom(error)))?;
-        Ok(Self::new(payload, registered, None))
+        Ok(Self::new(None, payload, registered, None))
     }
 
     /// The claims as a type of the caller's. Decoded when asked for, each time.
@@ -110,6 +124,12 @@ impl VerifiedToken {
     /// [`ClaimsError`] when they do not fit.
     pub fn claims<C: DeserializeOwned>(&self) -> Result<C, ClaimsError> {
         serde_json::from_slice(&self.0.payload).map_err(ClaimsError::new)
+    }
+
+    /// The header that was signed with the claims; `None` for [`vouched`](Self::vouched) claims.
+    #[must_use]
+    pub fn header(&self) -> Option<&Header> {
+        self.0.header.as_ref()
     }
 
     /// The claims set: the JSON object as it was signed.

@@ -1,5 +1,9 @@
 //! Is it true? The seam [`TokenVerifier`], and the verifier for JWTs.
 
+mod explain;
+
+pub use explain::{Explanation, Outcome, Step};
+
 use crate::alg::Algorithm;
 use crate::clock::{Clock, SystemClock, since_epoch};
 use crate::config::ConfigError;
@@ -9,10 +13,10 @@ use crate::key::VerifyingKey;
 use crate::provider::{KeyProvider, KeyProviderError, KeyRequest, Unavailable};
 use crate::reason::Rejection;
 use crate::request::Credential;
-use crate::rules::TokenRules;
+use crate::rules::{Check, TokenRules};
 use crate::token::{UnverifiedToken, VerifiedToken};
 use async_trait::async_trait;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -156,6 +160,11 @@ impl JwtVerifier {
             types: None,
             issuers: Vec::new(),
             audiences: Vec::new(),
+            audience_claim: None,
+            subjects: Vec::new(),
+            max_age: None,
+            max_lifetime: None,
+            checks: Checks::default(),
             leeway: Duration::from_secs(30),
             required_claims: Vec::new(),
             max_bytes: MAX_BYTES,
@@ -229,6 +238,15 @@ impl TokenVerifier for JwtVerifier {
     }
 }
 
+#[derive(Default)]
+struct Checks(Vec<Check>);
+
+impl Debug for Checks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} checks", self.0.len())
+    }
+}
+
 /// Sets a [`JwtVerifier`] up. Issuer and audience must be named.
 #[derive(Debug)]
 #[must_use]
@@ -239,6 +257,11 @@ pub struct JwtVerifierBuilder {
     types: Option<Vec<String>>,
     issuers: Vec<String>,
     audiences: Vec<String>,
+    audience_claim: Option<String>,
+    subjects: Vec<String>,
+    max_age: Option<Duration>,
+    max_lifetime: Option<Duration>,
+    checks: Checks,
     leeway: Duration,
     required_claims: Vec<String>,
     max_bytes: usize,
@@ -264,6 +287,77 @@ impl JwtVerifierBuilder {
     /// times.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
+        self
+    }
+
+    /// The claim that stands for the audience, instead of `aud`: some providers' access tokens name their client there,
+    /// and nothing else. A string or a list of strings, as `aud` is.
+    ///
+    /// ```
+    /// use countersign::{Algorithm, JwtVerifier, VerifyingKey};
+    ///
+    /// let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?;
+    /// let verifier = JwtVerifier::builder(key)
+    ///     .algorithms([Algorithm::HS256])
+    ///     .issuer("https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_example")
+    ///     .audience("the-app-client-id")
+    ///     .audience_claim("client_id")
+    ///     .build();
+    /// assert!(verifier.is_ok());
+    /// # Ok::<(), countersign::keys::KeyError>(())
+    /// ```
+    pub fn audience_claim(mut self, name: impl Into<String>) -> Self {
+        self.audience_claim = Some(name.into());
+        self
+    }
+
+    /// A subject whose tokens are taken, compared exactly: others are refused. May be called several times.
+    pub fn subject(mut self, subject: impl Into<String>) -> Self {
+        self.subjects.push(subject.into());
+        self
+    }
+
+    /// How long ago a token may have been issued, leeway added. It must say when, then.
+    pub fn max_age(mut self, max_age: Duration) -> Self {
+        self.max_age = Some(max_age);
+        self
+    }
+
+    /// How long a token may be meant to live, from `iat` to `exp`. It must have both, then.
+    pub fn max_lifetime(mut self, max_lifetime: Duration) -> Self {
+        self.max_lifetime = Some(max_lifetime);
+        self
+    }
+
+    /// Takes access tokens as RFC 9068 profiles them and nothing else: `typ` is `at+jwt`, and `iss`, `exp`, `aud`, `sub`,
+    /// `client_id`, `iat` and `jti` are there.
+    pub fn access_tokens_only(mut self) -> Self {
+        self.types = Some(vec!["at+jwt".to_owned()]);
+        let required = ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"].map(str::to_owned);
+        self.required_claims.extend(required);
+        self
+    }
+
+    /// A check of the application's own, after all others. It sees header and claims, and says no with a constant reason,
+    /// which goes into logs and metrics and not to the client. May be called several times.
+    ///
+    /// ```
+    /// use countersign::{Algorithm, JwtVerifier, VerifyingKey};
+    ///
+    /// let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?;
+    /// let verifier = JwtVerifier::builder(key)
+    ///     .algorithms([Algorithm::HS256])
+    ///     .issuer("https://issuer.example/")
+    ///     .audience("my-api")
+    ///     .check(|token| match token.claims::<serde_json::Value>() {
+    ///         Ok(claims) if claims["tenant"] == "north" => Ok(()),
+    ///         _ => Err("another_tenant"),
+    ///     });
+    /// # let _ = verifier;
+    /// # Ok::<(), countersign::keys::KeyError>(())
+    /// ```
+    pub fn check(mut self, check: impl Fn(&VerifiedToken) -> Result<(), &'static str> + Send + Sync + 'static) -> Self {
+        self.checks.0.push(Box::new(check));
         self
     }
 
@@ -339,6 +433,20 @@ impl JwtVerifierBuilder {
         if self.leeway > MAX_LEEWAY {
             return Err(ConfigError::new("leeway", format!("more than {} s", MAX_LEEWAY.as_secs())));
         }
+        if self.audience_claim.as_ref().is_some_and(String::is_empty) {
+            return Err(ConfigError::new("audience_claim", "is empty"));
+        }
+        if self.audience_claim.is_some() && audiences.is_none() {
+            return Err(ConfigError::new("audience_claim", "is set, and `Danger::AnyAudience` is said"));
+        }
+        if self.subjects.iter().any(String::is_empty) {
+            return Err(ConfigError::new("subject", "is empty"));
+        }
+        for (setting, span) in [("max_age", self.max_age), ("max_lifetime", self.max_lifetime)] {
+            if span.is_some_and(|span| span.is_zero()) {
+                return Err(ConfigError::new(setting, "is zero: no token could be taken"));
+            }
+        }
         if self.required_claims.iter().any(String::is_empty) {
             return Err(ConfigError::new("require_claim", "an empty name"));
         }
@@ -354,6 +462,12 @@ impl JwtVerifierBuilder {
             types: self.types.unwrap_or_else(|| ["JWT", "at+jwt"].map(str::to_owned).to_vec()),
             issuers,
             audiences,
+            audience_claim: self.audience_claim.unwrap_or_else(|| "aud".to_owned()),
+            subjects: self.subjects,
+            holder_required: !self.dangers.contains(&Danger::AnyHolder),
+            max_age: self.max_age,
+            max_lifetime: self.max_lifetime,
+            checks: self.checks.0,
             leeway: self.leeway,
             expiration_required: !self.dangers.contains(&Danger::NoExpiration),
             required_claims: self.required_claims,

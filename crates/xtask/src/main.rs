@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to the one who runs it")]
 
 mod test;
+mod vectors;
 
 use lexopt::{Arg, Parser};
 use std::fmt;
@@ -15,11 +16,16 @@ struct Command {
     run: fn(Parser) -> Result<(), Failure>,
 }
 
-const COMMANDS: &[Command] = &[Command {
-    name: "test",
-    summary: "every test of the workspace, and their sum; `-- …` goes to `cargo test`",
-    run: test::run,
-}];
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "test",
+        summary: "every test of the workspace, and their sum; `-- …` goes to `cargo test`",
+        run: test::run,
+    },
+    Command {
+        name: "vectors", summary: "FILE…: runs test vectors, and tells the verdict on each", run: vectors::run
+    },
+];
 
 /// Why a command ends without having done its work.
 #[derive(Debug)]
@@ -92,7 +98,14 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_a_matter_of_usage() {
-        for arguments in [vec!["tset"], vec!["--test"], vec!["test", "extra"], vec!["test", "--lib"]] {
+        for arguments in [
+            vec!["tset"],
+            vec!["--test"],
+            vec!["test", "extra"],
+            vec!["test", "--lib"],
+            vec!["vectors"],
+            vec!["vectors", "--all"],
+        ] {
             let answer = dispatch(Parser::from_args(&arguments));
             assert!(matches!(answer, Err(Failure::Usage(_))), "{arguments:?}: {answer:?}");
         }

@@ -66,7 +66,7 @@ pub(crate) fn read_private(json: &str) -> Result<PrivateJwk, KeyError> {
         let algorithm = fields.algorithm(Family::Hmac)?;
         return Ok(PrivateJwk { key_id: fields.key_id, algorithm, material });
     }
-    let public = fields.public_material()?;
+    let public = fields.public_material(super::MIN_RSA_BITS)?;
     let algorithm = fields.algorithm(super::material_family(&public))?;
     let d = octets(&private.d)?;
     let material = match public {

@@ -1,4 +1,6 @@
 use super::*;
+use crate::base64url;
+use crate::key::SigningKey;
 
 fn key() -> SigningKey {
     SigningKey::from_secret(Algorithm::HS256, [7; 32]).expect("a secret")
@@ -128,4 +130,65 @@ fn every_flipped_bit_is_refused() {
             }
         }
     }
+}
+
+#[test]
+fn an_unencoded_payload_between_dots_is_url_safe() {
+    let policy = Policy::new().allow_unencoded_payload();
+    let header = base64url::encode(br#"{"alg":"HS256","b64":false,"crit":["b64"]}"#);
+    let cases = [
+        ("", Ok(())),
+        ("Az09-_~", Ok(())),
+        ("$", Err(Rejection::Malformed)),
+        ("$.02", Err(Rejection::Malformed)),
+        ("a b", Err(Rejection::Malformed)),
+        ("{}", Err(Rejection::Malformed)),
+        ("é", Err(Rejection::Malformed)),
+        ("a\n", Err(Rejection::Malformed)),
+    ];
+    for (payload, expected) in cases {
+        let input = format!("{header}.{payload}");
+        let token = format!("{input}.{}", base64url::encode(&key().sign(input.as_bytes()).expect("sign")));
+        let verified = Compact::parse_with(&token, &policy).and_then(|compact| compact.verify(key().verifying_key()));
+        assert_eq!(
+            verified.as_deref(),
+            expected.map(|()| payload.as_bytes()).as_ref().map(|bytes| *bytes),
+            "{payload}"
+        );
+        assert_eq!(
+            verdict(&token).err(),
+            expected.err().filter(|_| payload.contains('.')).or(Some(Rejection::CriticalHeader))
+        );
+    }
+}
+
+#[test]
+fn a_detached_token_brings_no_payload() {
+    let token = sign(&key(), &Header::new(&key()), b"payload").expect("sign");
+    let parts: Vec<_> = token.split('.').collect();
+    let detached = format!("{}..{}", parts[0], parts[2]);
+    let read = |token: &str, payload: &[u8]| {
+        Compact::parse_detached(token, payload, &Policy::new())?.verify(key().verifying_key())
+    };
+    assert_eq!(read(&detached, b"payload").as_deref(), Ok(&b"payload"[..]));
+    assert_eq!(read(&detached, b"other"), Err(Rejection::Signature));
+    assert_eq!(read(&token, b"payload"), Err(Rejection::Malformed));
+    assert_eq!(verdict(&detached), Err(Rejection::Signature), "the payload is read as empty");
+    let empty = sign(&key(), &Header::new(&key()), b"").expect("sign");
+    assert_eq!(verdict(&empty).as_deref(), Ok(&b""[..]));
+    let small = Policy::new().max_bytes(detached.len());
+    assert!(Compact::parse_detached(&detached, &[0; 100_000], &small).is_ok(), "what the caller has is not counted");
+}
+
+#[test]
+fn members_are_shown_once_they_are_verified() {
+    let token = signed(r#"{"alg":"HS256","nonce":"n","jwk":{"kty":"oct"},"big":1e3}"#);
+    let compact = Compact::parse_with(&token, &Policy::new()).expect("well-formed");
+    assert_eq!(compact.header().get("nonce"), None);
+    let verified = compact.into_verified(key().verifying_key()).expect("signed");
+    assert_eq!(verified.header().get("nonce"), Some(&"n".into()));
+    assert_eq!(verified.header().get("jwk"), Some(&serde_json::json!({"kty": "oct"})));
+    assert_eq!((verified.header().get("alg"), verified.unprotected("nonce")), (None, None));
+    let twice = signed(r#"{"alg":"HS256","x":{"a":[{"b":1,"b":2}]}}"#);
+    assert_eq!(Compact::parse_with(&twice, &Policy::new()).err(), Some(Rejection::Malformed), "however deep");
 }

@@ -52,13 +52,13 @@ pub(super) fn private_from_der(document: &[u8]) -> Result<PrivateMaterial, KeyEr
     private_from_sec1(document, None)
 }
 
-fn decode_pem(pem: &[u8]) -> Result<(String, Zeroizing<Vec<u8>>), KeyError> {
+pub(super) fn decode_pem(pem: &[u8]) -> Result<(String, Zeroizing<Vec<u8>>), KeyError> {
     let (label, document) =
         der::pem::decode_vec(pem.trim_ascii()).map_err(|_| KeyError::Malformed("not one PEM block"))?;
     Ok((label.to_owned(), Zeroizing::new(document)))
 }
 
-fn public_from_spki(document: &[u8]) -> Result<PublicMaterial, KeyError> {
+pub(super) fn public_from_spki(document: &[u8]) -> Result<PublicMaterial, KeyError> {
     let info =
         SubjectPublicKeyInfoRef::from_der(document).map_err(|_| KeyError::Malformed("not DER of a public key"))?;
     let bits = info.subject_public_key.as_bytes().ok_or(KeyError::Malformed("not DER of a public key"))?;

@@ -72,3 +72,67 @@ fn debug_shows_neither_secrets_nor_digests() {
          KeyIdentity { algorithm: HS256, .. }"
     );
 }
+
+/// Self-signed, for CN=test on P-256.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----
+MIIBdTCCARugAwIBAgIUOkw5ixhAvapsxDdY9MaY5lxTSgQwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjIwNjM4NTBaGA8yMTI2MTAyOTA2Mzg1
+MFowDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABJxM
+zFA8QjkrwaT5jldMOcXUh7Qox5p/qnHjvbFthNpgTTrLPuSLlhun2M/zfkPm78lt
+6SZ558fYYxPAoyidq4ijUzBRMB0GA1UdDgQWBBS3KWOmdA9jMXgXUxUJy/j6T+2v
+zDAfBgNVHSMEGDAWgBS3KWOmdA9jMXgXUxUJy/j6T+2vzDAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0gAMEUCIQCSCd5J/C5w5+oim//UTi70+nBAYqL+H8rw
+1HcbWKx5EgIgCMzsUlz3iQGuJjl5zhJVktsLXL2sLMJczkNd8vSYI58=
+-----END CERTIFICATE-----
+";
+const CERTIFIED_KEY: &str = "-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEnEzMUDxCOSvBpPmOV0w5xdSHtCjH
+mn+qceO9sW2E2mBNOss+5IuWG6fYz/N+Q+bvyW3pJnnnx9hjE8CjKJ2riA==
+-----END PUBLIC KEY-----
+";
+
+#[test]
+fn a_certificate_gives_its_key() {
+    let expected = VerifyingKey::from_pem(Algorithm::ES256, CERTIFIED_KEY).expect("a key").identity();
+    let key = VerifyingKey::from_certificate(Algorithm::ES256, CERTIFICATE).expect("a certificate");
+    assert_eq!(key.identity(), expected);
+    let error = VerifyingKey::from_certificate(Algorithm::RS256, CERTIFICATE).err();
+    assert_eq!(error, Some(KeyError::WrongAlgorithm));
+    for other in ["", "garbage", CERTIFIED_KEY, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"] {
+        assert!(VerifyingKey::from_certificate(Algorithm::ES256, other).is_err(), "{other}");
+    }
+    assert!(VerifyingKey::from_pem(Algorithm::ES256, CERTIFICATE).is_err(), "a certificate is asked for by name");
+}
+
+#[test]
+fn a_map_of_certificates_is_a_set_of_keys() {
+    let document = serde_json::json!({ "a": CERTIFICATE, "b": "garbage", "": CERTIFICATE }).to_string();
+    let set = crate::jwk::JwkSet::from_certificates(&document).expect("a map");
+    let ids: Vec<_> = set.keys().iter().map(Jwk::key_id).collect();
+    assert_eq!((ids, set.quarantined().len()), (vec![Some("a")], 2));
+    for other in ["", "[]", r#"{"a":7}"#, r#"{"a":"x","a":"x"}"#, r#"{"keys":[]}"#] {
+        assert!(crate::jwk::JwkSet::from_certificates(other).is_err(), "{other}");
+    }
+}
+
+#[test]
+fn weak_keys_are_taken_by_name_alone() {
+    use crate::danger;
+    let short = danger::short_secret(Algorithm::HS256, [0; 16]).expect("named");
+    let signature = short.sign(b"m").expect("sign");
+    assert!(short.verifying_key().verify(b"m", &signature).is_ok());
+    assert!(VerifyingKey::from_secret(Algorithm::HS256, [0; 16]).is_err());
+    for secret in ["", "-----BEGIN PUBLIC KEY-----"] {
+        assert!(matches!(danger::short_secret(Algorithm::HS256, secret), Err(KeyError::Invalid(_))), "{secret}");
+    }
+    assert_eq!(danger::short_secret(Algorithm::RS256, [0; 16]).err(), Some(KeyError::WrongAlgorithm));
+
+    let modulus = crate::base64url::encode(&[&[0xc0][..], &[0x55; 126], &[0x01]].concat());
+    let jwk = format!(r#"{{"kty":"RSA","n":"{modulus}","e":"AQAB","kid":"old"}}"#);
+    assert!(matches!(Jwk::parse(&jwk), Err(KeyError::Weak(_))));
+    assert_eq!(danger::small_rsa_key(Algorithm::RS256, &jwk).expect("named").key_id(), Some("old"));
+    assert!(matches!(danger::small_rsa_key(Algorithm::PS256, &jwk), Err(KeyError::Unsupported(_))));
+    assert_eq!(danger::small_rsa_key(Algorithm::ES256, &jwk).err(), Some(KeyError::WrongAlgorithm));
+    let smaller = jwk.replace(&modulus, &modulus[4..]);
+    assert!(matches!(danger::small_rsa_key(Algorithm::RS256, &smaller), Err(KeyError::Weak(_))));
+}

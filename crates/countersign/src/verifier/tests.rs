@@ -92,6 +92,70 @@ fn claims_meet_their_verdict() {
 }
 
 #[test]
+fn further_rules_meet_their_verdict() {
+    let key = signing_key();
+    let verdict = |rule: fn(JwtVerifierBuilder) -> JwtVerifierBuilder, claims: &Value| {
+        let verifier = rule(builder(key.verifying_key().clone())).build().expect("a verifier");
+        let token = JwtSigner::new(key.clone()).token_type("at+jwt").sign(claims).expect("sign");
+        outcome(&verifier, &token).err()
+    };
+    type Rule = fn(JwtVerifierBuilder) -> JwtVerifierBuilder;
+    let client: Rule = |b| b.audience_claim("client_id");
+    let subject: Rule = |b| b.subject("7").subject("8");
+    let age: Rule = |b| b.max_age(Duration::from_secs(60));
+    let lifetime: Rule = |b| b.max_lifetime(Duration::from_secs(60));
+    let profile: Rule = JwtVerifierBuilder::access_tokens_only;
+    let none: Rule = |b| b;
+    let any_holder: Rule = |b| b.danger(Danger::AnyHolder);
+    let own: Rule = |b| {
+        b.check(|token| match (token.subject(), token.header().and_then(|header| header.token_type())) {
+            (Some("7"), Some("at+jwt")) => Ok(()),
+            _ => Err("not_seven"),
+        })
+    };
+    let full = json!({
+        "iss": ISSUER, "aud": "api", "sub": "7", "client_id": "c", "iat": NOW, "exp": NOW + 60, "jti": "x",
+    });
+    let without_of = |claims: &Value, name: &str| {
+        let mut claims = claims.clone();
+        claims.as_object_mut().expect("an object").remove(name);
+        claims
+    };
+    let cases: Vec<(Rule, Value, Option<Rejection>)> = vec![
+        (client, with("client_id", json!("api")), None),
+        (client, with("client_id", json!(["x", "api"])), None),
+        (client, with("client_id", json!("web")), Some(Rejection::Audience)),
+        (client, with("client_id", json!(7)), Some(Rejection::Audience)),
+        (client, claims(), Some(Rejection::Audience)),
+        (subject, claims(), None),
+        (subject, with("sub", json!("8")), None),
+        (subject, with("sub", json!("9")), Some(Rejection::Subject)),
+        (subject, without("sub"), Some(Rejection::Subject)),
+        (age, with("iat", json!(NOW - 90)), None),
+        (age, with("iat", json!(NOW - 91)), Some(Rejection::TooOld)),
+        (age, without("iat"), Some(Rejection::MissingClaim)),
+        (lifetime, with("exp", json!(NOW + 60)), None),
+        (lifetime, with("exp", json!(NOW + 61)), Some(Rejection::Lifetime)),
+        (lifetime, without("iat"), Some(Rejection::MissingClaim)),
+        (profile, full.clone(), None),
+        (profile, without_of(&full, "client_id"), Some(Rejection::MissingClaim)),
+        (profile, without_of(&full, "jti"), Some(Rejection::MissingClaim)),
+        (none, with("cnf", json!({"jkt": "x"})), Some(Rejection::Confirmation)),
+        (none, with("cnf", json!({"unheard-of": 1})), Some(Rejection::Confirmation)),
+        (none, with("cnf", json!(null)), Some(Rejection::Confirmation)),
+        (any_holder, with("cnf", json!({"jkt": "x"})), None),
+        (own, claims(), None),
+        (own, with("sub", json!("8")), Some(Rejection::Check("not_seven"))),
+    ];
+    for (rule, claims, expected) in cases {
+        assert_eq!(verdict(rule, &claims), expected, "{claims}");
+    }
+    let verifier = builder(key.verifying_key().clone()).access_tokens_only().build().expect("a verifier");
+    let id_token = JwtSigner::new(key.clone()).sign(&full).expect("sign");
+    assert_eq!(outcome(&verifier, &id_token).err(), Some(Rejection::TokenType));
+}
+
+#[test]
 fn types_of_token_are_kept_apart() {
     let key = signing_key();
     let default = builder(key.verifying_key().clone()).build().expect("a verifier");
@@ -217,6 +281,11 @@ fn settings_that_make_no_sense_name_themselves() {
         (builder(key()).types::<&str>([]), "types"),
         (builder(key()).leeway(Duration::from_secs(121)), "leeway"),
         (builder(key()).require_claim(""), "require_claim"),
+        (builder(key()).audience_claim(""), "audience_claim"),
+        (bare().issuer(ISSUER).audience_claim("client_id").danger(Danger::AnyAudience), "audience_claim"),
+        (builder(key()).subject(""), "subject"),
+        (builder(key()).max_age(Duration::ZERO), "max_age"),
+        (builder(key()).max_lifetime(Duration::ZERO), "max_lifetime"),
         (builder(key()).try_keys(0), "try_keys"),
         (builder(key()).try_keys(9), "try_keys"),
         (builder(key()).max_bytes(0), "max_bytes"),
@@ -225,4 +294,50 @@ fn settings_that_make_no_sense_name_themselves() {
     for (builder, setting) in cases {
         assert_eq!(builder.build().expect_err(setting).setting(), setting);
     }
+}
+
+#[test]
+fn an_explanation_tells_every_check_and_agrees_with_the_verdict() {
+    fn now<F: Future>(future: F) -> F::Output {
+        match std::pin::pin!(future).poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+            std::task::Poll::Ready(output) => output,
+            std::task::Poll::Pending => panic!("a local key answers now"),
+        }
+    }
+    let key = signing_key();
+    let seen = Arc::new(AtomicUsize::new(0));
+    let counting = seen.clone();
+    let verifier = builder(key.verifying_key().clone()).require_claim("sub").check(move |token| {
+        counting.fetch_add(1, Ordering::Relaxed);
+        if token.subject() == Some("8") { Err("eight") } else { Ok(()) }
+    });
+    let verifier = verifier.build().expect("a verifier");
+    let sign = |key: &SigningKey, claims: &Value| JwtSigner::new(key.clone()).sign(claims).expect("sign");
+    let stranger = SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("k1");
+    let mut bad = without("aud");
+    bad["exp"] = json!(1);
+    bad["nbf"] = json!(NOW + 1000);
+    let cases: Vec<(String, Vec<Rejection>)> = vec![
+        (sign(&key, &claims()), vec![]),
+        (sign(&key, &with("sub", json!("8"))), vec![Rejection::Check("eight")]),
+        (sign(&key, &bad), vec![Rejection::Audience, Rejection::Expired, Rejection::NotYetValid]),
+        (
+            sign(&stranger, &bad),
+            vec![Rejection::Signature, Rejection::Audience, Rejection::Expired, Rejection::NotYetValid],
+        ),
+        (sign(&key, &with("iss", json!("x"))), vec![Rejection::Issuer]),
+        (sign(&key.clone().with_key_id("k2"), &claims()), vec![Rejection::UnknownKey]),
+        ("garbage".to_owned(), vec![Rejection::Malformed]),
+    ];
+    for (token, expected) in cases {
+        let explanation = now(verifier.explain(&token));
+        assert_eq!(explanation.failures().collect::<Vec<_>>(), expected, "{explanation}");
+        assert_eq!(outcome(&verifier, &token).err(), expected.first().copied(), "{explanation}");
+        assert_eq!(explanation.is_accepted(), expected.is_empty(), "{explanation}");
+    }
+    seen.store(0, Ordering::Relaxed);
+    let _ = now(verifier.explain(&sign(&stranger, &claims())));
+    assert_eq!(seen.load(Ordering::Relaxed), 0, "own checks see no unverified claims");
+    let text = now(verifier.explain(&sign(&key, &bad))).to_string();
+    assert!(text.contains("ok    signature\nFAIL  aud: audience\nFAIL  exp: expired\n"), "{text}");
 }

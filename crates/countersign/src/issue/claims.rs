@@ -1,0 +1,167 @@
+use super::IssueError;
+use crate::base64url;
+use crate::claims::ClaimsError;
+use crate::clock::since_epoch;
+use crate::crypto::default_backend;
+use crate::danger::Danger;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+/// The names that the builder writes. Own claims cannot set them behind its back.
+const OURS: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
+
+/// What a token shall say. It needs a lifetime.
+///
+/// `iat` is the time of signing, `exp` follows from the lifetime, and `jti` is 128 random bits.
+///
+/// ```
+/// use countersign::issue::{Claims, JwtSigner};
+/// use countersign::{Algorithm, SigningKey};
+/// use std::time::Duration;
+///
+/// let signer = JwtSigner::new(SigningKey::generate(Algorithm::ES256)?);
+/// let claims = Claims::new("https://issuer.example/")
+///     .subject("7")
+///     .audience("my-api")
+///     .lifetime(Duration::from_secs(600))
+///     .with(&serde_json::json!({ "scope": "posts:read" }))?;
+/// let token = signer.issue(&claims)?;
+/// # let _ = token;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Claims {
+    issuer: String,
+    subject: Option<String>,
+    audience: Vec<String>,
+    lifetime: Option<Duration>,
+    not_before: Option<Duration>,
+    token_id: TokenId,
+    own: Map<String, Value>,
+    dangers: Vec<Danger>,
+}
+
+#[derive(Clone)]
+enum TokenId {
+    Random,
+    Given(String),
+}
+
+impl Claims {
+    /// Claims of this issuer: `iss`.
+    pub fn new(issuer: impl Into<String>) -> Self {
+        Self {
+            issuer: issuer.into(),
+            subject: None,
+            audience: Vec::new(),
+            lifetime: None,
+            not_before: None,
+            token_id: TokenId::Random,
+            own: Map::new(),
+            dangers: Vec::new(),
+        }
+    }
+
+    /// Whom the token is about: `sub`.
+    pub fn subject(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+
+    /// Whom the token is for: `aud`. May be called several times.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience.push(audience.into());
+        self
+    }
+
+    /// How long the token is good, from its signing on, in whole seconds: `exp`.
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+
+    /// How long after its signing the token becomes good, in whole seconds: `nbf`.
+    pub fn not_before(mut self, delay: Duration) -> Self {
+        self.not_before = Some(delay);
+        self
+    }
+
+    /// The token's id, instead of 128 random bits: `jti`.
+    pub fn token_id(mut self, token_id: impl Into<String>) -> Self {
+        self.token_id = TokenId::Given(token_id.into());
+        self
+    }
+
+    /// Claims of one's own, beside the registered ones. Of two with one name the later stands.
+    ///
+    /// # Errors
+    /// [`IssueError::Claims`] when they are no JSON object, or name one of `iss`, `sub`, `aud`, `exp`, `nbf`, `iat` and
+    /// `jti`, which have methods of their own.
+    pub fn with(mut self, own: &impl Serialize) -> Result<Self, IssueError> {
+        let refused = |reason: &str| IssueError::Claims(ClaimsError::new(serde::ser::Error::custom(reason)));
+        let own = serde_json::to_value(own).map_err(|error| IssueError::Claims(ClaimsError::new(error)))?;
+        let Value::Object(own) = own else { return Err(refused("not a JSON object")) };
+        if own.keys().any(|name| OURS.contains(&name.as_str())) {
+            return Err(refused("a registered claim that has a method of its own"));
+        }
+        self.own.extend(own);
+        Ok(self)
+    }
+
+    /// Leaves a check out: [`Danger::NoExpiration`] allows a token that never expires.
+    pub fn danger(mut self, danger: Danger) -> Self {
+        self.dangers.push(danger);
+        self
+    }
+
+    /// The claims set of a token that is signed `now`.
+    pub(super) fn at(&self, now: SystemTime) -> Result<Value, IssueError> {
+        let now = since_epoch(now).as_secs();
+        let mut claims = self.own.clone();
+        claims.insert("iss".into(), json!(self.issuer));
+        claims.insert("iat".into(), json!(now));
+        claims.insert("jti".into(), json!(self.token_id.text()?));
+        if let Some(subject) = &self.subject {
+            claims.insert("sub".into(), json!(subject));
+        }
+        match self.audience.as_slice() {
+            [] => {}
+            [one] => drop(claims.insert("aud".into(), json!(one))),
+            many => drop(claims.insert("aud".into(), json!(many))),
+        }
+        match self.lifetime {
+            Some(lifetime) => {
+                claims.insert("exp".into(), json!(now.saturating_add(lifetime.as_secs())));
+            }
+            None if self.dangers.contains(&Danger::NoExpiration) => {}
+            None => return Err(IssueError::NoLifetime),
+        }
+        if let Some(delay) = self.not_before {
+            claims.insert("nbf".into(), json!(now.saturating_add(delay.as_secs())));
+        }
+        Ok(Value::Object(claims))
+    }
+}
+
+impl TokenId {
+    fn text(&self) -> Result<String, IssueError> {
+        match self {
+            Self::Given(token_id) => Ok(token_id.clone()),
+            Self::Random => {
+                let mut octets = [0; 16];
+                default_backend()?.random(&mut octets)?;
+                Ok(base64url::encode(&octets))
+            }
+        }
+    }
+}
+
+/// Shows no claim.
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claims").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,192 @@
+//! The compact serialization (RFC 7515 §7.1), with the payload in it or beside it.
+
+use super::header::{Fields, Header};
+use super::policy::Policy;
+use super::{MAX_HEADER_BYTES, Verified, fits, is_url_safe};
+use crate::alg::Algorithm;
+use crate::base64url;
+use crate::key::VerifyingKey;
+use crate::reason::Rejection;
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::fmt;
+
+/// A compact JWS, taken apart and not yet verified: its payload is out of reach until [`verify`](Self::verify).
+pub struct Compact<'t> {
+    header: Header,
+    /// The header's other members, out of reach until the signature is verified.
+    members: Map<String, Value>,
+    signing_input: Cow<'t, [u8]>,
+    payload: Cow<'t, [u8]>,
+    signature: Vec<u8>,
+}
+
+struct Parts<'t> {
+    signing_input: &'t str,
+    protected: &'t str,
+    payload: &'t str,
+    signature: &'t str,
+}
+
+impl<'t> Parts<'t> {
+    fn split(token: &'t str, max_bytes: usize) -> Result<Self, Rejection> {
+        if token.len() > max_bytes {
+            return Err(Rejection::TooLarge);
+        }
+        // From the back, so that a long run of dots costs no more than finding two of them.
+        let (signing_input, signature) = token.rsplit_once('.').ok_or(Rejection::Malformed)?;
+        let (protected, payload) = signing_input.split_once('.').ok_or(Rejection::Malformed)?;
+        if payload.contains('.') {
+            return Err(Rejection::Malformed);
+        }
+        Ok(Self { signing_input, protected, payload, signature })
+    }
+
+    fn header(&self, policy: &Policy, keep_members: bool) -> Result<(Header, bool), Rejection> {
+        let fields = Fields::read(&decode_header(self.protected)?, keep_members)?;
+        if !fields.critical_understood(policy)? {
+            return Err(Rejection::CriticalHeader);
+        }
+        let unencoded = fields.is_unencoded();
+        let name = fields.algorithm.as_deref().ok_or(Rejection::Malformed)?;
+        let algorithm = Algorithm::from_name(name).ok_or(Rejection::Algorithm)?;
+        fields.check_key_id()?;
+        Ok((fields.into_header(algorithm), unencoded))
+    }
+}
+
+/// The bytes of a protected header.
+pub(super) fn decode_header(part: &str) -> Result<Vec<u8>, Rejection> {
+    if part.len() > MAX_HEADER_BYTES.div_ceil(3) * 4 {
+        return Err(Rejection::Malformed);
+    }
+    decode(part)
+}
+
+pub(super) fn decode(part: &str) -> Result<Vec<u8>, Rejection> {
+    base64url::decode(part).map_err(|_| Rejection::Malformed)
+}
+
+impl<'t> Compact<'t> {
+    /// Takes a token apart, the plain case: no `crit`, an encoded payload.
+    ///
+    /// # Errors
+    /// [`Rejection::TooLarge`] beyond `max_bytes`; [`Rejection::Malformed`] for anything but three parts of
+    /// canonical base64url, the first of which is strict JSON; [`Rejection::Algorithm`] for an unknown `alg`;
+    /// [`Rejection::CriticalHeader`] for `crit`.
+    pub fn parse(token: &'t str, max_bytes: usize) -> Result<Self, Rejection> {
+        Self::attached(token, &Policy::new().max_bytes(max_bytes), false)
+    }
+
+    /// Takes a token apart, and lets [`into_verified`](Self::into_verified) give all of its header.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), `crit` and `b64` being judged by `policy`. An unencoded payload is
+    /// [`Rejection::Malformed`] unless it consists of letters, digits, `-`, `_` and `~` (RFC 7797 §5.2).
+    pub fn parse_with(token: &'t str, policy: &Policy) -> Result<Self, Rejection> {
+        Self::attached(token, policy, true)
+    }
+
+    fn attached(token: &'t str, policy: &Policy, keep_members: bool) -> Result<Self, Rejection> {
+        let parts = Parts::split(token, policy.max_bytes)?;
+        let (header, unencoded) = parts.header(policy, keep_members)?;
+        let payload = match unencoded {
+            false => Cow::Owned(decode(parts.payload)?),
+            true if is_url_safe(parts.payload.as_bytes()) => Cow::Borrowed(parts.payload.as_bytes()),
+            true => return Err(Rejection::Malformed),
+        };
+        Self::new(header, Cow::Borrowed(parts.signing_input.as_bytes()), payload, parts.signature)
+    }
+
+    /// Takes a token apart whose payload travelled otherwise (RFC 7515 Appendix F).
+    ///
+    /// ```
+    /// use countersign::{Algorithm, SigningKey, jws};
+    ///
+    /// let key = SigningKey::generate(Algorithm::ES256)?;
+    /// let body = b"{\"amount\": 20.00}";
+    /// let token = jws::Signing::new(body).detached().unencoded().by(&key, jws::Header::new(&key)).compact()?;
+    /// assert!(token.contains(".."));
+    ///
+    /// let policy = jws::Policy::new().allow_unencoded_payload();
+    /// let signed = jws::Compact::parse_detached(&token, body, &policy)?;
+    /// assert!(signed.verify(key.verifying_key()).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`parse_with`](Self::parse_with); and [`Rejection::Malformed`] for a token that brings a payload along.
+    pub fn parse_detached(token: &'t str, payload: &'t [u8], policy: &Policy) -> Result<Self, Rejection> {
+        let parts = Parts::split(token, policy.max_bytes)?;
+        if !parts.payload.is_empty() {
+            return Err(Rejection::Malformed);
+        }
+        let (header, unencoded) = parts.header(policy, true)?;
+        let input = match unencoded {
+            true => signing_input(parts.protected, payload),
+            false => signing_input(parts.protected, base64url::encode(payload).as_bytes()),
+        };
+        Self::new(header, Cow::Owned(input), Cow::Borrowed(payload), parts.signature)
+    }
+
+    fn new(
+        mut header: Header,
+        signing_input: Cow<'t, [u8]>,
+        payload: Cow<'t, [u8]>,
+        signature: &str,
+    ) -> Result<Self, Rejection> {
+        let members = header.take_members();
+        Ok(Self { header, members, signing_input, payload, signature: decode(signature)? })
+    }
+
+    /// The header: what the sender claims, and no more.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Verifies the signature and gives the payload.
+    ///
+    /// # Errors
+    /// [`Rejection::KeyMismatch`] when the header names another algorithm than the key's, or another `kid` than one
+    /// the key has; [`Rejection::Signature`] when the signature does not verify.
+    pub fn verify(self, key: &VerifyingKey) -> Result<Vec<u8>, Rejection> {
+        self.check(key)?;
+        Ok(self.payload.into_owned())
+    }
+
+    /// Verifies the signature and gives the payload and the header, with all its members where
+    /// [`parse_with`](Self::parse_with) or [`parse_detached`](Self::parse_detached) read them.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn into_verified(mut self, key: &VerifyingKey) -> Result<Verified, Rejection> {
+        self.check(key)?;
+        self.header.put_members(self.members);
+        let payload = Bytes::from(self.payload.into_owned());
+        Ok(Verified { payload, header: self.header, unprotected: Map::new(), index: 0 })
+    }
+
+    fn check(&self, key: &VerifyingKey) -> Result<(), Rejection> {
+        fits(self.header.algorithm, self.header.key_id(), key)?;
+        key.verify(&self.signing_input, &self.signature).map_err(|_| Rejection::Signature)
+    }
+
+    /// The payload before verification: for the registered claims alone, which decide what key is asked for.
+    pub(crate) fn unverified_payload(&self) -> &[u8] {
+        &self.payload
+    }
+}
+
+/// What is signed (RFC 7515 §5.1, RFC 7797 §3), the payload being in base64url unless `b64=false`.
+pub(super) fn signing_input(protected: &str, payload: &[u8]) -> Vec<u8> {
+    [protected.as_bytes(), b".", payload].concat()
+}
+
+/// Shows the header's algorithm alone: the rest could be sent again.
+impl fmt::Debug for Compact<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compact").field("header", &self.header).finish_non_exhaustive()
+    }
+}

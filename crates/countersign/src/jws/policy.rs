@@ -1,0 +1,87 @@
+//! What a caller allows beyond the plain case.
+
+use super::MAX_BYTES;
+use super::members::is_registered;
+use crate::config::ConfigError;
+
+/// What a caller of [`Compact`](super::Compact) and [`Json`](super::Json) allows. By default: 16 KiB, no `crit`,
+/// encoded payloads.
+///
+/// ```
+/// use countersign::{Algorithm, SigningKey, jws};
+///
+/// let key = SigningKey::from_secret(Algorithm::HS256, [7; 32])?;
+/// let header = jws::Header::new(&key).with_critical("https://example.com/tenant", "blue".into())?;
+/// let token = jws::sign(&key, &header, b"payload")?;
+///
+/// let refused = jws::Compact::parse_with(&token, &jws::Policy::new());
+/// assert_eq!(refused.unwrap_err(), countersign::reason::Rejection::CriticalHeader);
+///
+/// let policy = jws::Policy::new().understand("https://example.com/tenant")?;
+/// let verified = jws::Compact::parse_with(&token, &policy)?.into_verified(key.verifying_key())?;
+/// assert_eq!(verified.header().get("https://example.com/tenant"), Some(&"blue".into()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Policy {
+    pub(super) max_bytes: usize,
+    pub(super) unencoded: bool,
+    understood: Vec<String>,
+}
+
+impl Policy {
+    /// Nothing beyond the plain case.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { max_bytes: MAX_BYTES, unencoded: false, understood: Vec::new() }
+    }
+
+    /// The longest serialized JWS that is read, in bytes. A detached payload, which the caller already has, is not
+    /// counted.
+    #[must_use]
+    pub fn max_bytes(mut self, max_bytes: usize) -> Self {
+        self.max_bytes = max_bytes;
+        self
+    }
+
+    /// Says that the caller reads the protected member `name` after verification and does as it says, so that `crit`
+    /// may list it (RFC 7515 §4.1.11). May be said several times.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a name that RFC 7515, RFC 7516 or RFC 7518 defines, which `crit` must not list; for `b64`,
+    /// which [`allow_unencoded_payload`](Self::allow_unencoded_payload) brings in; and for no name at all.
+    pub fn understand(mut self, name: impl Into<String>) -> Result<Self, ConfigError> {
+        let name = name.into();
+        check_extension(&name).map_err(|problem| ConfigError::new("understand", problem))?;
+        self.understood.push(name);
+        Ok(self)
+    }
+
+    /// Allows `b64=false` (RFC 7797): the signature is over the payload itself. `crit` may then list `b64`.
+    #[must_use]
+    pub fn allow_unencoded_payload(mut self) -> Self {
+        self.unencoded = true;
+        self
+    }
+
+    pub(super) fn understands(&self, name: &str) -> bool {
+        if name == "b64" { self.unencoded } else { self.understood.iter().any(|understood| understood == name) }
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether a caller may list `name` in `crit`, or say what it means there.
+pub(super) fn check_extension(name: &str) -> Result<(), &'static str> {
+    match name {
+        "" => Err("is empty"),
+        "b64" => Err("`b64` has a method of its own"),
+        name if is_registered(name) => Err("`crit` must not list a registered header parameter"),
+        _ => Ok(()),
+    }
+}

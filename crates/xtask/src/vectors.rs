@@ -1,0 +1,93 @@
+//! `cargo xtask vectors`: test vectors from elsewhere, driven through the public API as a user would.
+
+#![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
+
+mod case;
+mod drive;
+mod keys;
+
+use crate::Failure;
+use case::{Case, Expect};
+use drive::{Verdict, drive};
+use lexopt::{Arg, Parser};
+use std::fmt;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
+    let mut files = Vec::new();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Arg::Value(file) => files.push(PathBuf::from(file)),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    if files.is_empty() {
+        return Err(Failure::Usage("vectors wants at least one FILE of cases".into()));
+    }
+    let mut tally = Tally::default();
+    for file in files {
+        run_file(&file, &mut tally, &mut |line| println!("{line}"))?;
+    }
+    println!("{tally}");
+    if tally.is_good() { Ok(()) } else { Err(Failure::Failed(format!("{} cases that must hold do not", tally.grave))) }
+}
+
+/// Runs each case of a file, and tells of each in a line.
+fn run_file(file: &Path, tally: &mut Tally, tell: &mut dyn FnMut(&str)) -> Result<(), Failure> {
+    let cannot = |error: &dyn fmt::Display| Failure::Failed(format!("{}: {error}", file.display()));
+    let lines = BufReader::new(File::open(file).map_err(|error| cannot(&error))?).lines();
+    for (at, line) in lines.enumerate() {
+        let line = line.map_err(|error| cannot(&error))?;
+        let case: Case =
+            serde_json::from_str(&line).map_err(|error| cannot(&format_args!("line {}: {error}", at + 1)))?;
+        let verdict = drive(&case);
+        tally.count(&case, &verdict);
+        tell(&format!("{}\t{}\t{}", case.id, verdict.name(), verdict.reason()));
+    }
+    Ok(())
+}
+
+/// How the cases went.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+    /// Those among the failed ones that an RFC or plain security demands.
+    grave: usize,
+}
+
+impl Tally {
+    fn count(&mut self, case: &Case, verdict: &Verdict) {
+        let is_right = match (case.expect(), verdict) {
+            (_, Verdict::Unsupported(_) | Verdict::Skip(_)) => {
+                self.skipped += 1;
+                return;
+            }
+            (_, Verdict::Error(_)) => false,
+            (Expect::Either, _) | (Expect::Accept, Verdict::Accept) | (Expect::Reject, Verdict::Reject(_)) => true,
+            (Expect::Accept, Verdict::Reject(_)) | (Expect::Reject, Verdict::Accept) => false,
+        };
+        if is_right {
+            self.passed += 1;
+        } else {
+            self.failed += 1;
+            self.grave += usize::from(case.is_binding());
+        }
+    }
+
+    fn is_good(&self) -> bool {
+        self.grave == 0 && self.passed > 0
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,294 @@
+use super::case::{Case, Options};
+use super::keys::{algorithms, key_set};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign::clock::{Clock, SystemClock};
+use countersign::danger::Danger;
+use countersign::jwk::{Jwk, JwkSet};
+use countersign::jws::{self, Compact, Json, Policy};
+use countersign::keys::KeyError;
+use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest, KeySet};
+use countersign::reason::Rejection;
+use countersign::request::Credential;
+use countersign::verify::{TokenVerifier, UnverifiedToken, VerifyError};
+use countersign::{Algorithm, JwtVerifier, VerifyingKey};
+use serde_json::Value;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// What became of a case.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Accept,
+    Reject(String),
+    /// An algorithm that no enabled backend has.
+    Unsupported(String),
+    /// A level that is not driven here.
+    Skip(&'static str),
+    /// The case makes no sense.
+    Error(String),
+}
+
+impl Verdict {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Reject(_) => "reject",
+            Self::Unsupported(_) => "unsupported",
+            Self::Skip(_) => "skip",
+            Self::Error(_) => "error",
+        }
+    }
+
+    pub(super) fn reason(&self) -> &str {
+        match self {
+            Self::Accept => "",
+            Self::Reject(reason) | Self::Unsupported(reason) | Self::Error(reason) => reason,
+            Self::Skip(reason) => reason,
+        }
+    }
+}
+
+impl From<Rejection> for Verdict {
+    fn from(rejection: Rejection) -> Self {
+        Self::Reject(rejection.to_string())
+    }
+}
+
+/// Registered algorithms (RFC 7518, 8037, 8812, 9964) that no backend here has.
+const NOT_HERE: &[&str] = &["ES512", "ES256K", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"];
+
+pub(super) fn drive(case: &Case) -> Verdict {
+    let verdict = match case.level.as_str() {
+        "jws" => jws(case),
+        "jwt" => jwt(case),
+        "parse" => match UnverifiedToken::parse(&case.token, jws::MAX_BYTES) {
+            Ok(_) => Verdict::Accept,
+            Err(rejection) => rejection.into(),
+        },
+        "jwks" => jwks(case),
+        "thumbprint" => thumbprint(case),
+        "jws-json" => json(case),
+        "jws-detached" => detached(case),
+        "http" | "jwks-http" => Verdict::Skip("driven over sockets elsewhere"),
+        other => Verdict::Error(format!("unknown level `{other}`")),
+    };
+    let named = match &case.json {
+        Some(json) => serde_json::from_str::<Value>(json).ok().and_then(|json| {
+            algorithm_named(json["protected"].as_str().or(json["signatures"][0]["protected"].as_str())?)
+        }),
+        None => algorithm_named(&case.token),
+    };
+    match (&verdict, named) {
+        (Verdict::Reject(_), Some(name)) if NOT_HERE.contains(&name.as_str()) => Verdict::Unsupported(name),
+        _ => verdict,
+    }
+}
+
+fn algorithm_named(token: &str) -> Option<String> {
+    let header = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
+    let header: Value = serde_json::from_slice(&header).ok()?;
+    header["alg"].as_str().map(str::to_owned)
+}
+
+fn jws(case: &Case) -> Verdict {
+    let policy = match policy(case) {
+        Ok(policy) => policy,
+        Err(error) => return Verdict::Error(error),
+    };
+    compact(case, || Compact::parse_with(&case.token, &policy))
+}
+
+fn detached(case: &Case) -> Verdict {
+    let policy = match policy(case) {
+        Ok(policy) => policy,
+        Err(error) => return Verdict::Error(error),
+    };
+    match payload(case) {
+        Some(payload) => compact(case, || Compact::parse_detached(&case.token, &payload, &policy)),
+        None => Verdict::Error("a detached payload in base64url is wanted".into()),
+    }
+}
+
+fn payload(case: &Case) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(case.payload.as_ref()?).ok()
+}
+
+/// The extensions that the case says are understood.
+fn policy(case: &Case) -> Result<Policy, String> {
+    case.options.crit.iter().try_fold(Policy::new(), |policy, name| match name.as_str() {
+        "b64" => Ok(policy.allow_unencoded_payload()),
+        name => policy.understand(name).map_err(|error| error.to_string()),
+    })
+}
+
+fn compact<'c>(case: &'c Case, parse: impl Fn() -> Result<Compact<'c>, Rejection>) -> Verdict {
+    let header = match parse() {
+        Ok(token) => token.header().clone(),
+        Err(rejection) => return rejection.into(),
+    };
+    match keys_for(case, header.algorithm(), header.key_id()) {
+        Ok(keys) => first_good(keys, |key| parse().and_then(|token| token.verify(key)).map(drop)),
+        Err(verdict) => verdict,
+    }
+}
+
+fn json(case: &Case) -> Verdict {
+    let policy = match policy(case) {
+        Ok(policy) => policy,
+        Err(error) => return Verdict::Error(error),
+    };
+    let document = case.json.as_deref().unwrap_or_default();
+    let parsed = match payload(case) {
+        Some(payload) => Json::parse_detached(document, &payload, &policy),
+        None => Json::parse(document, &policy),
+    };
+    let jws = match parsed {
+        Ok(jws) => jws,
+        Err(rejection) => return rejection.into(),
+    };
+    let mut last = Verdict::from(Rejection::UnknownKey);
+    for signature in jws.signatures() {
+        // One that this library cannot judge is void, and no reason against the others.
+        let Some(algorithm) = signature.algorithm() else { continue };
+        last = match keys_for(case, algorithm, signature.key_id()) {
+            Ok(keys) => first_good(keys, |key| jws.verify(key).map(drop)),
+            Err(verdict) => verdict,
+        };
+        if last == Verdict::Accept {
+            return last;
+        }
+    }
+    last
+}
+
+/// The keys to try for a signature, if the case allows its algorithm.
+fn keys_for(case: &Case, algorithm: Algorithm, key_id: Option<&str>) -> Result<Vec<VerifyingKey>, Verdict> {
+    if !algorithms(case).iter().any(|allowed| allowed.is_same_as(algorithm)) {
+        return Err(Rejection::Algorithm.into());
+    }
+    let wanted = KeyRequest::new(algorithm).with_key_id(key_id);
+    candidates(&key_set(case), &wanted).map_err(|error| Verdict::Reject(error.to_string()))
+}
+
+fn first_good(keys: Vec<VerifyingKey>, verify: impl Fn(&VerifyingKey) -> Result<(), Rejection>) -> Verdict {
+    let mut last = Rejection::UnknownKey;
+    for key in keys {
+        match verify(&key) {
+            Ok(()) => return Verdict::Accept,
+            Err(rejection) => last = rejection,
+        }
+    }
+    last.into()
+}
+
+/// The key for a token, or up to 8 for one that names none.
+fn candidates(keys: &KeySet, wanted: &KeyRequest<'_>) -> Result<Vec<VerifyingKey>, KeyProviderError> {
+    match keys.find(wanted) {
+        Ok(key) => Ok(vec![key.clone()]),
+        Err(KeyProviderError::Ambiguous) => Ok(keys.candidates(wanted).into_iter().take(8).collect()),
+        Err(error) => Err(error),
+    }
+}
+
+#[derive(Debug)]
+struct At(SystemTime);
+
+impl Clock for At {
+    fn now(&self) -> SystemTime {
+        self.0
+    }
+}
+
+fn jwt(case: &Case) -> Verdict {
+    let Options { iss, aud, now, leeway, required, typ, .. } = &case.options;
+    let now = now.map_or_else(|| SystemClock.now(), |now| UNIX_EPOCH + Duration::from_secs(now));
+    let mut builder = JwtVerifier::builder(key_set(case))
+        .algorithms(algorithms(case))
+        .leeway(Duration::from_secs(leeway.unwrap_or(0)))
+        .clock(At(now))
+        .try_keys(8);
+    builder = match iss {
+        Some(issuer) => builder.issuer(issuer),
+        None => builder.danger(Danger::AnyIssuer),
+    };
+    builder = match aud {
+        Some(audience) => builder.audience(audience),
+        None => builder.danger(Danger::AnyAudience),
+    };
+    if let Some(typ) = typ {
+        builder = builder.types([typ]);
+    }
+    builder = builder.danger(Danger::NoExpiration);
+    for claim in required {
+        builder = builder.require_claim(claim);
+    }
+    let verifier = match builder.build() {
+        Ok(verifier) => verifier,
+        // No algorithm that the case allows is to be had.
+        Err(error) if error.setting() == "algorithms" => return Verdict::Unsupported(case.options.algs.join(" ")),
+        Err(error) => return Verdict::Error(error.to_string()),
+    };
+    match verifier.verify_now(&Credential::new("Bearer", &case.token)) {
+        Some(Ok(_)) => Verdict::Accept,
+        Some(Err(VerifyError::Rejected(rejection))) => rejection.into(),
+        Some(Err(error)) => Verdict::Error(error.to_string()),
+        None => Verdict::Error("a local key set must answer at once".into()),
+    }
+}
+
+fn jwks(case: &Case) -> Verdict {
+    let document = case.doc.as_deref().unwrap_or_default();
+    match case.format.as_deref() {
+        Some("jwks") => {}
+        Some("pem") => return pem(document),
+        _ => return Verdict::Skip("a document of another form"),
+    }
+    let set = match JwkSet::parse(document).or_else(|error| JwkSet::from_certificates(document).map_err(|_| error)) {
+        Ok(set) => set,
+        Err(error) => return Verdict::Reject(error.to_string()),
+    };
+    let is_usable =
+        |key: &&Jwk| key.algorithms().into_iter().any(|algorithm| VerifyingKey::from_jwk(key, algorithm).is_ok());
+    let usable = set.keys().iter().filter(is_usable).count();
+    let elsewhere = keys_of_curves_not_here(document);
+    match (usable, case.keys) {
+        (usable, expected)
+            if elsewhere > 0 && (1..=elsewhere).contains(&(expected.unwrap_or(1).saturating_sub(usable))) =>
+        {
+            Verdict::Unsupported(format!("{usable} usable keys, and {elsewhere} on curves that no backend has"))
+        }
+        (0, _) => {
+            let reason = set.quarantined().first().map(|key| key.reason.to_string());
+            Verdict::Reject(reason.unwrap_or_else(|| "no usable key".into()))
+        }
+        (usable, Some(expected)) if usable != expected => {
+            Verdict::Reject(format!("{usable} usable keys, not {expected}"))
+        }
+        _ => Verdict::Accept,
+    }
+}
+
+fn pem(document: &str) -> Verdict {
+    let mut outcomes = Algorithm::ALL.into_iter().map(|algorithm| VerifyingKey::from_pem(algorithm, document));
+    match outcomes.find(|outcome| !matches!(outcome, Err(KeyError::WrongAlgorithm))) {
+        Some(Ok(_)) => Verdict::Accept,
+        Some(Err(error)) => Verdict::Reject(error.to_string()),
+        None => Verdict::Error("a key for no algorithm".into()),
+    }
+}
+
+fn keys_of_curves_not_here(document: &str) -> usize {
+    let Ok(document) = serde_json::from_str::<Value>(document) else { return 0 };
+    let keys = document["keys"].as_array().into_iter().flatten();
+    let is_elsewhere = |key: &&Value| matches!(key["crv"].as_str(), Some("P-521" | "secp256k1" | "Ed448"));
+    keys.filter(is_elsewhere).count()
+}
+
+fn thumbprint(case: &Case) -> Verdict {
+    let jwk = case.jwk.as_ref().map(Value::to_string).unwrap_or_default();
+    match Jwk::parse(&jwk).and_then(|jwk| jwk.thumbprint()) {
+        Ok(thumbprint) if case.sha256.as_deref() == Some(&thumbprint.to_string()) => Verdict::Accept,
+        Ok(thumbprint) => Verdict::Reject(format!("the thumbprint is {thumbprint}")),
+        Err(error) => Verdict::Reject(error.to_string()),
+    }
+}
