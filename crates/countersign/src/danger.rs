@@ -61,4 +61,27 @@ pub enum Danger {
     /// Takes tokens that are bound to a holder (`cnf`, RFC 7800) from anybody: whoever steals one can use it. Unless this
     /// is said they are refused, because nothing here checks the proof (RFC 9449 §7.2, RFC 8705 §3).
     AnyHolder,
+    /// Takes base64url with padding, which RFC 7515 §2 forbids: one token then has two spellings. Where it is said,
+    /// unpadded tokens are still taken.
+    PaddedBase64url,
 }
+
+/// The settings under which the tokens of Flama's JWT article verify: they have padding, no expiration and no audience, and
+/// one of them no issuer. Their secret, sixteen zero octets, is read with [`short_secret`].
+///
+/// ```
+/// use countersign::request::Credential;
+/// use countersign::verify::TokenVerifier;
+/// use countersign::{Algorithm, JwtVerifier, danger};
+///
+/// let key = danger::short_secret(Algorithm::HS256, [0; 16])?;
+/// let verifier = JwtVerifier::builder(key.verifying_key().clone())
+///     .algorithms([Algorithm::HS256])
+///     .dangers(danger::FLAMA)
+///     .build()?;
+/// let token = "eyJhbGciOiAiSFMyNTYiLCAidHlwIjogIkpXVCJ9.eyJkYXRhIjogeyJmb28iOiAiYmFyIn0sICJpYXQiOiAwfQ==.\
+///              J3zdedMZSFNOimstjJat0V28rM_b1UU62XCp9dg_5kg=";
+/// assert!(verifier.verify_now(&Credential::new("Bearer", token)).is_some_and(|verdict| verdict.is_ok()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub const FLAMA: [Danger; 4] = [Danger::AnyIssuer, Danger::AnyAudience, Danger::NoExpiration, Danger::PaddedBase64url];

@@ -7,6 +7,7 @@ pub use claims::Claims;
 use crate::claims::{ClaimsError, RegisteredClaims};
 use crate::clock::{Clock, SystemClock};
 use crate::crypto::SigningFailed;
+use crate::danger::Danger;
 use crate::jws::{self, Header};
 use crate::key::SigningKey;
 use crate::key_error::KeyError;
@@ -48,6 +49,7 @@ pub struct JwtSigner {
     key: SigningKey,
     header: Header,
     clock: Arc<dyn Clock>,
+    padded: bool,
 }
 
 impl JwtSigner {
@@ -55,7 +57,7 @@ impl JwtSigner {
     #[must_use]
     pub fn new(key: SigningKey) -> Self {
         let header = Header::new(&key).with_type("JWT");
-        Self { key, header, clock: Arc::new(SystemClock) }
+        Self { key, header, clock: Arc::new(SystemClock), padded: false }
     }
 
     /// Another `typ`: `at+jwt` for access tokens (RFC 9068 §2.1).
@@ -69,6 +71,13 @@ impl JwtSigner {
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Breaks a rule on purpose: [`Danger::PaddedBase64url`] writes padding, for readers that demand it.
+    #[must_use]
+    pub fn danger(mut self, danger: Danger) -> Self {
+        self.padded |= danger == Danger::PaddedBase64url;
         self
     }
 
@@ -89,7 +98,8 @@ impl JwtSigner {
         let payload = serde_json::to_vec(claims).map_err(|error| IssueError::Claims(ClaimsError::new(error)))?;
         RegisteredClaims::parse(&payload)
             .map_err(|error| IssueError::Claims(ClaimsError::new(serde::de::Error::custom(error))))?;
-        Ok(jws::sign(&self.key, &self.header, &payload)?)
+        let sign = if self.padded { jws::sign_padded } else { jws::sign };
+        Ok(sign(&self.key, &self.header, &payload)?)
     }
 
     /// The key.
@@ -103,7 +113,6 @@ impl JwtSigner {
 mod tests {
     use super::*;
     use crate::alg::Algorithm;
-    use crate::danger::Danger;
     use serde_json::json;
     use std::time::Duration;
 

@@ -43,6 +43,7 @@ pub use compact::Compact;
 pub use header::Header;
 pub use json::{Json, MAX_SIGNATURES, Signature};
 pub use policy::Policy;
+pub(crate) use signing::sign_padded;
 pub use signing::{SignError, Signing, Unprotected, sign};
 
 use crate::alg::Algorithm;

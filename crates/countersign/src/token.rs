@@ -1,7 +1,7 @@
 //! Tokens before and after verification: two types, so that nothing unverified can be read by mistake.
 
 use crate::claims::{ClaimsError, JsonError, NumericDate, OneOrMany, RegisteredClaims};
-use crate::jws::{Compact, Header};
+use crate::jws::{Compact, Header, Policy};
 use crate::key::{KeyIdentity, VerifyingKey};
 use crate::reason::Rejection;
 use bytes::Bytes;
@@ -25,7 +25,11 @@ impl<'t> UnverifiedToken<'t> {
     /// As [`Compact::parse`]; and [`Rejection::Issuer`], [`Rejection::Audience`] or [`Rejection::InvalidClaim`] when
     /// a registered claim has the wrong type.
     pub fn parse(token: &'t str, max_bytes: usize) -> Result<Self, Rejection> {
-        let compact = Compact::parse(token, max_bytes)?;
+        Self::parse_with(token, &Policy::new().max_bytes(max_bytes))
+    }
+
+    pub(crate) fn parse_with(token: &'t str, policy: &Policy) -> Result<Self, Rejection> {
+        let compact = Compact::parse_jwt(token, policy)?;
         let claims = RegisteredClaims::parse(compact.unverified_payload()).map_err(|error| match error {
             JsonError::WrongType("iss") => Rejection::Issuer,
             JsonError::WrongType("aud") => Rejection::Audience,

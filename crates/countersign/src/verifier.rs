@@ -8,7 +8,7 @@ use crate::alg::Algorithm;
 use crate::clock::{Clock, SystemClock, since_epoch};
 use crate::config::ConfigError;
 use crate::danger::Danger;
-use crate::jws::MAX_BYTES;
+use crate::jws::{MAX_BYTES, Policy};
 use crate::key::VerifyingKey;
 use crate::provider::{KeyProvider, KeyProviderError, KeyRequest, Unavailable};
 use crate::reason::Rejection;
@@ -143,7 +143,7 @@ pub struct JwtVerifier {
     keys: Box<dyn KeyProvider>,
     clock: Box<dyn Clock>,
     rules: TokenRules,
-    max_bytes: usize,
+    policy: Policy,
     max_candidates: usize,
 }
 
@@ -174,7 +174,7 @@ impl JwtVerifier {
     }
 
     fn parse<'t>(&self, credential: &Credential<'t>) -> Result<UnverifiedToken<'t>, Rejection> {
-        let token = UnverifiedToken::parse(credential.expose(), self.max_bytes)?;
+        let token = UnverifiedToken::parse_with(credential.expose(), &self.policy)?;
         self.rules.check_unverified(&token)?;
         Ok(token)
     }
@@ -413,6 +413,13 @@ impl JwtVerifierBuilder {
         self
     }
 
+    /// Leaves several checks out, as [`danger`](Self::danger) does: a recipe such as
+    /// [`FLAMA`](crate::danger::FLAMA).
+    pub fn dangers(mut self, dangers: impl IntoIterator<Item = Danger>) -> Self {
+        self.dangers.extend(dangers);
+        self
+    }
+
     /// The verifier.
     ///
     /// # Errors
@@ -476,7 +483,7 @@ impl JwtVerifierBuilder {
             keys: self.keys,
             clock: self.clock,
             rules,
-            max_bytes: self.max_bytes,
+            policy: self.dangers.iter().fold(Policy::new().max_bytes(self.max_bytes), |policy, d| policy.danger(*d)),
             max_candidates: self.max_candidates,
         })
     }

@@ -44,7 +44,7 @@ impl<'t> Parts<'t> {
     }
 
     fn header(&self, policy: &Policy, keep_members: bool) -> Result<(Header, bool), Rejection> {
-        let fields = Fields::read(&decode_header(self.protected)?, keep_members)?;
+        let fields = Fields::read(&decode_header(self.protected, policy)?, keep_members)?;
         if !fields.critical_understood(policy)? {
             return Err(Rejection::CriticalHeader);
         }
@@ -57,15 +57,11 @@ impl<'t> Parts<'t> {
 }
 
 /// The bytes of a protected header.
-pub(super) fn decode_header(part: &str) -> Result<Vec<u8>, Rejection> {
+pub(super) fn decode_header(part: &str, policy: &Policy) -> Result<Vec<u8>, Rejection> {
     if part.len() > MAX_HEADER_BYTES.div_ceil(3) * 4 {
         return Err(Rejection::Malformed);
     }
-    decode(part)
-}
-
-pub(super) fn decode(part: &str) -> Result<Vec<u8>, Rejection> {
-    base64url::decode(part).map_err(|_| Rejection::Malformed)
+    policy.decode(part)
 }
 
 impl<'t> Compact<'t> {
@@ -92,11 +88,12 @@ impl<'t> Compact<'t> {
         let parts = Parts::split(token, policy.max_bytes)?;
         let (header, unencoded) = parts.header(policy, keep_members)?;
         let payload = match unencoded {
-            false => Cow::Owned(decode(parts.payload)?),
+            false => Cow::Owned(policy.decode(parts.payload)?),
             true if is_url_safe(parts.payload.as_bytes()) => Cow::Borrowed(parts.payload.as_bytes()),
             true => return Err(Rejection::Malformed),
         };
-        Self::new(header, Cow::Borrowed(parts.signing_input.as_bytes()), payload, parts.signature)
+        let signature = policy.decode(parts.signature)?;
+        Ok(Self::new(header, Cow::Borrowed(parts.signing_input.as_bytes()), payload, signature))
     }
 
     /// Takes a token apart whose payload travelled otherwise (RFC 7515 Appendix F).
@@ -127,17 +124,18 @@ impl<'t> Compact<'t> {
             true => signing_input(parts.protected, payload),
             false => signing_input(parts.protected, base64url::encode(payload).as_bytes()),
         };
-        Self::new(header, Cow::Owned(input), Cow::Borrowed(payload), parts.signature)
+        let signature = policy.decode(parts.signature)?;
+        Ok(Self::new(header, Cow::Owned(input), Cow::Borrowed(payload), signature))
     }
 
-    fn new(
-        mut header: Header,
-        signing_input: Cow<'t, [u8]>,
-        payload: Cow<'t, [u8]>,
-        signature: &str,
-    ) -> Result<Self, Rejection> {
+    fn new(mut header: Header, signing_input: Cow<'t, [u8]>, payload: Cow<'t, [u8]>, signature: Vec<u8>) -> Self {
         let members = header.take_members();
-        Ok(Self { header, members, signing_input, payload, signature: decode(signature)? })
+        Self { header, members, signing_input, payload, signature }
+    }
+
+    /// As [`parse`](Self::parse), with the dangers of a policy.
+    pub(crate) fn parse_jwt(token: &'t str, policy: &Policy) -> Result<Self, Rejection> {
+        Self::attached(token, policy, false)
     }
 
     /// The header: what the sender claims, and no more.

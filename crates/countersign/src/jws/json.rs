@@ -1,6 +1,6 @@
 //! The JSON serializations (RFC 7515 §7.2): flattened with one signature, general with several.
 
-use super::compact::{decode, decode_header, signing_input};
+use super::compact::{decode_header, signing_input};
 use super::header::{Fields, Header};
 use super::policy::Policy;
 use super::{MAX_HEADER_BYTES, Verified, fits, members};
@@ -152,6 +152,8 @@ impl Json {
         if json.len() > policy.max_bytes {
             return Err(Rejection::TooLarge);
         }
+        // Padding is a weakness of compact tokens out there, and of those alone.
+        let policy = &policy.clone().unpadded();
         let mut object = Object::default();
         json::read_object(json, &mut object).map_err(|_| Rejection::Malformed)?;
         let parts =
@@ -162,7 +164,7 @@ impl Json {
         }
         let (payload, signed_payload) = match (detached, object.payload) {
             (None, Some(text)) if unencoded => as_it_is(text.into()),
-            (None, Some(text)) => (decode(&text)?.into(), text.into()),
+            (None, Some(text)) => (policy.decode(&text)?.into(), text.into()),
             (Some(payload), None) if unencoded => as_it_is(Bytes::copy_from_slice(payload)),
             (Some(payload), None) => (Bytes::copy_from_slice(payload), base64url::encode(payload).into()),
             _ => return Err(Rejection::Malformed),
@@ -245,9 +247,9 @@ struct Part {
 
 impl Part {
     fn read(object: Object<'_>, policy: &Policy) -> Result<Self, Rejection> {
-        let signature = decode(&object.signature.ok_or(Rejection::Malformed)?)?;
+        let signature = policy.decode(&object.signature.ok_or(Rejection::Malformed)?)?;
         let fields = match &object.protected {
-            Some(protected) => Fields::read(&decode_header(protected)?, true)?,
+            Some(protected) => Fields::read(&decode_header(protected, policy)?, true)?,
             None => Fields::default(),
         };
         let unprotected = match object.header {

@@ -2,7 +2,10 @@
 
 use super::MAX_BYTES;
 use super::members::is_registered;
+use crate::base64url;
 use crate::config::ConfigError;
+use crate::danger::Danger;
+use crate::reason::Rejection;
 
 /// What a caller of [`Compact`](super::Compact) and [`Json`](super::Json) allows. By default: 16 KiB, no `crit`,
 /// encoded payloads.
@@ -27,6 +30,7 @@ use crate::config::ConfigError;
 pub struct Policy {
     pub(super) max_bytes: usize,
     pub(super) unencoded: bool,
+    pub(super) padded: bool,
     understood: Vec<String>,
 }
 
@@ -34,7 +38,7 @@ impl Policy {
     /// Nothing beyond the plain case.
     #[must_use]
     pub fn new() -> Self {
-        Self { max_bytes: MAX_BYTES, unencoded: false, understood: Vec::new() }
+        Self { max_bytes: MAX_BYTES, unencoded: false, padded: false, understood: Vec::new() }
     }
 
     /// The longest serialized JWS that is read, in bytes. A detached payload, which the caller already has, is not
@@ -63,6 +67,27 @@ impl Policy {
     pub fn allow_unencoded_payload(mut self) -> Self {
         self.unencoded = true;
         self
+    }
+
+    /// Leaves a check out: [`Danger::PaddedBase64url`] for compact tokens. The others are not about JWS.
+    #[must_use]
+    pub fn danger(mut self, danger: Danger) -> Self {
+        self.padded |= danger == Danger::PaddedBase64url;
+        self
+    }
+
+    pub(super) fn unpadded(mut self) -> Self {
+        self.padded = false;
+        self
+    }
+
+    /// Decodes a part of a compact token.
+    pub(super) fn decode(&self, part: &str) -> Result<Vec<u8>, Rejection> {
+        let decoded = match base64url::decode(part) {
+            Err(_) if self.padded => base64url::decode_padded(part),
+            decoded => decoded,
+        };
+        decoded.map_err(|_| Rejection::Malformed)
     }
 
     pub(super) fn understands(&self, name: &str) -> bool {

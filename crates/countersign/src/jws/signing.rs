@@ -18,14 +18,26 @@ use std::fmt;
 /// # Errors
 /// [`SigningFailed`] when the backend refuses, and for a header that was made for another key.
 pub fn sign(key: &SigningKey, header: &Header, payload: &[u8]) -> Result<String, SigningFailed> {
+    sign_with(key, header, payload, base64url::encode)
+}
+
+/// The same with padding, for [`Danger::PaddedBase64url`](crate::danger::Danger::PaddedBase64url).
+pub(crate) fn sign_padded(key: &SigningKey, header: &Header, payload: &[u8]) -> Result<String, SigningFailed> {
+    sign_with(key, header, payload, base64url::encode_padded)
+}
+
+fn sign_with(
+    key: &SigningKey,
+    header: &Header,
+    payload: &[u8],
+    encode: fn(&[u8]) -> String,
+) -> Result<String, SigningFailed> {
     fits(header.algorithm, header.key_id(), key.verifying_key()).map_err(|_| SigningFailed)?;
     let json = serde_json::to_vec(header).map_err(|_| SigningFailed)?;
-    let mut token = base64url::encode(&json);
-    token.push('.');
-    token.push_str(&base64url::encode(payload));
+    let mut token = format!("{}.{}", encode(&json), encode(payload));
     let signature = key.sign(token.as_bytes())?;
     token.push('.');
-    token.push_str(&base64url::encode(&signature));
+    token.push_str(&encode(&signature));
     Ok(token)
 }
 

@@ -113,7 +113,7 @@ impl JwtVerifier {
     /// ```
     pub async fn explain(&self, token: &str) -> Explanation {
         let mut told = Explanation { steps: Vec::new() };
-        let unverified = match UnverifiedToken::parse(token, self.max_bytes) {
+        let unverified = match UnverifiedToken::parse_with(token, &self.policy) {
             Ok(unverified) => unverified,
             Err(rejection) => {
                 told.push("form", Outcome::Failed(rejection));

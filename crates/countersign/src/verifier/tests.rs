@@ -341,3 +341,48 @@ fn an_explanation_tells_every_check_and_agrees_with_the_verdict() {
     let text = now(verifier.explain(&sign(&key, &bad))).to_string();
     assert!(text.contains("ok    signature\nFAIL  aud: audience\nFAIL  exp: expired\n"), "{text}");
 }
+
+/// The two tokens printed in Flama's JWT article, signed with sixteen zero octets.
+const FLAMA_TOKENS: [&str; 2] = [
+    "eyJhbGciOiAiSFMyNTYiLCAidHlwIjogIkpXVCJ9.eyJkYXRhIjogeyJmb28iOiAiYmFyIn0sICJpYXQiOiAwfQ==.\
+     J3zdedMZSFNOimstjJat0V28rM_b1UU62XCp9dg_5kg=",
+    "eyJhbGciOiAiSFMyNTYiLCAidHlwIjogIkpXVCJ9.eyJkYXRhIjogeyJpZCI6ICI0OTdmNmVjYS02Mjc2LTQ5OTMtYmZlYi01M2NiYmJiYTZmMDgi\
+     LCAicGVybWlzc2lvbnMiOiBbIm15LXBlcm1pc3Npb24tbmFtZSJdfSwgImlhdCI6IDE3MjU5ODk5NzQsICJpc3MiOiAidm9ydGljbyJ9.\
+     vwwgqahgtALckMAzQHWpNDNwhS8E4KAGwNiFcqEZ_04=",
+];
+
+#[test]
+fn flamas_printed_tokens_verify_by_their_recipe_and_each_part_of_it_is_needed() {
+    use crate::danger;
+    assert!(VerifyingKey::from_secret(Algorithm::HS256, [0; 16]).is_err(), "the secret is too short");
+    let key = danger::short_secret(Algorithm::HS256, [0; 16]).expect("named");
+    let without = |left_out: Option<Danger>| {
+        let mut builder = JwtVerifier::builder(key.verifying_key().clone()).algorithms([Algorithm::HS256]).clock(Fixed);
+        builder = builder.dangers(danger::FLAMA.into_iter().filter(|danger| Some(*danger) != left_out));
+        builder = match left_out {
+            Some(Danger::AnyIssuer) => builder.issuer(ISSUER),
+            Some(Danger::AnyAudience) => builder.audience("api"),
+            _ => builder,
+        };
+        builder.build().expect("a verifier")
+    };
+    for token in FLAMA_TOKENS {
+        assert!(outcome(&without(None), token).is_ok());
+        let reasons = [
+            (Danger::PaddedBase64url, Rejection::Malformed),
+            (Danger::AnyIssuer, Rejection::Issuer),
+            (Danger::AnyAudience, Rejection::Audience),
+            (Danger::NoExpiration, Rejection::MissingClaim),
+        ];
+        for (danger, reason) in reasons {
+            assert_eq!(outcome(&without(Some(danger)), token).err(), Some(reason), "{danger:?}");
+        }
+        let bad = token.replacen("J3z", "J3y", 1).replacen("vww", "vwx", 1);
+        assert_eq!(outcome(&without(None), &bad).err(), Some(Rejection::Signature));
+        assert_eq!(outcome(&without(None), token.trim_end_matches('=')).map(drop), Ok(()), "unpadded is right anyway");
+    }
+    let padded = JwtSigner::new(key.clone()).danger(Danger::PaddedBase64url).sign(&json!({"foo": "b"})).expect("sign");
+    assert!(padded.ends_with('='), "{padded}");
+    assert!(outcome(&without(None), &padded).is_ok());
+    assert!(outcome(&without(Some(Danger::PaddedBase64url)), &padded).is_err());
+}
