@@ -63,6 +63,18 @@ pub enum Curve {
     P384,
 }
 
+/// The hash functions of the signature algorithms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Hash {
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+}
+
 impl Curve {
     /// Octets of one coordinate.
     pub(crate) fn coordinate_len(self) -> usize {
@@ -158,6 +170,15 @@ impl Algorithm {
             Self::ES256 => Family::Ec(Curve::P256),
             Self::ES384 => Family::Ec(Curve::P384),
             Self::Ed25519 | Self::EdDSA => Family::Ed25519,
+        }
+    }
+
+    /// The hash function of the signature; for Ed25519 its own, SHA-512.
+    pub(crate) fn hash(self) -> Hash {
+        match self {
+            Self::HS256 | Self::RS256 | Self::PS256 | Self::ES256 => Hash::Sha256,
+            Self::HS384 | Self::RS384 | Self::PS384 | Self::ES384 => Hash::Sha384,
+            Self::HS512 | Self::RS512 | Self::PS512 | Self::Ed25519 | Self::EdDSA => Hash::Sha512,
         }
     }
 

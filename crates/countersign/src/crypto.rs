@@ -10,7 +10,7 @@ mod ring;
 pub use self::ring::Ring;
 
 use crate::alg::Algorithm;
-pub use crate::alg::Curve;
+pub use crate::alg::{Curve, Hash};
 use crate::key_error::KeyError;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
@@ -160,6 +160,9 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`KeyError::Unsupported`] where the backend generates no such keys.
     fn generate(&self, algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, KeyError>;
+
+    /// A digest over the parts, one after the other.
+    fn digest(&self, hash: Hash, parts: &[&[u8]]) -> Vec<u8>;
 
     /// SHA-256 over the parts, one after the other.
     fn sha256(&self, parts: &[&[u8]]) -> [u8; 32];

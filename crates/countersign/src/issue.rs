@@ -1,8 +1,10 @@
 //! Issuing: claims in, signed JWT out.
 
 mod claims;
+mod remote;
 
 pub use claims::Claims;
+pub use remote::{RemoteError, RemoteJwtSigner, RemoteSigner};
 
 use crate::claims::{ClaimsError, RegisteredClaims};
 use crate::clock::{Clock, SystemClock};
@@ -27,6 +29,9 @@ pub enum IssueError {
     /// The backend refused.
     #[error(transparent)]
     Signing(#[from] SigningFailed),
+    /// The key that lives elsewhere did not sign.
+    #[error("the remote key did not sign")]
+    Remote(#[source] RemoteError),
     /// There is no backend.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -95,9 +100,7 @@ impl JwtSigner {
     /// # Errors
     /// [`IssueError::Claims`] for what no verifier could read back; [`IssueError::Signing`] when the backend refuses.
     pub fn sign(&self, claims: &impl Serialize) -> Result<String, IssueError> {
-        let payload = serde_json::to_vec(claims).map_err(|error| IssueError::Claims(ClaimsError::new(error)))?;
-        RegisteredClaims::parse(&payload)
-            .map_err(|error| IssueError::Claims(ClaimsError::new(serde::de::Error::custom(error))))?;
+        let payload = claims_set(claims)?;
         let sign = if self.padded { jws::sign_padded } else { jws::sign };
         Ok(sign(&self.key, &self.header, &payload)?)
     }
@@ -107,6 +110,14 @@ impl JwtSigner {
     pub fn key(&self) -> &SigningKey {
         &self.key
     }
+}
+
+/// The claims as JSON, if a verifier could read them back.
+fn claims_set(claims: &impl Serialize) -> Result<Vec<u8>, IssueError> {
+    let payload = serde_json::to_vec(claims).map_err(|error| IssueError::Claims(ClaimsError::new(error)))?;
+    RegisteredClaims::parse(&payload)
+        .map_err(|error| IssueError::Claims(ClaimsError::new(serde::de::Error::custom(error))))?;
+    Ok(payload)
 }
 
 #[cfg(test)]
@@ -147,6 +158,39 @@ mod tests {
                 "a": {"b": 1}})
         );
         assert_eq!(format!("{own:?}"), "Claims { .. }");
+    }
+
+    #[test]
+    fn a_key_that_lives_elsewhere_signs_alike() {
+        #[derive(Debug)]
+        struct Elsewhere(SigningKey, bool);
+        #[async_trait::async_trait]
+        impl RemoteSigner for Elsewhere {
+            fn algorithm(&self) -> Algorithm {
+                self.0.algorithm()
+            }
+            fn key_id(&self) -> Option<&str> {
+                self.0.key_id()
+            }
+            async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, RemoteError> {
+                if self.1 { Ok(self.0.sign(message)?) } else { Err("the service is down".into()) }
+            }
+        }
+        fn now<F: Future>(future: F) -> F::Output {
+            match std::pin::pin!(future).poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+                std::task::Poll::Ready(output) => output,
+                std::task::Poll::Pending => panic!("nothing here waits"),
+            }
+        }
+        let key = signer().key().clone().with_key_id("k");
+        let claims = Claims::new("me").lifetime(Duration::from_secs(60)).token_id("t");
+        let here = JwtSigner::new(key.clone()).token_type("at+jwt").clock(At(1000)).issue(&claims).expect("a token");
+        let signs = |is_up| {
+            let boxed: Box<dyn RemoteSigner> = Box::new(Arc::new(Elsewhere(key.clone(), is_up)));
+            now(RemoteJwtSigner::new(boxed).token_type("at+jwt").clock(At(1000)).issue(&claims))
+        };
+        assert_eq!(signs(true).expect("a token"), here);
+        assert!(matches!(signs(false), Err(IssueError::Remote(_))));
     }
 
     #[test]

@@ -43,8 +43,8 @@ pub use compact::Compact;
 pub use header::Header;
 pub use json::{Json, MAX_SIGNATURES, Signature};
 pub use policy::Policy;
-pub(crate) use signing::sign_padded;
 pub use signing::{SignError, Signing, Unprotected, sign};
+pub(crate) use signing::{attach_signature, sign_padded, unsigned};
 
 use crate::alg::Algorithm;
 use crate::key::VerifyingKey;

@@ -40,6 +40,12 @@ pub enum Rejection {
     InvalidClaim,
     /// `sub` is not one of those that this verifier takes.
     Subject,
+    /// `azp` is not this client, or is absent where several audiences make it necessary.
+    AuthorizedParty,
+    /// `nonce` is not the one that was sent.
+    Nonce,
+    /// `at_hash` is absent or not the access token's.
+    AccessTokenHash,
     /// Issued too long ago for this verifier.
     TooOld,
     /// Meant to be valid for longer than this verifier allows.
@@ -74,6 +80,9 @@ impl Rejection {
             Self::MissingClaim => "missing_claim",
             Self::InvalidClaim => "invalid_claim",
             Self::Subject => "subject",
+            Self::AuthorizedParty => "authorized_party",
+            Self::Nonce => "nonce",
+            Self::AccessTokenHash => "access_token_hash",
             Self::TooOld => "too_old",
             Self::Lifetime => "lifetime",
             Self::Confirmation => "confirmation",
@@ -89,9 +98,14 @@ impl Rejection {
             Self::TooLarge | Self::Malformed => "The access token is malformed",
             Self::Expired | Self::TooOld => "The access token is expired",
             Self::NotYetValid | Self::IssuedInFuture => "The access token is not yet valid",
-            Self::Issuer | Self::Audience | Self::Subject | Self::Lifetime | Self::Check(_) => {
-                "The access token is not valid for this resource"
-            }
+            Self::Issuer
+            | Self::Audience
+            | Self::Subject
+            | Self::AuthorizedParty
+            | Self::Nonce
+            | Self::AccessTokenHash
+            | Self::Lifetime
+            | Self::Check(_) => "The access token is not valid for this resource",
             Self::MissingClaim | Self::InvalidClaim => "The access token does not carry the claims needed here",
             Self::Credentials => "The credentials are not valid",
             Self::Algorithm

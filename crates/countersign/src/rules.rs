@@ -1,7 +1,7 @@
 //! What a token must say to be taken: issuer, audience, times, type, claims.
 
 use crate::alg::Algorithm;
-use crate::claims::{NumericDate, has_member, strings_of};
+use crate::claims::{NumericDate, OneOrMany, has_member, strings_of};
 use crate::jws::Header;
 use crate::reason::Rejection;
 use crate::token::{UnverifiedToken, VerifiedToken};
@@ -22,6 +22,8 @@ pub(crate) struct TokenRules {
     /// The claim that stands for the audience.
     pub(crate) audience_claim: String,
     pub(crate) subjects: Vec<String>,
+    /// Whether `azp` must be one of the audiences (OpenID Connect Core §3.1.3.7).
+    pub(crate) authorized_party: bool,
     pub(crate) holder_required: bool,
     pub(crate) max_age: Option<Duration>,
     pub(crate) max_lifetime: Option<Duration>,
@@ -69,6 +71,7 @@ impl TokenRules {
         tell("max_lifetime", self.check_lifetime(token.expires_at(), token.issued_at()))?;
         tell("required claims", self.check_required(token))?;
         tell("sub", self.check_subject(token))?;
+        tell("azp", self.check_authorized_party(token))?;
         tell("cnf", self.check_holder(token))
     }
 
@@ -108,6 +111,19 @@ impl TokenRules {
     fn check_subject(&self, token: &VerifiedToken) -> Result<(), Rejection> {
         let is_taken = |subject: &str| self.subjects.iter().any(|taken| taken == subject);
         if self.subjects.is_empty() || token.subject().is_some_and(is_taken) { Ok(()) } else { Err(Rejection::Subject) }
+    }
+
+    /// OpenID Connect Core §3.1.3.7, 4 and 5: present where there are several audiences, and this client where present.
+    fn check_authorized_party(&self, token: &VerifiedToken) -> Result<(), Rejection> {
+        if !self.authorized_party {
+            return Ok(());
+        }
+        let ours = |party: &str| self.audiences.as_ref().is_none_or(|own| own.iter().any(|name| name == party));
+        match strings_of(token.payload(), "azp") {
+            Ok(Some(OneOrMany::One(party))) if ours(&party) => Ok(()),
+            Ok(None) if token.audience().is_some_and(|audience| audience.iter().count() == 1) => Ok(()),
+            _ => Err(Rejection::AuthorizedParty),
+        }
     }
 
     fn check_holder(&self, token: &VerifiedToken) -> Result<(), Rejection> {
@@ -213,6 +229,7 @@ mod tests {
             audiences: None,
             audience_claim: "aud".into(),
             subjects: vec![],
+            authorized_party: false,
             holder_required: true,
             max_age: None,
             max_lifetime: None,

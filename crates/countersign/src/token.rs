@@ -1,9 +1,12 @@
 //! Tokens before and after verification: two types, so that nothing unverified can be read by mistake.
 
-use crate::claims::{ClaimsError, JsonError, NumericDate, OneOrMany, RegisteredClaims};
+use crate::base64url;
+use crate::claims::{ClaimsError, JsonError, NumericDate, OneOrMany, RegisteredClaims, strings_of};
+use crate::crypto::default_backend;
 use crate::jws::{Compact, Header, Policy};
 use crate::key::{KeyIdentity, VerifyingKey};
 use crate::reason::Rejection;
+use crate::secret::Secret;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -199,6 +202,40 @@ impl VerifiedToken {
     #[must_use]
     pub fn key(&self) -> Option<KeyIdentity> {
         self.0.key
+    }
+
+    /// Whether this ID token answers the login that was started with `nonce` (OpenID Connect Core §3.1.3.7, 11).
+    ///
+    /// # Errors
+    /// [`Rejection::Nonce`] when it answers another, or names none.
+    pub fn check_nonce(&self, nonce: &str) -> Result<(), Rejection> {
+        match self.string("nonce") {
+            Some(own) if Secret::new(own.as_str()).matches(nonce.as_bytes()) => Ok(()),
+            _ => Err(Rejection::Nonce),
+        }
+    }
+
+    /// Whether this ID token came with `access_token` (OpenID Connect Core §3.1.3.8): `at_hash` is the left half of its
+    /// hash, by the hash function of the ID token's own `alg`.
+    ///
+    /// # Errors
+    /// [`Rejection::AccessTokenHash`] when it came with another, or does not say.
+    pub fn check_access_token(&self, access_token: &str) -> Result<(), Rejection> {
+        let header = self.header().ok_or(Rejection::AccessTokenHash)?;
+        let backend = default_backend().map_err(|_| Rejection::AccessTokenHash)?;
+        let hash = backend.digest(header.algorithm().hash(), &[access_token.as_bytes()]);
+        let half = hash.get(..hash.len() / 2).unwrap_or_default();
+        match self.string("at_hash") {
+            Some(own) if own == base64url::encode(half) => Ok(()),
+            _ => Err(Rejection::AccessTokenHash),
+        }
+    }
+
+    fn string(&self, name: &str) -> Option<String> {
+        match strings_of(self.payload(), name) {
+            Ok(Some(OneOrMany::One(text))) => Some(text),
+            _ => None,
+        }
     }
 
     pub(crate) fn registered(&self) -> &RegisteredClaims {

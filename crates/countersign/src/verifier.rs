@@ -158,10 +158,12 @@ impl JwtVerifier {
             clock: Box::new(SystemClock),
             algorithms: vec![Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::Ed25519],
             types: None,
+            type_optional: false,
             issuers: Vec::new(),
             audiences: Vec::new(),
             audience_claim: None,
             subjects: Vec::new(),
+            authorized_party: false,
             max_age: None,
             max_lifetime: None,
             checks: Checks::default(),
@@ -255,10 +257,12 @@ pub struct JwtVerifierBuilder {
     clock: Box<dyn Clock>,
     algorithms: Vec<Algorithm>,
     types: Option<Vec<String>>,
+    type_optional: bool,
     issuers: Vec<String>,
     audiences: Vec<String>,
     audience_claim: Option<String>,
     subjects: Vec<String>,
+    authorized_party: bool,
     max_age: Option<Duration>,
     max_lifetime: Option<Duration>,
     checks: Checks,
@@ -333,8 +337,23 @@ impl JwtVerifierBuilder {
     /// `client_id`, `iat` and `jti` are there.
     pub fn access_tokens_only(mut self) -> Self {
         self.types = Some(vec!["at+jwt".to_owned()]);
+        self.type_optional = false;
         let required = ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"].map(str::to_owned);
         self.required_claims.extend(required);
+        self
+    }
+
+    /// Takes ID tokens as OpenID Connect Core §3.1.3.7 wants them checked by the client that the audience names: `iss`,
+    /// `sub`, `aud`, `exp` and `iat` are there, `typ` is `JWT` or absent, and `azp` is this client where it is there or
+    /// there are several audiences.
+    ///
+    /// What belongs to one login is checked on the token:
+    /// [`check_nonce`](VerifiedToken::check_nonce) and [`check_access_token`](VerifiedToken::check_access_token).
+    pub fn id_tokens_only(mut self) -> Self {
+        self.types = Some(vec!["JWT".to_owned()]);
+        self.type_optional = true;
+        self.authorized_party = true;
+        self.required_claims.extend(["iss", "sub", "aud", "exp", "iat"].map(str::to_owned));
         self
     }
 
@@ -373,6 +392,7 @@ impl JwtVerifierBuilder {
     /// Unless called, `JWT`, `at+jwt` and no `typ` at all are taken.
     pub fn types<T: Into<String>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
         self.types = Some(types.into_iter().map(Into::into).collect());
+        self.type_optional = false;
         self
     }
 
@@ -465,12 +485,13 @@ impl JwtVerifierBuilder {
         }
         let rules = TokenRules {
             algorithms: self.algorithms,
-            type_optional: self.types.is_none(),
+            type_optional: self.types.is_none() || self.type_optional,
             types: self.types.unwrap_or_else(|| ["JWT", "at+jwt"].map(str::to_owned).to_vec()),
             issuers,
             audiences,
             audience_claim: self.audience_claim.unwrap_or_else(|| "aud".to_owned()),
             subjects: self.subjects,
+            authorized_party: self.authorized_party,
             holder_required: !self.dangers.contains(&Danger::AnyHolder),
             max_age: self.max_age,
             max_lifetime: self.max_lifetime,

@@ -1,5 +1,5 @@
 use super::{
-    Backend, Curve, PrivateMaterial, PublicMaterial, SignatureMismatch, SignatureVerifier, Signer, SigningFailed,
+    Backend, Curve, Hash, PrivateMaterial, PublicMaterial, SignatureMismatch, SignatureVerifier, Signer, SigningFailed,
     SigningParts,
 };
 use crate::alg::{Algorithm, Family};
@@ -115,13 +115,21 @@ impl Backend for Ring {
         Ok(Zeroizing::new(document.as_ref().to_vec()))
     }
 
-    fn sha256(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut context = digest::Context::new(&digest::SHA256);
+    fn digest(&self, hash: Hash, parts: &[&[u8]]) -> Vec<u8> {
+        let mut context = digest::Context::new(match hash {
+            Hash::Sha256 => &digest::SHA256,
+            Hash::Sha384 => &digest::SHA384,
+            Hash::Sha512 => &digest::SHA512,
+        });
         for part in parts {
             context.update(part);
         }
+        context.finish().as_ref().to_vec()
+    }
+
+    fn sha256(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut out = [0; 32];
-        out.copy_from_slice(context.finish().as_ref());
+        out.copy_from_slice(&self.digest(Hash::Sha256, parts));
         out
     }
 

@@ -32,11 +32,15 @@ impl Header {
     /// The header of what `key` signs: its algorithm, and its `kid` where it has one.
     #[must_use]
     pub fn new(key: &SigningKey) -> Self {
+        Self::of(key.algorithm(), key.key_id())
+    }
+
+    pub(crate) fn of(algorithm: Algorithm, key_id: Option<&str>) -> Self {
         Self {
-            algorithm: key.algorithm(),
+            algorithm,
             token_type: None,
             content_type: None,
-            key_id: key.key_id().map(str::to_owned),
+            key_id: key_id.map(str::to_owned),
             critical: Vec::new(),
             members: Map::new(),
         }

@@ -41,6 +41,17 @@ fn sign_with(
     Ok(token)
 }
 
+/// What is to be signed elsewhere …
+pub(crate) fn unsigned(header: &Header, payload: &[u8]) -> Result<String, SigningFailed> {
+    let json = serde_json::to_vec(header).map_err(|_| SigningFailed)?;
+    Ok(format!("{}.{}", base64url::encode(&json), base64url::encode(payload)))
+}
+
+/// … and the token that it becomes.
+pub(crate) fn attach_signature(unsigned: String, signature: &[u8]) -> String {
+    unsigned + "." + &base64url::encode(signature)
+}
+
 /// Why nothing was signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

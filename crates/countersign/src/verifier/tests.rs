@@ -386,3 +386,49 @@ fn flamas_printed_tokens_verify_by_their_recipe_and_each_part_of_it_is_needed() 
     assert!(outcome(&without(None), &padded).is_ok());
     assert!(outcome(&without(Some(Danger::PaddedBase64url)), &padded).is_err());
 }
+
+#[test]
+fn id_tokens_are_checked_as_openid_connect_says() {
+    let key = signing_key();
+    let verifier = builder(key.verifying_key().clone()).id_tokens_only().build().expect("a verifier");
+    let id = |change: fn(&mut Value)| {
+        let mut claims = json!({
+            "iss": ISSUER, "aud": "api", "sub": "7", "exp": NOW + 60, "iat": NOW, "nonce": "n-0S6_WzA2Mj",
+        });
+        change(&mut claims);
+        JwtSigner::new(key.clone()).sign(&claims).expect("sign")
+    };
+    let cases: [(String, Option<Rejection>); 8] = [
+        (id(|_| {}), None),
+        (id(|claims| claims["azp"] = json!("api")), None),
+        (id(|claims| claims["aud"] = json!(["api"])), None),
+        (id(|claims| claims["azp"] = json!("another")), Some(Rejection::AuthorizedParty)),
+        (id(|claims| claims["azp"] = json!(7)), Some(Rejection::AuthorizedParty)),
+        (id(|claims| claims["aud"] = json!(["api", "web"])), Some(Rejection::AuthorizedParty)),
+        (id(|claims| drop(claims.as_object_mut().expect("an object").remove("iat"))), Some(Rejection::MissingClaim)),
+        (JwtSigner::new(key.clone()).token_type("at+jwt").sign(&claims()).expect("sign"), Some(Rejection::TokenType)),
+    ];
+    for (token, expected) in &cases {
+        assert_eq!(outcome(&verifier, token).err(), *expected);
+    }
+    let token = outcome(&verifier, &cases[0].0).expect("valid");
+    assert_eq!(token.check_nonce("n-0S6_WzA2Mj"), Ok(()));
+    assert_eq!(token.check_nonce("another"), Err(Rejection::Nonce));
+    assert_eq!(token.check_access_token("x"), Err(Rejection::AccessTokenHash));
+}
+
+#[test]
+fn at_hash_is_the_one_of_openid_connect_core_appendix_a_3() {
+    // The ID token there is signed with RS256, whose hash is that of ES256.
+    let key = signing_key();
+    let verifier = builder(key.verifying_key().clone()).id_tokens_only().build().expect("a verifier");
+    let claims = json!({
+        "iss": ISSUER, "aud": "api", "sub": "7", "exp": NOW + 60, "iat": NOW, "at_hash": "77QmUPtjPfzWtF2AnpK9RQ",
+    });
+    let token = outcome(&verifier, &JwtSigner::new(key).sign(&claims).expect("sign")).expect("valid");
+    assert_eq!(token.check_access_token("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"), Ok(()));
+    assert_eq!(
+        token.check_access_token("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Z"),
+        Err(Rejection::AccessTokenHash)
+    );
+}
