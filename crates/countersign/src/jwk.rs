@@ -171,6 +171,22 @@ impl Thumbprint {
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// The thumbprint as a URI (RFC 9278 §3).
+    ///
+    /// ```
+    /// use countersign::jwk::Jwk;
+    ///
+    /// // RFC 8037, Appendix A.2
+    /// let jwk = Jwk::parse(r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#)?;
+    /// let uri = "urn:ietf:params:oauth:jwk-thumbprint:sha-256:kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
+    /// assert_eq!(jwk.thumbprint()?.to_uri(), uri);
+    /// # Ok::<(), countersign::keys::KeyError>(())
+    /// ```
+    #[must_use]
+    pub fn to_uri(&self) -> String {
+        format!("urn:ietf:params:oauth:jwk-thumbprint:sha-256:{self}")
+    }
 }
 
 impl fmt::Display for Thumbprint {

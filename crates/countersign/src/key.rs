@@ -196,6 +196,28 @@ impl VerifyingKey {
         Some(Jwk::from_parts(self.0.key_id.clone(), Some(self.algorithm()), material))
     }
 
+    /// The public key in DER (SPKI); `None` for a secret and for a custom key.
+    #[must_use]
+    pub fn to_der(&self) -> Option<Vec<u8>> {
+        der::public_to_der(self.0.public.as_ref()?).ok()
+    }
+
+    /// The public key in PEM (`PUBLIC KEY`); `None` for a secret and for a custom key.
+    ///
+    /// ```
+    /// use countersign::{Algorithm, SigningKey, VerifyingKey};
+    ///
+    /// let key = SigningKey::generate(Algorithm::ES256)?;
+    /// let pem = key.verifying_key().to_pem().expect("a public key");
+    /// let read = VerifyingKey::from_pem(Algorithm::ES256, &pem)?;
+    /// assert_eq!(read.identity(), key.verifying_key().identity());
+    /// # Ok::<(), countersign::keys::KeyError>(())
+    /// ```
+    #[must_use]
+    pub fn to_pem(&self) -> Option<String> {
+        der::public_to_pem(self.0.public.as_ref()?).ok()
+    }
+
     /// Whether `signature` stands over `message`.
     ///
     /// # Errors

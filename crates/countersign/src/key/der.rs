@@ -4,8 +4,8 @@ use crate::alg::Curve;
 use crate::crypto::{PrivateMaterial, PublicMaterial, RsaPrivate};
 use crate::jwk::{ed25519_material, rsa_material, without_leading_zeros};
 use crate::key_error::KeyError;
-use pkcs8::der::asn1::{ObjectIdentifier, OctetStringRef};
-use pkcs8::der::{self, Decode};
+use pkcs8::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef, UintRef};
+use pkcs8::der::{self, Decode, Encode};
 use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use zeroize::Zeroizing;
 
@@ -68,6 +68,37 @@ pub(super) fn public_from_spki(document: &[u8]) -> Result<PublicMaterial, KeyErr
         ED25519 => ed25519_material(bits),
         _ => Err(KeyError::Unsupported("an unknown kind of public key")),
     }
+}
+
+/// SPKI, the form that everything reads (RFC 5280 §4.1.2.7; RFC 8410 §4 for Ed25519).
+pub(super) fn public_to_der(material: &PublicMaterial) -> Result<Vec<u8>, KeyError> {
+    const UNWRITABLE: KeyError = KeyError::Invalid("the key cannot be written as DER");
+    let write = |oid, parameters: Option<AnyRef<'_>>, bits: &[u8]| {
+        let algorithm = AlgorithmIdentifierRef { oid, parameters };
+        let subject_public_key = BitStringRef::from_bytes(bits).map_err(|_| UNWRITABLE)?;
+        SubjectPublicKeyInfoRef { algorithm, subject_public_key }.to_der().map_err(|_| UNWRITABLE)
+    };
+    match material {
+        PublicMaterial::Rsa { modulus, exponent } => {
+            let integer = |octets| UintRef::new(octets).map_err(|_| UNWRITABLE);
+            let key = pkcs1::RsaPublicKeyRef { modulus: integer(modulus)?, public_exponent: integer(exponent)? };
+            write(RSA, Some(AnyRef::NULL), &key.to_der().map_err(|_| UNWRITABLE)?)
+        }
+        PublicMaterial::Ec { curve, point } => {
+            let curve = match curve {
+                Curve::P256 => P256,
+                Curve::P384 => P384,
+            };
+            write(EC, Some(AnyRef::from(&curve)), point)
+        }
+        PublicMaterial::Ed25519(key) => write(ED25519, None, key),
+    }
+}
+
+pub(super) fn public_to_pem(material: &PublicMaterial) -> Result<String, KeyError> {
+    let document = public_to_der(material)?;
+    der::pem::encode_string("PUBLIC KEY", der::pem::LineEnding::LF, &document)
+        .map_err(|_| KeyError::Invalid("the key cannot be written as PEM"))
 }
 
 fn public_from_pkcs1(document: &[u8]) -> Result<PublicMaterial, KeyError> {
