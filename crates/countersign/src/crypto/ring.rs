@@ -4,11 +4,12 @@ use super::{
 };
 use crate::alg::{Algorithm, Family};
 use crate::key_error::KeyError;
+use curve25519_dalek::constants::EIGHT_TORSION;
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{self as sig, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair};
 use ring::{agreement, digest, hmac};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use zeroize::Zeroizing;
 
 /// The *ring* library: everything but RSA key generation.
@@ -43,7 +44,7 @@ impl Backend for Ring {
                 if algorithm.family() != Family::Ed25519 {
                     return Err(KeyError::WrongAlgorithm);
                 }
-                Ok(Arc::new(PointVerifier(sig::UnparsedPublicKey::new(&sig::ED25519, key.to_vec()))))
+                Ok(Arc::new(EdVerifier(sig::UnparsedPublicKey::new(&sig::ED25519, *key))))
             }
         }
     }
@@ -214,6 +215,23 @@ impl SignatureVerifier for PointVerifier {
     }
 }
 
+struct EdVerifier(sig::UnparsedPublicKey<[u8; 32]>);
+
+impl SignatureVerifier for EdVerifier {
+    fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureMismatch> {
+        // ring refuses an S beyond the group's order and an R in a second spelling, and takes an R of small order, which
+        // only somebody who means to confuse verifiers makes (RFC 8032 §8.4 leaves that open).
+        if SMALL_ORDER.iter().any(|point| signature.starts_with(point)) {
+            return Err(SignatureMismatch);
+        }
+        self.0.verify(message, signature).map_err(|_| SignatureMismatch)
+    }
+}
+
+/// The eight points whose order divides 8.
+static SMALL_ORDER: LazyLock<[[u8; 32]; 8]> =
+    LazyLock::new(|| EIGHT_TORSION.each_ref().map(|point| point.compress().to_bytes()));
+
 struct Hmac(hmac::Key);
 
 impl SignatureVerifier for Hmac {
@@ -272,4 +290,33 @@ macro_rules! opaque_debug {
         }
     )*};
 }
-opaque_debug!(RsaVerifier, PointVerifier, Hmac, RsaSigner, EcSigner, EdSigner);
+opaque_debug!(RsaVerifier, PointVerifier, EdVerifier, Hmac, RsaSigner, EcSigner, EdSigner);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::SigningKey;
+    use curve25519_dalek::scalar::Scalar;
+
+    /// What the holder of the key can make by choosing the nonce zero: R is the neutral point, and S is k·a.
+    #[test]
+    fn an_ed25519_signature_with_an_r_of_small_order_is_refused() {
+        let seed = [7; 32];
+        let material = PrivateMaterial::Ed25519 { seed: Zeroizing::new(seed.to_vec()), public: None };
+        let key = SigningKey::from_material(&Ring, Algorithm::Ed25519, &material).expect("a key");
+        let Some(PublicMaterial::Ed25519(public)) = key.verifying_key().jwk().map(|jwk| jwk.material().clone()) else {
+            panic!("an Ed25519 key")
+        };
+        let hash = |parts: &[&[u8]]| -> [u8; 64] { Ring.digest(Hash::Sha512, parts).try_into().expect("64 octets") };
+        let mut scalar: [u8; 32] = hash(&[&seed])[..32].try_into().expect("32 octets");
+        scalar[0] &= 248;
+        scalar[31] = scalar[31] & 127 | 64;
+        let neutral = EIGHT_TORSION[0].compress().to_bytes();
+        let challenge = Scalar::from_bytes_mod_order_wide(&hash(&[&neutral, &public, b"m"]));
+        let s = challenge * Scalar::from_bytes_mod_order(scalar);
+        let signature = [neutral, s.to_bytes()].concat();
+        let plain = sig::UnparsedPublicKey::new(&sig::ED25519, public);
+        assert!(plain.verify(b"m", &signature).is_ok(), "ring alone takes it: the test is about something");
+        assert_eq!(key.verifying_key().verify(b"m", &signature), Err(SignatureMismatch));
+    }
+}

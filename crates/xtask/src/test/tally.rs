@@ -1,6 +1,7 @@
 //! The sum of what the test programs report.
 
 use std::fmt;
+use std::ops::AddAssign;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
@@ -30,6 +31,14 @@ impl Tally {
             }
             _ => self.failed += 1,
         }
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
     }
 }
 

@@ -86,7 +86,8 @@ fn documents_of_providers_give_the_keys_that_a_person_would_expect() {
         let usable: std::collections::HashSet<_> = keys.iter().filter_map(|key| key.jwk()?.thumbprint().ok()).collect();
         assert_eq!(usable.len(), expected, "{name}: {:?}", keys.quarantined());
         let document: serde_json::Value = serde_json::from_str(&text).expect(name);
-        let all = document["keys"].as_array().map_or_else(|| document.as_object().map_or(0, |map| map.len()), Vec::len);
+        let all =
+            document["keys"].as_array().map_or_else(|| document.as_object().map_or(0, serde_json::Map::len), Vec::len);
         let set_aside: std::collections::HashSet<_> = keys.quarantined().iter().map(|key| key.index).collect();
         assert_eq!(usable.len() + set_aside.len(), all, "{name}: each of the rest has its reason");
     }
