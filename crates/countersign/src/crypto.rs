@@ -174,6 +174,20 @@ pub trait Backend: Debug + Send + Sync + 'static {
     fn random(&self, bytes: &mut [u8]) -> Result<(), SigningFailed>;
 }
 
+/// See [`danger::small_rsa_key`](crate::danger::small_rsa_key).
+pub(crate) fn small_rsa_verifier(
+    algorithm: Algorithm,
+    material: &PublicMaterial,
+) -> Result<Arc<dyn SignatureVerifier>, KeyError> {
+    #[cfg(feature = "ring")]
+    return ring::small_rsa_verifier(algorithm, material);
+    #[cfg(not(feature = "ring"))]
+    {
+        let _ = (algorithm, material);
+        Err(KeyError::NoBackend)
+    }
+}
+
 /// The backend that constructors use where the caller names none.
 pub(crate) fn default_backend() -> Result<&'static dyn Backend, KeyError> {
     #[cfg(feature = "ring")]

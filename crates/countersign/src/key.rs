@@ -6,7 +6,7 @@ mod der;
 use crate::alg::{Algorithm, Family};
 use crate::crypto::{
     Backend, PrivateMaterial, PublicMaterial, SignatureMismatch, SignatureVerifier, Signer, SigningFailed,
-    default_backend,
+    default_backend, small_rsa_verifier,
 };
 use crate::jwk::{Jwk, material_family, read_private};
 use crate::key_error::KeyError;
@@ -49,6 +49,11 @@ impl KeyIdentity {
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
+    }
+
+    /// Whether both stand for one key, be it for two algorithms.
+    pub(crate) fn has_material_of(&self, other: &Self) -> bool {
+        self.digest == other.digest
     }
 }
 
@@ -155,7 +160,7 @@ impl VerifyingKey {
         if jwk.algorithm().is_some_and(|own| own != algorithm) || algorithm.family() != Family::Rsa {
             return Err(KeyError::WrongAlgorithm);
         }
-        let verifier = default_backend()?.verifier(algorithm, jwk.material())?;
+        let verifier = small_rsa_verifier(algorithm, jwk.material())?;
         let key = Self::assemble(algorithm, *jwk.thumbprint()?.as_bytes(), Some(jwk.material().clone()), verifier);
         Ok(match jwk.key_id() {
             Some(key_id) => key.with_key_id(key_id),
@@ -376,7 +381,10 @@ fn check_secret(algorithm: Algorithm, secret: &[u8], min_len: usize) -> Result<(
     }
     let text = secret.trim_ascii_start();
     let holds = |needle: &[u8]| text.windows(needle.len()).any(|window| window == needle);
-    if holds(b"-----BEGIN") || text.starts_with(b"ssh-") || (text.starts_with(b"{") && holds(b"\"kty\"")) {
+    if holds(b"-----BEGIN")
+        || [&b"ssh-"[..], b"ecdsa-", b"sk-"].iter().any(|prefix| text.starts_with(prefix))
+        || (text.starts_with(b"{") && holds(b"\"kty\""))
+    {
         return Err(KeyError::Invalid("the secret is the text of a key"));
     }
     if secret.is_empty() {

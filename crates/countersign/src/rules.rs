@@ -113,12 +113,16 @@ impl TokenRules {
         if self.subjects.is_empty() || token.subject().is_some_and(is_taken) { Ok(()) } else { Err(Rejection::Subject) }
     }
 
-    /// OpenID Connect Core §3.1.3.7, 4 and 5: present where there are several audiences, and this client where present.
+    /// OpenID Connect Core §3.1.3.7, 3 to 5: no audience but those that are named here; `azp` present where there are
+    /// several, and one of them where present.
     fn check_authorized_party(&self, token: &VerifiedToken) -> Result<(), Rejection> {
         if !self.authorized_party {
             return Ok(());
         }
         let ours = |party: &str| self.audiences.as_ref().is_none_or(|own| own.iter().any(|name| name == party));
+        if !token.audience().is_some_and(|audience| audience.iter().all(ours)) {
+            return Err(Rejection::Audience);
+        }
         match strings_of(token.payload(), "azp") {
             Ok(Some(OneOrMany::One(party))) if ours(&party) => Ok(()),
             Ok(None) if token.audience().is_some_and(|audience| audience.iter().count() == 1) => Ok(()),

@@ -207,10 +207,10 @@ impl VerifiedToken {
     /// Whether this ID token answers the login that was started with `nonce` (OpenID Connect Core §3.1.3.7, 11).
     ///
     /// # Errors
-    /// [`Rejection::Nonce`] when it answers another, or names none.
+    /// [`Rejection::Nonce`] when it answers another, or names none; and for an empty `nonce`, which starts no login.
     pub fn check_nonce(&self, nonce: &str) -> Result<(), Rejection> {
         match self.string("nonce") {
-            Some(own) if Secret::new(own.as_str()).matches(nonce.as_bytes()) => Ok(()),
+            Some(own) if !nonce.is_empty() && Secret::new(own.as_str()).matches(nonce.as_bytes()) => Ok(()),
             _ => Err(Rejection::Nonce),
         }
     }

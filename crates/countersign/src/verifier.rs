@@ -344,8 +344,8 @@ impl JwtVerifierBuilder {
     }
 
     /// Takes ID tokens as OpenID Connect Core §3.1.3.7 wants them checked by the client that the audience names: `iss`,
-    /// `sub`, `aud`, `exp` and `iat` are there, `typ` is `JWT` or absent, and `azp` is this client where it is there or
-    /// there are several audiences.
+    /// `sub`, `aud`, `exp` and `iat` are there, `typ` is `JWT` or absent, no audience stands there that was not named
+    /// here, and `azp` is one of them where it is there or there are several audiences.
     ///
     /// What belongs to one login is checked on the token:
     /// [`check_nonce`](VerifiedToken::check_nonce) and [`check_access_token`](VerifiedToken::check_access_token).
@@ -465,6 +465,9 @@ impl JwtVerifierBuilder {
         }
         if self.audience_claim.is_some() && audiences.is_none() {
             return Err(ConfigError::new("audience_claim", "is set, and `Danger::AnyAudience` is said"));
+        }
+        if self.audience_claim.is_some() && self.authorized_party {
+            return Err(ConfigError::new("audience_claim", "is set, and ID tokens are for their `aud`"));
         }
         if self.subjects.iter().any(String::is_empty) {
             return Err(ConfigError::new("subject", "is empty"));

@@ -24,7 +24,7 @@ impl Backend for Ring {
     ) -> Result<Arc<dyn SignatureVerifier>, KeyError> {
         match material {
             PublicMaterial::Rsa { modulus, exponent } => Ok(Arc::new(RsaVerifier {
-                parameters: rsa_verification(algorithm, modulus.len() * 8 < 2048)?,
+                parameters: rsa_verification(algorithm)?,
                 key: sig::RsaPublicKeyComponents { n: modulus.clone(), e: exponent.clone() },
             })),
             PublicMaterial::Ec { curve, point } => {
@@ -139,12 +139,23 @@ impl Backend for Ring {
     }
 }
 
-/// Small moduli come here by [`danger`](crate::danger::small_rsa_key) alone.
-fn rsa_verification(algorithm: Algorithm, is_small: bool) -> Result<&'static sig::RsaParameters, KeyError> {
+/// For [`danger::small_rsa_key`](crate::danger::small_rsa_key), and out of reach otherwise.
+pub(crate) fn small_rsa_verifier(
+    algorithm: Algorithm,
+    material: &PublicMaterial,
+) -> Result<Arc<dyn SignatureVerifier>, KeyError> {
+    let PublicMaterial::Rsa { modulus, exponent } = material else { return Err(KeyError::WrongAlgorithm) };
+    let parameters = match algorithm {
+        Algorithm::RS256 => &sig::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
+        Algorithm::RS512 => &sig::RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
+        _ => return Err(KeyError::Unsupported("a small RSA key for anything but RS256 and RS512")),
+    };
+    let key = sig::RsaPublicKeyComponents { n: modulus.clone(), e: exponent.clone() };
+    Ok(Arc::new(RsaVerifier { parameters, key }))
+}
+
+fn rsa_verification(algorithm: Algorithm) -> Result<&'static sig::RsaParameters, KeyError> {
     Ok(match algorithm {
-        Algorithm::RS256 if is_small => &sig::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
-        Algorithm::RS512 if is_small => &sig::RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
-        _ if is_small => return Err(KeyError::Unsupported("a small RSA key for anything but RS256 and RS512")),
         Algorithm::RS256 => &sig::RSA_PKCS1_2048_8192_SHA256,
         Algorithm::RS384 => &sig::RSA_PKCS1_2048_8192_SHA384,
         Algorithm::RS512 => &sig::RSA_PKCS1_2048_8192_SHA512,

@@ -140,7 +140,7 @@ impl Json {
     /// one key given twice, of which less would follow than it seems.
     pub fn verify_all(&self, keys: &[VerifyingKey]) -> Result<Vec<Verified>, Rejection> {
         let twice = |(at, key): (usize, &VerifyingKey)| {
-            keys.iter().take(at).any(|earlier| earlier.identity() == key.identity())
+            keys.iter().take(at).any(|earlier| earlier.identity().has_material_of(&key.identity()))
         };
         if keys.is_empty() || keys.len() > self.signatures.len() || keys.iter().enumerate().any(twice) {
             return Err(Rejection::KeyMismatch);

@@ -1,10 +1,9 @@
 //! Header members beyond those that have a field: read strictly, kept as JSON values.
 
 use crate::json::{self, JsonError, Members, Wrong};
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use std::collections::HashSet;
 use std::fmt;
 
 /// Whether this crate writes and reads the member itself.
@@ -48,67 +47,88 @@ impl<'de> Members<'de> for All {
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {
-    // Two passes, because a visitor that builds the value would mistake a number for an object as soon as any crate
-    // in the build turns on serde_json's `arbitrary_precision`.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?.get();
-        serde_json::from_str::<Unique>(raw).map_err(|_| D::Error::custom("duplicate member"))?;
-        serde_json::from_str(raw).map(Self).map_err(|_| D::Error::custom("not a value"))
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        value(raw.get(), MAX_DEPTH).map(Self).ok_or_else(|| D::Error::custom("not a strict JSON value"))
     }
 }
 
-/// Any value, read only for the names in its objects.
-struct Unique;
+/// Deeper nesting is refused.
+const MAX_DEPTH: usize = 32;
 
-impl<'de> Deserialize<'de> for Unique {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Self)
+/// Reads a value level by level, from its text. serde_json's own `Value` gives some member names a meaning of their own
+/// (`$serde_json::private::…`), which no other reader of the header shares.
+fn value(text: &str, depth: usize) -> Option<Value> {
+    let depth = depth.checked_sub(1)?;
+    match text.bytes().next()? {
+        b'{' => {
+            let Object(members) = serde_json::from_str(text).ok()?;
+            let mut object = Map::new();
+            for (name, raw) in members {
+                if object.insert(name, value(raw.get(), depth)?).is_some() {
+                    return None;
+                }
+            }
+            Some(Value::Object(object))
+        }
+        b'[' => {
+            let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+            items.into_iter().map(|raw| value(raw.get(), depth)).collect::<Option<_>>().map(Value::Array)
+        }
+        b'"' => serde_json::from_str(text).ok().map(Value::String),
+        b't' | b'f' => serde_json::from_str(text).ok().map(Value::Bool),
+        b'n' => Some(Value::Null),
+        _ => serde_json::from_str(text).ok().map(Value::Number),
     }
 }
 
-impl<'de> Visitor<'de> for Unique {
-    type Value = Self;
+/// The members of an object as they stand, their values unread.
+struct Object<'de>(Vec<(String, &'de RawValue)>);
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Object<'de>;
 
-    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
-        Ok(self)
-    }
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
-        while items.next_element::<Self>()?.is_some() {}
-        Ok(self)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
-        let mut seen = HashSet::new();
-        while let Some((name, Self)) = members.next_entry::<String, Self>()? {
-            if !seen.insert(name) {
-                return Err(A::Error::custom("duplicate member"));
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Object(members))
             }
         }
-        Ok(self)
+        deserializer.deserialize_map(Pairs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_serde_json_keeps_for_itself_are_names_like_any_other() {
+        let kept = |text: &str| read_all(text.as_bytes()).ok().map(Value::Object).map(|value| value.to_string());
+        for text in [
+            r#"{"z":{"$serde_json::private::RawValue":"{\"a\":1,\"a\":2}"}}"#,
+            r#"{"alg":{"$serde_json::private::RawValue":"\"HS256\""}}"#,
+            r#"{"z":{"$serde_json::private::Number":"1"}}"#,
+            r#"{"z":[1,-2.5,1e3,"a",true,false,null,{"a":{"b":[]}}]}"#,
+        ] {
+            let plain = text.replace("1e3", "1000.0");
+            let seen = kept(text).expect(text);
+            assert!(seen == plain || seen == text.replace("1e3", "1e+3"), "{seen}");
+        }
+        for twice in [r#"{"z":{"a":1,"a":1}}"#, r#"{"z":[{"a":{"b":1,"\u0062":1}}]}"#, r#"{"z":{"a":1},"z":1}"#] {
+            assert_eq!(kept(twice), None, "{twice}");
+        }
+        let deep = |levels: usize| format!(r#"{{"z":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
+        assert!(kept(&deep(MAX_DEPTH)).is_some());
+        assert!(kept(&deep(MAX_DEPTH + 1)).is_none());
     }
 }

@@ -67,13 +67,16 @@ impl<'de> Members<'de> for Certificates {
 
 fn material(certificate: &[u8]) -> Result<PublicMaterial, KeyError> {
     const MALFORMED: KeyError = KeyError::Malformed("not a certificate");
-    if !certificate.trim_ascii_start().starts_with(b"-----") {
-        let certificate = x509_cert::Certificate::from_der(certificate).map_err(|_| MALFORMED)?;
+    let from_der = |document: &[u8]| {
+        let certificate = x509_cert::Certificate::from_der(document).map_err(|_| MALFORMED)?;
         let key = certificate.tbs_certificate().subject_public_key_info().to_der().map_err(|_| MALFORMED)?;
-        return public_from_spki(&key);
+        public_from_spki(&key)
+    };
+    if !certificate.trim_ascii_start().starts_with(b"-----") {
+        return from_der(certificate);
     }
     match decode_pem(certificate)? {
-        (label, document) if label == "CERTIFICATE" => material(&document),
+        (label, document) if label == "CERTIFICATE" => from_der(&document),
         _ => Err(MALFORMED),
     }
 }

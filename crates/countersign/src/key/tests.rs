@@ -29,6 +29,8 @@ fn secrets_are_long_enough_and_no_key_text() {
     for text in [
         " \n-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A\n-----END PUBLIC KEY-----",
         "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7",
+        "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY",
+        "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5",
         " {\"kty\":\"RSA\",\"n\":\"0vx7agoebGcQSuuPiLJXZptN9nndrQmb\"}",
     ] {
         let error = VerifyingKey::from_secret(Algorithm::HS256, text).err();

@@ -337,7 +337,8 @@ fn an_explanation_tells_every_check_and_agrees_with_the_verdict() {
     }
     seen.store(0, Ordering::Relaxed);
     let _ = now(verifier.explain(&sign(&stranger, &claims())));
-    assert_eq!(seen.load(Ordering::Relaxed), 0, "own checks see no unverified claims");
+    let _ = now(verifier.explain(&sign(&key, &bad)));
+    assert_eq!(seen.load(Ordering::Relaxed), 0, "own checks see no claims that anything else refuses");
     let text = now(verifier.explain(&sign(&key, &bad))).to_string();
     assert!(text.contains("ok    signature\nFAIL  aud: audience\nFAIL  exp: expired\n"), "{text}");
 }
@@ -404,7 +405,7 @@ fn id_tokens_are_checked_as_openid_connect_says() {
         (id(|claims| claims["aud"] = json!(["api"])), None),
         (id(|claims| claims["azp"] = json!("another")), Some(Rejection::AuthorizedParty)),
         (id(|claims| claims["azp"] = json!(7)), Some(Rejection::AuthorizedParty)),
-        (id(|claims| claims["aud"] = json!(["api", "web"])), Some(Rejection::AuthorizedParty)),
+        (id(|claims| claims["aud"] = json!(["api", "web"])), Some(Rejection::Audience)),
         (id(|claims| drop(claims.as_object_mut().expect("an object").remove("iat"))), Some(Rejection::MissingClaim)),
         (JwtSigner::new(key.clone()).token_type("at+jwt").sign(&claims()).expect("sign"), Some(Rejection::TokenType)),
     ];
@@ -414,6 +415,13 @@ fn id_tokens_are_checked_as_openid_connect_says() {
     let token = outcome(&verifier, &cases[0].0).expect("valid");
     assert_eq!(token.check_nonce("n-0S6_WzA2Mj"), Ok(()));
     assert_eq!(token.check_nonce("another"), Err(Rejection::Nonce));
+    let nameless = outcome(&verifier, &id(|claims| claims["nonce"] = json!(""))).expect("valid");
+    assert_eq!(nameless.check_nonce(""), Err(Rejection::Nonce), "a lost login is no login");
+    let two = builder(key.verifying_key().clone()).audience("web").id_tokens_only().build().expect("a verifier");
+    let several = id(|claims| claims["aud"] = json!(["api", "web"]));
+    assert_eq!(outcome(&two, &several).err(), Some(Rejection::AuthorizedParty));
+    let claim = builder(key.verifying_key().clone()).id_tokens_only().audience_claim("x").build();
+    assert_eq!(claim.expect_err("contradiction").setting(), "audience_claim");
     assert_eq!(token.check_access_token("x"), Err(Rejection::AccessTokenHash));
 }
 

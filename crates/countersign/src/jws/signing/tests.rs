@@ -16,7 +16,8 @@ const GENERATED: [Algorithm; 7] = [
 
 fn key(algorithm: Algorithm) -> SigningKey {
     match algorithm.is_symmetric() {
-        true => SigningKey::from_secret(algorithm, [7; 64]).expect("a secret"),
+        // A secret of its own for each, as keys have.
+        true => SigningKey::from_secret(algorithm, algorithm.name().repeat(13)).expect("a secret"),
         false => SigningKey::generate(algorithm).expect("generate"),
     }
     .with_key_id(algorithm.name())
