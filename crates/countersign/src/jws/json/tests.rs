@@ -353,14 +353,11 @@ fn debug_shows_the_algorithms_alone() {
 
 #[test]
 fn one_key_under_two_algorithms_is_one_key() {
-    use crate::alg::Algorithm;
-    use crate::jws::{Header, Json, Policy, Signing};
-    use crate::key::SigningKey;
     let key = |algorithm| SigningKey::from_secret(algorithm, [7; 64]).expect("a secret");
     let (short, long) = (key(Algorithm::HS256), key(Algorithm::HS512));
     let json = Signing::new(b"m").by(&short, Header::new(&short)).by(&long, Header::new(&long)).general();
     let signed = Json::parse(json.expect("signed"), &Policy::new()).expect("well-formed");
     assert!(signed.verify(short.verifying_key()).is_ok() && signed.verify(long.verifying_key()).is_ok());
     let both = signed.verify_all(&[short.verifying_key().clone(), long.verifying_key().clone()]);
-    assert_eq!(both.err(), Some(crate::reason::Rejection::KeyMismatch));
+    assert_eq!(both.err(), Some(Rejection::KeyMismatch));
 }
