@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to the one who runs it")]
 
+mod fuzz;
 mod test;
 mod vectors;
 
@@ -17,6 +18,11 @@ struct Command {
 }
 
 const COMMANDS: &[Command] = &[
+    Command {
+        name: "fuzz",
+        summary: "[--smoke] [TARGET]… [--seconds N]: makes up inputs; `--smoke` replays the corpora first",
+        run: fuzz::run,
+    },
     Command {
         name: "test",
         summary: "every test of the workspace, and their sum; `-- …` goes to `cargo test`",
@@ -103,6 +109,8 @@ mod tests {
             vec!["--test"],
             vec!["test", "extra"],
             vec!["test", "--lib"],
+            vec!["fuzz", "--forever"],
+            vec!["fuzz", "nothing"],
             vec!["vectors"],
             vec!["vectors", "--all"],
         ] {

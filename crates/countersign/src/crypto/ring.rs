@@ -70,10 +70,13 @@ impl Backend for Ring {
                     dQ: &rsa.dq[..],
                     qInv: &rsa.qi[..],
                 };
-                let pair = RsaKeyPair::from_components(&components)
-                    .map_err(|_| KeyError::Invalid("the RSA private key is inconsistent or too weak"))?;
+                let bad = KeyError::Invalid("the RSA private key is inconsistent or too weak");
+                let pair = RsaKeyPair::from_components(&components).map_err(|_| bad)?;
+                let signer = RsaSigner { pair, padding, random: SystemRandom::new() };
+                // ring finds some damage only in the signatures that it makes: better now than at the first token.
+                signer.sign(b"").map_err(|SigningFailed| bad)?;
                 let public = PublicMaterial::Rsa { modulus: rsa.n.clone(), exponent: rsa.e.clone() };
-                Ok(SigningParts::new(Arc::new(RsaSigner { pair, padding, random: SystemRandom::new() }), Some(public)))
+                Ok(SigningParts::new(Arc::new(signer), Some(public)))
             }
             PrivateMaterial::Ec { curve, scalar, point } => {
                 if algorithm.family() != Family::Ec(*curve) {

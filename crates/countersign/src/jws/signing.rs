@@ -16,7 +16,8 @@ use std::fmt;
 /// Signs `payload` into a compact JWS.
 ///
 /// # Errors
-/// [`SigningFailed`] when the backend refuses, and for a header that was made for another key.
+/// [`SigningFailed`] when the backend refuses, for a header that was made for another key, and for one longer than any
+/// that this crate reads.
 pub fn sign(key: &SigningKey, header: &Header, payload: &[u8]) -> Result<String, SigningFailed> {
     sign_with(key, header, payload, base64url::encode)
 }
@@ -33,7 +34,7 @@ fn sign_with(
     encode: fn(&[u8]) -> String,
 ) -> Result<String, SigningFailed> {
     fits(header.algorithm, header.key_id(), key.verifying_key()).map_err(|_| SigningFailed)?;
-    let json = serde_json::to_vec(header).map_err(|_| SigningFailed)?;
+    let json = to_short_json(header)?;
     let mut token = format!("{}.{}", encode(&json), encode(payload));
     let signature = key.sign(token.as_bytes())?;
     token.push('.');
@@ -41,9 +42,14 @@ fn sign_with(
     Ok(token)
 }
 
+fn to_short_json(header: &Header) -> Result<Vec<u8>, SigningFailed> {
+    let json = serde_json::to_vec(header).map_err(|_| SigningFailed)?;
+    if json.len() > MAX_HEADER_BYTES { Err(SigningFailed) } else { Ok(json) }
+}
+
 /// What is to be signed elsewhere …
 pub(crate) fn unsigned(header: &Header, payload: &[u8]) -> Result<String, SigningFailed> {
-    let json = serde_json::to_vec(header).map_err(|_| SigningFailed)?;
+    let json = to_short_json(header)?;
     Ok(format!("{}.{}", base64url::encode(&json), base64url::encode(payload)))
 }
 

@@ -126,7 +126,7 @@ fn what_could_not_be_read_back_is_not_signed() {
         (one(b"a b").unencoded().compact(), SignError::Payload),
         (one(b"\xff").unencoded().flattened(), SignError::Payload),
         (one(b"\xff").unencoded().general(), SignError::Payload),
-        (Signing::new(b"{}").by(&key, long).flattened(), SignError::TooLarge),
+        (Signing::new(b"{}").by(&key, long.clone()).flattened(), SignError::TooLarge),
     ];
     for (at, (signed, expected)) in cases.into_iter().enumerate() {
         assert_eq!(signed, Err(expected), "case {at}");
@@ -134,6 +134,8 @@ fn what_could_not_be_read_back_is_not_signed() {
     assert!(many(MAX_SIGNATURES).general().is_ok());
     assert!(one(b"\xff").unencoded().detached().flattened().is_ok());
     assert_eq!(sign(&other, &header(), b"{}"), Err(SigningFailed));
+    assert_eq!(sign(&key, &long, b"{}"), Err(SigningFailed));
+    assert_eq!(unsigned(&long, b"{}"), Err(SigningFailed));
 }
 
 #[test]
