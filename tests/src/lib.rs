@@ -7,6 +7,12 @@ mod cache;
 #[cfg(test)]
 mod forwarding;
 #[cfg(test)]
+mod fuzz_replay;
+#[cfg(test)]
+#[path = "../fuzz/targets.rs"]
+#[allow(unreachable_pub, reason = "the fuzz package, outside the workspace, has the same file as its library")]
+mod fuzz_targets;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod inspect;
