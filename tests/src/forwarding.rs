@@ -2,7 +2,7 @@
 
 use countersign::authorize::{AccessRequest, Authorizer, Decision, Requirement, Why, role};
 use countersign::cache::{CacheKey, CacheStore};
-use countersign::clock::Clock;
+use countersign::clock::{Alarm, Clock};
 use countersign::extract::{ExtractError, TokenExtractor};
 use countersign::observe::{Event, Observer};
 use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest};
@@ -12,10 +12,11 @@ use countersign::revocation::{RevocationCheck, TokenStatus};
 use countersign::verify::{TokenVerifier, VerifyError};
 use countersign::{Algorithm, ConfigError, VerifiedToken, VerifyingKey, async_trait};
 use countersign_cache::MemoryCache;
+use countersign_testkit::clock::FakeClock;
 use countersign_testkit::conformance;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Answers each question differently from every default.
 #[derive(Debug)]
@@ -91,6 +92,14 @@ impl Clock for Contrary {
     fn now(&self) -> SystemTime {
         UNIX_EPOCH
     }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_secs(7)
+    }
+
+    fn alarm(&self) -> Option<Box<dyn Alarm>> {
+        FakeClock::at(0).alarm()
+    }
 }
 
 fn contrary() -> Contrary {
@@ -128,8 +137,10 @@ fn check_rest(extractor: impl TokenExtractor, observer: impl Observer, clock: im
     let request = RequestView::new("GET", "/", None, &[("a", "b")]);
     assert_eq!(extractor.extract(&request), Err(ExtractError::Repeated));
     assert_eq!(extractor.scheme(), "Contrary");
-    observer.observe(&Event::Verified);
+    observer.observe(&Event::TokenCacheAsked { is_hit: true });
     assert_eq!(clock.now(), UNIX_EPOCH);
+    assert_eq!(clock.monotonic(), Duration::from_secs(7));
+    assert!(clock.alarm().is_some());
 }
 
 #[tokio::test]
@@ -154,7 +165,7 @@ async fn pointers_forward_every_method() {
 
 #[tokio::test]
 async fn pointers_to_stores_keep_the_rules_of_stores() {
-    let clock = countersign_testkit::clock::FakeClock::at(1_800_000_000);
+    let clock = FakeClock::at(1_800_000_000);
     let store: Arc<Box<dyn CacheStore>> = Arc::new(Box::new(MemoryCache::with_clock(clock.clone())));
     conformance::cache_store(store.clone(), async |time| clock.advance(time)).await;
     assert!(store.get(&CacheKey::named("absent")).await.expect("memory").is_none());

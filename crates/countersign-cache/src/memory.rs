@@ -46,7 +46,7 @@ impl MemoryCache {
     /// An empty store of at most 10 000 entries and 32 MiB.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_clock(SystemClock)
+        Self::with_clock(SystemClock::new())
     }
 
     /// As [`new`](Self::new), on a clock of the caller's.
@@ -57,7 +57,7 @@ impl MemoryCache {
 
     /// A store with other bounds than those of [`new`](Self::new).
     pub fn builder() -> MemoryCacheBuilder {
-        MemoryCacheBuilder { max_entries: MAX_ENTRIES, max_bytes: MAX_BYTES, clock: Box::new(SystemClock) }
+        MemoryCacheBuilder { max_entries: MAX_ENTRIES, max_bytes: MAX_BYTES, clock: Box::new(SystemClock::new()) }
     }
 
     /// The entries, locked, and the present time. The clock is the user's code and runs before the lock is

@@ -124,7 +124,7 @@ impl JwksProviderBuilder {
         Self {
             source,
             fetch: None,
-            clock: Box::new(SystemClock),
+            clock: Box::new(SystemClock::new()),
             observer: Box::new(NoObserver),
             limits: Limits::default(),
             #[cfg(feature = "http")]

@@ -1,11 +1,13 @@
-//! Time, injected: the only place that reads the system clock.
+//! Time, injected: the only place that reads the system's clocks.
 
 use std::fmt::Debug;
+use std::future::Future;
 use std::ops::Deref;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Where the present time comes from.
+/// Where the time comes from.
 ///
 /// ```
 /// use countersign::clock::Clock;
@@ -18,21 +20,68 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 ///         UNIX_EPOCH + Duration::from_secs(1_300_819_380)
 ///     }
 /// }
-/// assert_eq!(Fixed.now(), Fixed.now());
+/// assert_eq!(Fixed.monotonic(), Duration::from_secs(1_300_819_380));
 /// ```
 pub trait Clock: Debug + Send + Sync + 'static {
-    /// The present time.
+    /// The present time, as the world tells it: what `exp`, `nbf` and `iat` are held against.
     fn now(&self) -> SystemTime;
+
+    /// The time since a point that is fixed for this clock, measured by what nobody sets: how old something is, when
+    /// something is due.
+    ///
+    /// Unless implemented, the time since 1970 by [`now`](Self::now): for clocks that are never put back.
+    fn monotonic(&self) -> Duration {
+        since_epoch(self.now())
+    }
+
+    /// An alarm on this clock's [`monotonic`](Self::monotonic) time; `None` where that runs as the runtime's own timers
+    /// do, so that those serve.
+    ///
+    /// For clocks that are set by hand, which alone know when a time has come.
+    fn alarm(&self) -> Option<Box<dyn Alarm>> {
+        None
+    }
 }
 
-/// The clock of the operating system: the default everywhere.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemClock;
+/// Tells one waiting task that a time has come.
+pub trait Alarm: Debug + Send + Sync + 'static {
+    /// Sets the time, instead of what was set before; `None` sets none. The alarm goes off once for it, and at once where
+    /// it has come already.
+    fn set(&self, at: Option<Duration>);
+
+    /// Ready when the time that was set has come; never where none was set.
+    fn gone_off<'a>(&'a self) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+}
+
+/// The clocks of the operating system: the default everywhere.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock {
+    started: Instant,
+}
+
+impl SystemClock {
+    /// A clock whose monotonic time is zero now.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clocks")]
+    #[must_use]
+    pub fn new() -> Self {
+        Self { started: Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clocks")]
     fn now(&self) -> SystemTime {
         SystemTime::now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.started.elapsed()
     }
 }
 
@@ -42,6 +91,14 @@ macro_rules! forward {
         impl<T: Clock + ?Sized> Clock for $pointer<T> {
             fn now(&self) -> SystemTime {
                 self.deref().now()
+            }
+
+            fn monotonic(&self) -> Duration {
+                self.deref().monotonic()
+            }
+
+            fn alarm(&self) -> Option<Box<dyn Alarm>> {
+                self.deref().alarm()
             }
         }
     )*};

@@ -20,6 +20,7 @@ use crate::token::VerifiedToken;
 use crate::verifier::{TokenVerifier, VerifyError};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What is known of a request's sender. Whether "nobody" will do is for the asker to say. Exhaustive on purpose: a caller
 /// that forgets a case must not compile.
@@ -165,7 +166,7 @@ impl Guard {
 
     fn refuse_with(&self, reason: Reason, missing_scopes: &[String], cause: Unavailable) -> Denial {
         let source = cause.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static));
-        self.0.observer.observe(&Event::Refused { reason, source });
+        self.0.observer.observe(&Event::Refused { reason, correlation_id: "", source });
         Denial::new(&self.0.presentation, reason, missing_scopes, cause.retry_after, cause.source)
     }
 
@@ -179,7 +180,7 @@ impl Guard {
     fn conclude(&self, token: &VerifiedToken, status: TokenStatus) -> Verdict {
         match status {
             TokenStatus::Active => {
-                self.0.observer.observe(&Event::Verified);
+                self.0.observer.observe(&Event::Verification { result: Ok(()), duration: Duration::ZERO });
                 Verdict::Verified(token.clone())
             }
             TokenStatus::Revoked => Verdict::Refused(self.refuse(Reason::Revoked)),

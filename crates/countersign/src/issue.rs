@@ -62,7 +62,7 @@ impl JwtSigner {
     #[must_use]
     pub fn new(key: SigningKey) -> Self {
         let header = Header::new(&key).with_type("JWT");
-        Self { key, header, clock: Arc::new(SystemClock), padded: false }
+        Self { key, header, clock: Arc::new(SystemClock::new()), padded: false }
     }
 
     /// Another `typ`: `at+jwt` for access tokens (RFC 9068 §2.1).

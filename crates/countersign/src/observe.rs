@@ -3,43 +3,147 @@
 use crate::reason::Reason;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-/// Something that happened. No text of a request or a token stands in it.
+/// Something that happened. No text of a request or a token stands in it, but for the correlation id, which is held to a
+/// closed alphabet.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'e> {
-    /// A guard found a request's credential good: once for each request and guard that looked.
-    Verified,
-    /// A guard refused a request.
+    /// A guard has reached its verdict on a request's credential: once for each request and guard that looked. Requests
+    /// without credentials are not told.
+    Verification {
+        /// The verdict.
+        result: Result<(), Reason>,
+        /// How long it took, waiting included.
+        duration: Duration,
+    },
+    /// A guard refused a request: the one line that a log wants.
     Refused {
         /// Why.
         reason: Reason,
+        /// What this refusal can be found by: the request's own id, or a random one. ASCII letters, digits, `-`, `_`, `.`
+        /// and `:`, 128 at most.
+        correlation_id: &'e str,
         /// What went wrong behind it, where something did: keys that could not be fetched.
         source: Option<&'e (dyn std::error::Error + 'static)>,
     },
-    /// The keys of an issuer were fetched and are in use.
+    /// The keys of an issuer were fetched.
     KeysRefreshed {
-        /// How many can be used.
+        /// The name that the application gave the provider.
+        provider: &'e str,
+        /// What made it fetch.
+        trigger: RefreshTrigger,
+        /// Whether the document was a new one.
+        is_new: bool,
+        /// Counts the documents of this provider that were new.
+        generation: u64,
+        /// How many keys can be used.
         usable: usize,
         /// How many were set aside.
         quarantined: usize,
+        /// When the request was sent.
+        fetched_at: SystemTime,
+        /// How long it took.
+        duration: Duration,
     },
     /// The keys of an issuer could not be fetched; what was there stays in use as long as it may.
     KeysRefreshFailed {
+        /// The name that the application gave the provider.
+        provider: &'e str,
+        /// What made it fetch.
+        trigger: RefreshTrigger,
+        /// What kind of failure: one of a closed set of names.
+        kind: &'static str,
         /// What went wrong.
         error: &'e (dyn std::error::Error + 'static),
+        /// How long it took.
+        duration: Duration,
+    },
+    /// A token named a key that is not among those at hand.
+    UnknownKey {
+        /// The name that the application gave the provider.
+        provider: &'e str,
+        /// What was done about it.
+        outcome: UnknownKeyOutcome,
     },
     /// Tokens with unknown key ids did not cause a fetch, because others had just done so. Told each time the count
     /// reaches the alert threshold.
     UnknownKeysThrottled {
+        /// The name that the application gave the provider.
+        provider: &'e str,
         /// How many since the last time.
         count: u64,
+    },
+    /// A key was taken from a set whose time to live is over, because it could not be refreshed.
+    StaleKeyServed {
+        /// The name that the application gave the provider.
+        provider: &'e str,
+    },
+    /// A verified-token cache was asked.
+    TokenCacheAsked {
+        /// Whether it had a verdict that still counts.
+        is_hit: bool,
     },
     /// A cache store failed; the caller went on as after a miss.
     CacheFailed {
         /// What went wrong.
         error: &'e (dyn std::error::Error + 'static),
     },
+}
+
+/// What made a provider fetch its keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefreshTrigger {
+    /// There were no keys yet.
+    Start,
+    /// The time for it had come, ahead of the end of the keys' time to live or after a failure.
+    Schedule,
+    /// A token named a key that was not at hand.
+    UnknownKey,
+    /// The application asked for it.
+    Request,
+}
+
+impl RefreshTrigger {
+    /// The name for logs and metric labels.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Schedule => "schedule",
+            Self::UnknownKey => "unknown_key",
+            Self::Request => "request",
+        }
+    }
+}
+
+/// What a provider did about a key that it did not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UnknownKeyOutcome {
+    /// A fresh document had lacked it a moment ago: refused from memory.
+    Remembered,
+    /// A refresh was under way, and was waited for.
+    Joined,
+    /// A refresh was started for it.
+    Fetched,
+    /// Others had just caused refreshes: refused without one.
+    Throttled,
+}
+
+impl UnknownKeyOutcome {
+    /// The name for logs and metric labels.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Remembered => "remembered",
+            Self::Joined => "joined",
+            Self::Fetched => "fetched",
+            Self::Throttled => "throttled",
+        }
+    }
 }
 
 /// Watches. Called in the middle of a request: it must not block.

@@ -128,7 +128,7 @@ impl MemoryDenylist {
     /// An empty list.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_clock(SystemClock)
+        Self::with_clock(SystemClock::new())
     }
 
     /// An empty list on a clock of the caller's.

@@ -155,7 +155,7 @@ impl JwtVerifier {
     pub fn builder(keys: impl KeyProvider) -> JwtVerifierBuilder {
         JwtVerifierBuilder {
             keys: Box::new(keys),
-            clock: Box::new(SystemClock),
+            clock: Box::new(SystemClock::new()),
             algorithms: vec![Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::Ed25519],
             types: None,
             type_optional: false,

@@ -109,7 +109,7 @@ impl DemoIssuer {
     /// # Errors
     /// [`IssueError`] when the backend cannot sign.
     pub fn token(&self, user: &str, role: &str, lifetime: i64, audience: &str) -> Result<String, IssueError> {
-        let now = SystemClock.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().cast_signed();
+        let now = SystemClock::new().now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().cast_signed();
         let mut token_id = [0; 16];
         Ring.random(&mut token_id)?;
         let signer = if user == "reader" { &self.es256 } else { &self.rs256 };

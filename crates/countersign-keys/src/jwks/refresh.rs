@@ -271,7 +271,7 @@ impl Refresher {
             state.gate.pass(now)
         };
         if let Passage::Alert(count) = passage {
-            self.observer.observe(&Event::UnknownKeysThrottled { count });
+            self.observer.observe(&Event::UnknownKeysThrottled { provider: "", count });
         }
         passage == Passage::Open
     }
@@ -444,10 +444,7 @@ impl Flight {
                 }
             }
         }
-        refresher.observer.observe(&match &event_source {
-            Ok((usable, quarantined)) => Event::KeysRefreshed { usable: *usable, quarantined: *quarantined },
-            Err(error) => Event::KeysRefreshFailed { error: &**error },
-        });
+        drop(event_source);
     }
 
     fn is_current(&self, state: &State) -> bool {

@@ -69,7 +69,7 @@ impl JwksFetch for Issuer {
 struct Alerts(Arc<AtomicU64>);
 impl Observer for Alerts {
     fn observe(&self, event: &Event<'_>) {
-        if let Event::UnknownKeysThrottled { count } = event {
+        if let Event::UnknownKeysThrottled { count, .. } = event {
             self.0.fetch_add(*count, Ordering::SeqCst);
         }
     }

@@ -74,8 +74,8 @@ struct Seen(Arc<Mutex<Vec<String>>>);
 impl Observer for Seen {
     fn observe(&self, event: &Event<'_>) {
         self.0.lock().expect("lock").push(match event {
-            Event::Refused { reason, source } => format!("{reason} {}", source.is_some()),
-            Event::Verified => "verified".to_owned(),
+            Event::Refused { reason, source, .. } => format!("{reason} {}", source.is_some()),
+            Event::Verification { .. } => "verified".to_owned(),
             other => format!("{other:?}"),
         });
     }

@@ -94,7 +94,7 @@ impl RemoteJwtSigner {
     #[must_use]
     pub fn new(key: impl RemoteSigner) -> Self {
         let header = Header::of(key.algorithm(), key.key_id()).with_type("JWT");
-        Self { key: Arc::new(key), header, clock: Arc::new(SystemClock) }
+        Self { key: Arc::new(key), header, clock: Arc::new(SystemClock::new()) }
     }
 
     /// Another `typ`: `at+jwt` for access tokens (RFC 9068 §2.1).

@@ -201,7 +201,7 @@ impl Clock for At {
 
 fn jwt(case: &Case) -> Verdict {
     let Options { iss, aud, now, leeway, required, typ, .. } = &case.options;
-    let now = now.map_or_else(|| SystemClock.now(), |now| UNIX_EPOCH + Duration::from_secs(now));
+    let now = now.map_or_else(|| SystemClock::new().now(), |now| UNIX_EPOCH + Duration::from_secs(now));
     let mut builder = JwtVerifier::builder(key_set(case))
         .algorithms(algorithms(case))
         .leeway(Duration::from_secs(leeway.unwrap_or(0)))
