@@ -1,18 +1,28 @@
 //! The keys that an issuer publishes.
 
+mod absent;
+mod alarm;
 mod discovery;
+mod flight;
+mod health;
 mod refresh;
+mod runtime;
+mod snapshot;
 
+pub use health::{Health, KeysState, QuarantinedKey, UsableKey};
 pub use refresh::RefreshError;
 
 use crate::fetch::JwksFetch;
+use crate::file::FileFetch;
+use alarm::RuntimeAlarm;
 use countersign::clock::{Clock, SystemClock};
 use countersign::keys::KeyIdentity;
 use countersign::observe::{NoObserver, Observer};
 use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest};
 use countersign::{ConfigError, VerifyingKey, async_trait};
 use discovery::Source;
-use refresh::{Limits, Refresher};
+use refresh::{MAX_TIME_TO_LIVE, MIN_TIME_TO_LIVE, Refresher, Settings};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,13 +31,13 @@ use std::time::Duration;
 /// - A token whose `kid` is known is served from memory: no lock, no I/O, whatever else is going on.
 /// - A `kid` that is not known may cause a refresh: one for all who wait, two at once and then one per 5 s at most,
 ///   whoever asks. A `kid` that a fresh document lacked is remembered for 30 s.
-/// - After four fifths of the time to live, the next request starts a refresh and does not wait for it. A refresh that
-///   fails is tried again after 1 s, 2 s, … 60 s; meanwhile the old keys serve, up to 50 min beyond their time to
-///   live. After that the answer is "unavailable", never "no such key".
-/// - A document without a usable key never replaces one that has some.
+/// - After four fifths of the time to live the keys are refreshed, and nobody waits for it. A refresh that fails is tried
+///   again after 1 s, 2 s, … 60 s, or when the server asks to be asked again; meanwhile the old keys serve, up to 50 min
+///   beyond their time to live. After that the answer is "unavailable", never "no such key".
+/// - A document without a usable key never replaces one that has some. One that lacks a key ends the trust in it at once.
 ///
-/// Refreshes run as tasks of the tokio runtime that asked; they end when the provider is dropped, and not when a
-/// request is.
+/// Refreshes, and the task that starts them when they are due, run on the tokio runtime that first asked. They belong to
+/// this provider: they end when it is dropped or [closed](Self::close), and not when a request is.
 ///
 /// ```no_run
 /// use countersign_keys::JwksProvider;
@@ -54,25 +64,69 @@ impl JwksProvider {
         Self::url(format!("{base}/.well-known/jwks.json"))
     }
 
-    /// Keys from the JWK Set that the issuer's OpenID Connect metadata names (`/.well-known/openid-configuration`).
+    /// Keys from the JWK Set that the issuer's metadata names: OpenID Connect's (`/.well-known/openid-configuration`), or
+    /// where there is none, RFC 8414's (`/.well-known/oauth-authorization-server`).
     ///
     /// The issuer in the metadata must be identical to this one, the slash at its end included.
     pub fn discover(issuer: impl Into<String>) -> JwksProviderBuilder {
         JwksProviderBuilder::new(Source::Discovery { issuer: issuer.into() })
     }
 
-    /// Waits until there are keys, for a service that wants to start with them.
+    /// Keys from a JWK Set in a file that others replace: it is read again every 10 s, and for an unknown `kid`. For one
+    /// that stays, [`StaticKeys::from_jwks_file`](crate::StaticKeys::from_jwks_file).
+    ///
+    /// ```
+    /// use countersign_keys::JwksProvider;
+    ///
+    /// let keys = JwksProvider::file("/run/secrets/keys.json").build()?;
+    /// # let _ = keys;
+    /// # Ok::<(), countersign::ConfigError>(())
+    /// ```
+    pub fn file(path: impl Into<PathBuf>) -> JwksProviderBuilder {
+        JwksProviderBuilder::new(Source::File).time_to_live(FILE_TIME_TO_LIVE).fetch(FileFetch(path.into()))
+    }
+
+    /// Waits until there are keys, 5 s at most: for a service that wants to start with them.
     ///
     /// # Errors
-    /// [`KeyProviderError::Unavailable`] when the first fetch fails.
+    /// [`KeyProviderError::Unavailable`] when there are none by then.
     pub async fn ready(&self) -> Result<(), KeyProviderError> {
         self.refresher.ready().await
+    }
+
+    /// Refreshes the keys now, whatever the schedule, and says how it ended; joins a refresh that is under way. Once a
+    /// second at most: asked again within a second, it says how the last one ended.
+    ///
+    /// # Errors
+    /// [`KeyProviderError::Unavailable`] with the [`RefreshError`] as its source when it fails. The old keys then serve on.
+    pub async fn refresh_now(&self) -> Result<(), KeyProviderError> {
+        self.refresher.refresh_now().await
+    }
+
+    /// Ends all background work for good. What is in memory serves until it is past its bound; then the answer is
+    /// "unavailable".
+    pub fn close(&self) {
+        self.refresher.close();
+    }
+
+    /// How it fares.
+    ///
+    /// ```
+    /// use countersign_keys::{JwksProvider, KeysState};
+    ///
+    /// let keys = JwksProvider::url("https://issuer.example/jwks").name("main").build()?;
+    /// assert_eq!(keys.health().state, KeysState::Empty);
+    /// # Ok::<(), countersign::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.refresher.health()
     }
 }
 
 impl Drop for JwksProvider {
     fn drop(&mut self) {
-        self.refresher.stop();
+        self.refresher.close();
     }
 }
 
@@ -99,11 +153,16 @@ impl KeyProvider for JwksProvider {
 #[derive(Debug)]
 #[must_use]
 pub struct JwksProviderBuilder {
+    name: String,
     source: Source,
     fetch: Option<Box<dyn JwksFetch>>,
     clock: Box<dyn Clock>,
     observer: Box<dyn Observer>,
-    limits: Limits,
+    time_to_live: Duration,
+    heeds_cache_headers: bool,
+    max_stale: Duration,
+    max_bytes: usize,
+    alert_threshold: u64,
     #[cfg(feature = "http")]
     reach: Reach,
 }
@@ -116,38 +175,70 @@ enum Reach {
     Private,
 }
 
-const MIN_TIME_TO_LIVE: Duration = Duration::from_secs(60);
-const MAX_TIME_TO_LIVE: Duration = Duration::from_secs(60 * 60);
+const TIME_TO_LIVE: Duration = Duration::from_secs(10 * 60);
+const FILE_TIME_TO_LIVE: Duration = Duration::from_secs(10);
+const MAX_STALE: Duration = Duration::from_secs(50 * 60);
+const MAX_MAX_STALE: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_BYTES: usize = 128 * 1024;
+const MAX_MAX_BYTES: usize = 1024 * 1024;
+const ALERT_THRESHOLD: u64 = 40;
 
 impl JwksProviderBuilder {
     fn new(source: Source) -> Self {
         Self {
+            name: "default".to_owned(),
             source,
             fetch: None,
             clock: Box::new(SystemClock::new()),
             observer: Box::new(NoObserver),
-            limits: Limits::default(),
+            time_to_live: TIME_TO_LIVE,
+            heeds_cache_headers: true,
+            max_stale: MAX_STALE,
+            max_bytes: MAX_BYTES,
+            alert_threshold: ALERT_THRESHOLD,
             #[cfg(feature = "http")]
             reach: Reach::Public,
         }
     }
 
-    /// How long a document is fresh: 10 min unless set, between 1 min and 1 h.
+    /// What this provider is called in events, metrics and [`Health`]: `default` unless set. Never anything that a token
+    /// says.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// How long a document is fresh where its server does not say: 10 min unless set, between 1 min and 1 h; of a file,
+    /// 10 s unless set, at least 1 s.
     pub fn time_to_live(mut self, time_to_live: Duration) -> Self {
-        self.limits.time_to_live = time_to_live;
+        self.time_to_live = time_to_live;
+        self
+    }
+
+    /// Takes the time to live from here alone, whatever the server says in `Cache-Control` and `Expires`. Unless this is
+    /// said, the server's word counts, held to between 1 min and 1 h.
+    pub fn ignore_cache_headers(mut self) -> Self {
+        self.heeds_cache_headers = false;
         self
     }
 
     /// How long the keys serve beyond their time to live while they cannot be refreshed: 50 min unless set, 24 h at
     /// most.
     pub fn max_stale(mut self, max_stale: Duration) -> Self {
-        self.limits.max_stale = max_stale;
+        self.max_stale = max_stale;
         self
     }
 
-    /// The largest document that is read, in bytes after decompression: 128 KiB unless set.
+    /// The largest document that is read, in bytes after decompression: 128 KiB unless set, 1 MiB at most.
     pub fn max_bytes(mut self, max_bytes: usize) -> Self {
-        self.limits.max_bytes = max_bytes;
+        self.max_bytes = max_bytes;
+        self
+    }
+
+    /// How many tokens with unknown key ids are turned away between one
+    /// [`UnknownKeysThrottled`](countersign::observe::Event::UnknownKeysThrottled) and the next: 40 unless set.
+    pub fn alert_threshold(mut self, count: u64) -> Self {
+        self.alert_threshold = count;
         self
     }
 
@@ -177,7 +268,7 @@ impl JwksProviderBuilder {
         self
     }
 
-    /// Is told of refreshes, and of floods of unknown key ids.
+    /// Is told of refreshes, and of unknown key ids.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observer = Box::new(observer);
         self
@@ -188,35 +279,57 @@ impl JwksProviderBuilder {
     /// # Errors
     /// [`ConfigError`] that names the setting: a URL that may not be asked, a time to live out of bounds.
     pub fn build(self) -> Result<JwksProvider, ConfigError> {
-        if !(MIN_TIME_TO_LIVE..=MAX_TIME_TO_LIVE).contains(&self.limits.time_to_live) {
-            return Err(ConfigError::new("time_to_live", "not between 1 min and 1 h"));
+        let shortest = if matches!(self.source, Source::File) { Duration::from_secs(1) } else { MIN_TIME_TO_LIVE };
+        if !(shortest..=MAX_TIME_TO_LIVE).contains(&self.time_to_live) {
+            let problem = format!("not between {} s and 1 h", shortest.as_secs());
+            return Err(ConfigError::new("time_to_live", problem));
         }
-        if self.limits.max_stale > Duration::from_secs(24 * 60 * 60) {
+        if self.max_stale > MAX_MAX_STALE {
             return Err(ConfigError::new("max_stale", "more than 24 h"));
         }
-        if self.limits.max_bytes == 0 {
-            return Err(ConfigError::new("max_bytes", "is zero"));
+        if !(1..=MAX_MAX_BYTES).contains(&self.max_bytes) {
+            return Err(ConfigError::new("max_bytes", "not between 1 byte and 1 MiB"));
         }
-        let first_url = self.source.first_url()?;
+        if self.alert_threshold == 0 {
+            return Err(ConfigError::new("alert_threshold", "is zero"));
+        }
+        if self.name.is_empty() || self.name.chars().any(char::is_control) {
+            return Err(ConfigError::new("name", "is empty, or has control characters"));
+        }
+        let urls = self.source.urls()?;
         let fetch = match self.fetch {
+            #[cfg(feature = "http")]
+            Some(_) if self.reach != Reach::Public => {
+                return Err(ConfigError::new("fetch", "is set: the client decides which addresses may be asked"));
+            }
             Some(fetch) => fetch,
             #[cfg(feature = "http")]
-            None => {
-                let client = match self.reach {
-                    Reach::Public => crate::HttpFetch::new(),
-                    Reach::Loopback => crate::HttpFetch::with_loopback(),
-                    Reach::Private => crate::HttpFetch::with_private_addresses(),
-                }?;
-                client.check(&first_url)?;
-                Box::new(client)
-            }
+            None => Box::new(match self.reach {
+                Reach::Public => crate::HttpFetch::builder().build(),
+                Reach::Loopback => crate::HttpFetch::builder().allow_http_on_loopback().build(),
+                Reach::Private => crate::HttpFetch::builder().allow_private_addresses().build(),
+            }?),
             #[cfg(not(feature = "http"))]
-            None => {
-                let _ = first_url;
-                return Err(ConfigError::new("fetch", "is not set, and the feature `http` is off"));
-            }
+            None => return Err(ConfigError::new("fetch", "is not set, and the feature `http` is off")),
         };
-        let refresher = Refresher::new(self.source, fetch, self.clock, self.observer, self.limits);
+        for url in urls {
+            fetch.check(&url)?;
+        }
+        let clock: Arc<dyn Clock> = Arc::from(self.clock);
+        let alarm = clock.alarm().map_or_else(|| Arc::new(RuntimeAlarm::new(Arc::clone(&clock))) as _, Arc::from);
+        let refresher = Refresher::new(Settings {
+            name: self.name,
+            source: self.source,
+            fetch,
+            clock,
+            alarm,
+            observer: self.observer,
+            time_to_live: self.time_to_live,
+            heeds_cache_headers: self.heeds_cache_headers,
+            max_stale: self.max_stale,
+            max_bytes: self.max_bytes,
+            alert_threshold: self.alert_threshold,
+        });
         Ok(JwksProvider { refresher: Arc::new(refresher) })
     }
 }

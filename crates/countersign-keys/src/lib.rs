@@ -20,14 +20,15 @@
 //! own.
 
 mod fetch;
+mod file;
 mod gate;
 #[cfg(feature = "http")]
 mod http;
 mod jwks;
 mod static_keys;
 
-pub use fetch::{FetchError, Fetched, JwksFetch};
+pub use fetch::{FetchError, FetchRequest, Fetched, JwksFetch, Validators};
 #[cfg(feature = "http")]
-pub use http::HttpFetch;
-pub use jwks::{JwksProvider, JwksProviderBuilder, RefreshError};
+pub use http::{HttpFetch, HttpFetchBuilder};
+pub use jwks::{Health, JwksProvider, JwksProviderBuilder, KeysState, QuarantinedKey, RefreshError, UsableKey};
 pub use static_keys::StaticKeys;

@@ -1,7 +1,10 @@
 //! Which addresses may be asked: an issuer's name must not lead into our own network.
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AddressRule {
@@ -25,20 +28,36 @@ pub(super) fn is_allowed(rule: AddressRule, address: IpAddr) -> bool {
     }
 }
 
+/// Looks a name up: the system's resolver, unless a test has another.
+type Lookup = Arc<dyn Fn(Name) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> + Send + Sync>;
+
 /// Resolves names and leaves out what is not allowed, so that what is checked is what is dialled.
-#[derive(Clone, Debug)]
-pub(super) struct CheckedResolver(pub(super) AddressRule);
+#[derive(Clone)]
+pub(super) struct CheckedResolver {
+    rule: AddressRule,
+    look_up: Lookup,
+}
+
+impl CheckedResolver {
+    pub(super) fn new(rule: AddressRule) -> Self {
+        let system = |name: Name| -> Pin<Box<dyn Future<Output = _> + Send>> {
+            Box::pin(async move { Ok(tokio::net::lookup_host((name.as_str(), 0)).await?.collect()) })
+        };
+        Self { rule, look_up: Arc::new(system) }
+    }
+}
 
 impl Resolve for CheckedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let rule = self.0;
+        let rule = self.rule;
+        let looking_up = (self.look_up)(name);
         Box::pin(async move {
-            let all = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<_> = all.filter(|address| is_allowed(rule, address.ip())).collect();
-            if allowed.is_empty() {
+            let mut addresses = looking_up.await?;
+            addresses.retain(|address| is_allowed(rule, address.ip()));
+            if addresses.is_empty() {
                 return Err(NotAllowed.into());
             }
-            let allowed: Addrs = Box::new(allowed.into_iter());
+            let allowed: Addrs = Box::new(addresses.into_iter());
             Ok(allowed)
         })
     }
@@ -102,6 +121,33 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::VecDeque;
+    use std::sync::Mutex;
+
+    #[tokio::test]
+    async fn a_name_that_is_pointed_inwards_is_refused_each_time_it_is_looked_up() {
+        let answers = Mutex::new(VecDeque::from([
+            vec!["8.8.8.8"],
+            vec!["127.0.0.1"],
+            vec!["10.0.0.1", "8.8.4.4", "169.254.169.254"],
+            vec!["::ffff:169.254.169.254"],
+            vec![],
+        ]));
+        let look_up = move |_: Name| -> Pin<Box<dyn Future<Output = _> + Send>> {
+            let answer = answers.lock().expect("lock").pop_front().expect("an answer");
+            let parse = |address: &str| SocketAddr::new(address.parse().expect(address), 0);
+            let answer = answer.into_iter().map(parse).collect();
+            Box::pin(std::future::ready(Ok(answer)))
+        };
+        let resolver = CheckedResolver { rule: AddressRule::Public, look_up: Arc::new(look_up) };
+        let mut outcomes = Vec::new();
+        for _ in 0..5 {
+            let outcome = resolver.resolve("issuer.example".parse().expect("a name")).await;
+            outcomes.push(outcome.map(|found| found.map(|address| address.ip().to_string()).collect::<Vec<_>>()).ok());
+        }
+        let dialled = |address: &str| Some(vec![address.to_owned()]);
+        assert_eq!(outcomes, [dialled("8.8.8.8"), None, dialled("8.8.4.4"), None, None]);
+    }
 
     #[test]
     fn only_public_addresses_are_public() {

@@ -7,30 +7,40 @@ use url::Url;
 pub(super) enum Source {
     JwksUri(String),
     Discovery { issuer: String },
+    File,
 }
 
 impl Source {
-    /// The URL that is asked first.
-    pub(super) fn first_url(&self) -> Result<String, ConfigError> {
+    /// The URLs that are asked, as far as they are known now.
+    pub(super) fn urls(&self) -> Result<Vec<String>, ConfigError> {
         match self {
             Self::JwksUri(url) => {
                 Url::parse(url).map_err(|error| ConfigError::new("url", error.to_string()))?;
-                Ok(url.clone())
+                Ok(vec![url.clone()])
             }
             Self::Discovery { issuer } => {
                 let parsed = Url::parse(issuer).map_err(|error| ConfigError::new("discover", error.to_string()))?;
-                if parsed.query().is_some() || parsed.fragment().is_some() {
-                    return Err(ConfigError::new("discover", "an issuer has neither query nor fragment"));
+                if parsed.query().is_some() || parsed.fragment().is_some() || parsed.cannot_be_a_base() {
+                    return Err(ConfigError::new("discover", "an issuer is a URL without query and fragment"));
                 }
-                Ok(metadata_url(issuer))
+                Ok(Self::metadata_urls(issuer).into())
             }
+            Self::File => Ok(Vec::new()),
         }
     }
-}
 
-/// OpenID Connect Discovery 1.0 §4.1: a slash at the issuer's end is removed before the path is appended.
-pub(super) fn metadata_url(issuer: &str) -> String {
-    format!("{}/.well-known/openid-configuration", issuer.strip_suffix('/').unwrap_or(issuer))
+    /// Where an issuer's metadata may be. OpenID Connect Discovery 1.0 §4.1 appends its path to the issuer, a slash at
+    /// whose end is removed before; RFC 8414 §3.1 puts its own between host and path.
+    pub(super) fn metadata_urls(issuer: &str) -> [String; 2] {
+        let base = issuer.strip_suffix('/').unwrap_or(issuer);
+        let authority = base.find("://").map_or(0, |at| at + 3);
+        let path = base.get(authority..).and_then(|rest| rest.find('/')).map_or(base.len(), |at| authority + at);
+        let (host, path) = base.split_at_checked(path).unwrap_or((base, ""));
+        [
+            format!("{base}/.well-known/openid-configuration"),
+            format!("{host}/.well-known/oauth-authorization-server{path}"),
+        ]
+    }
 }
 
 #[derive(Deserialize)]
@@ -72,9 +82,19 @@ mod tests {
     }
 
     #[test]
-    fn a_slash_at_the_end_makes_no_difference_to_the_path() {
-        for issuer in ["https://a.example/t", "https://a.example/t/"] {
-            assert_eq!(metadata_url(issuer), "https://a.example/t/.well-known/openid-configuration");
+    fn metadata_lies_below_the_issuer_or_between_its_host_and_its_path() {
+        let cases = [
+            ("https://a.example", "https://a.example", "https://a.example", ""),
+            ("https://a.example/", "https://a.example", "https://a.example", ""),
+            ("https://a.example:8443/t", "https://a.example:8443/t", "https://a.example:8443", "/t"),
+            ("https://a.example/t/u/", "https://a.example/t/u", "https://a.example", "/t/u"),
+        ];
+        for (issuer, base, host, path) in cases {
+            let expected = [
+                format!("{base}/.well-known/openid-configuration"),
+                format!("{host}/.well-known/oauth-authorization-server{path}"),
+            ];
+            assert_eq!(Source::metadata_urls(issuer), expected, "{issuer}");
         }
     }
 }

@@ -1,23 +1,23 @@
 //! The set in use, and the one refresh that may be under way.
 
-use super::discovery::{Source, jwks_uri, metadata_url};
+use super::absent::Absent;
+use super::discovery::Source;
+use super::flight::Flight;
+use super::health::{Health, KeysState, QuarantinedKey, UsableKey, in_one_line};
+use super::runtime::{AbortHandle, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, Spawner, within};
+use super::snapshot::{Moment, Snapshot};
 use crate::fetch::{FetchError, JwksFetch};
 use crate::gate::{Passage, RefreshGate};
 use arc_swap::ArcSwapOption;
 use countersign::VerifyingKey;
-use countersign::clock::Clock;
-use countersign::jwk::JwkSet;
+use countersign::clock::{Alarm, Clock};
 use countersign::keys::{KeyError, KeyIdentity};
-use countersign::observe::{Event, Observer};
+use countersign::observe::{Event, Observer, RefreshTrigger, UnknownKeyOutcome};
 use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest, KeySet, Unavailable};
-use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::runtime::Handle;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
 
 /// Why a refresh gave no keys.
 #[derive(Debug, thiserror::Error)]
@@ -35,23 +35,48 @@ pub enum RefreshError {
     /// The issuer's metadata cannot be taken.
     #[error("discovery failed: {0}")]
     Discovery(&'static str),
+    /// It did not end: it took too long, or its runtime went away.
+    #[error("the refresh did not end")]
+    Abandoned,
 }
 
-#[derive(Clone, Debug)]
-pub(super) struct Limits {
-    pub(super) time_to_live: Duration,
-    pub(super) max_stale: Duration,
-    pub(super) max_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            time_to_live: Duration::from_secs(10 * 60),
-            max_stale: Duration::from_secs(50 * 60),
-            max_bytes: 128 * 1024,
+impl RefreshError {
+    /// The name for metric labels.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Fetch(error) => error.kind(),
+            Self::Document(_) => "document",
+            Self::NoUsableKey => "no_usable_key",
+            Self::Discovery(_) => "discovery",
+            Self::Abandoned => "abandoned",
         }
     }
+
+    /// How long the server asks to be left alone.
+    fn retry_after(&self) -> Duration {
+        match self {
+            Self::Fetch(FetchError::Status { retry_after: Some(wait), .. }) => *wait,
+            _ => Duration::ZERO,
+        }
+    }
+}
+
+/// How a provider was set up.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) name: String,
+    pub(super) source: Source,
+    pub(super) fetch: Box<dyn JwksFetch>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) alarm: Arc<dyn Alarm>,
+    pub(super) observer: Box<dyn Observer>,
+    /// Where the server says nothing.
+    pub(super) time_to_live: Duration,
+    pub(super) heeds_cache_headers: bool,
+    pub(super) max_stale: Duration,
+    pub(super) max_bytes: usize,
+    pub(super) alert_threshold: u64,
 }
 
 /// How long a request waits for the first keys of all …
@@ -59,34 +84,20 @@ const FIRST_WAIT: Duration = Duration::from_secs(5);
 /// … and for newer ones, when there are some.
 const NEXT_WAIT: Duration = Duration::from_secs(1);
 /// For all of a refresh, metadata included, whatever the HTTP client allows itself.
-const FLIGHT_TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const FLIGHT_TIMEOUT: Duration = Duration::from_secs(15);
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
-/// How long what the issuer's metadata said is taken for granted.
-const METADATA_FOR: Duration = Duration::from_secs(60 * 60);
-/// How long a key id that a fresh document lacked is remembered, and how many of them.
-const ABSENT_FOR: Duration = Duration::from_secs(30);
-const MAX_ABSENT: usize = 1024;
-
-/// What a document gave. Swapped whole.
-#[derive(Debug)]
-struct Snapshot {
-    keys: KeySet,
-    /// When the request for it was sent.
-    fetched_at: SystemTime,
-    /// Counts the documents of this process.
-    generation: u64,
-}
+/// Between two refreshes that the application asks for.
+const FLOOR: Duration = Duration::from_secs(1);
+/// What a server can make of the time to live.
+pub(super) const MIN_TIME_TO_LIVE: Duration = Duration::from_secs(60);
+pub(super) const MAX_TIME_TO_LIVE: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Debug)]
 pub(super) struct Refresher {
-    source: Source,
-    fetch: Box<dyn JwksFetch>,
-    clock: Box<dyn Clock>,
-    observer: Box<dyn Observer>,
-    limits: Limits,
-    snapshot: ArcSwapOption<Snapshot>,
-    /// When the next refresh is due, since when one is under way (0: none is), both in milliseconds since 1970, and
+    pub(super) settings: Settings,
+    pub(super) snapshot: ArcSwapOption<Snapshot>,
+    /// When the next refresh is due, since when one is under way (0: none is), both in milliseconds of monotonic time, and
     /// whether the last one failed: with the snapshot, all that the path of a known key reads.
     due: AtomicU64,
     under_way_since: AtomicU64,
@@ -97,57 +108,64 @@ pub(super) struct Refresher {
 }
 
 #[derive(Debug)]
-struct State {
+pub(super) struct State {
     flight: Option<UnderWay>,
     /// Counts the refreshes that were started.
     flights: u64,
+    last_started: Option<Duration>,
+    /// The task that starts refreshes when they are due.
+    keeper: Option<Running>,
+    keepers: u64,
+    is_closed: bool,
     /// Failures since the last success.
     failures: u32,
     last_error: Option<Arc<RefreshError>>,
     gate: RefreshGate,
     absent: Absent,
-    /// What the issuer's metadata said, and when; forgotten when a fetch from there fails.
-    discovered: Option<(String, SystemTime)>,
+    /// What the issuer's metadata said, and when.
+    pub(super) discovered: Option<(String, Duration)>,
 }
 
 /// The refresh under way.
 #[derive(Debug)]
 struct UnderWay {
-    number: u64,
-    since: SystemTime,
-    task: Option<AbortHandle>,
+    since: Duration,
+    task: Running,
 }
 
-impl UnderWay {
-    /// Whether it should have ended. It has a timer of its own, but a runtime that nobody drives has no timers.
-    fn is_overdue(&self, now: SystemTime) -> bool {
-        is_overdue(millis(self.since), now)
+/// A task, by number, because another may have taken its place.
+#[derive(Debug)]
+struct Running {
+    number: u64,
+    /// `None` until it has been spawned.
+    handle: Option<AbortHandle>,
+}
+
+impl Running {
+    fn abort(self) {
+        if let Some(handle) = self.handle {
+            handle.abort();
+        }
     }
 }
 
 impl Refresher {
-    pub(super) fn new(
-        source: Source,
-        fetch: Box<dyn JwksFetch>,
-        clock: Box<dyn Clock>,
-        observer: Box<dyn Observer>,
-        limits: Limits,
-    ) -> Self {
+    pub(super) fn new(settings: Settings) -> Self {
         let state = State {
             flight: None,
             flights: 0,
+            last_started: None,
+            keeper: None,
+            keepers: 0,
+            is_closed: false,
             failures: 0,
             last_error: None,
-            gate: RefreshGate::new(),
+            gate: RefreshGate::new(settings.alert_threshold),
             absent: Absent::default(),
             discovered: None,
         };
         Self {
-            source,
-            fetch,
-            clock,
-            observer,
-            limits,
+            settings,
             snapshot: ArcSwapOption::empty(),
             due: AtomicU64::new(0),
             under_way_since: AtomicU64::new(0),
@@ -161,23 +179,19 @@ impl Refresher {
         if !self.is_asked_for_its_own(wanted) {
             return Some(Err(KeyProviderError::NotFound));
         }
-        let now = self.clock.now();
-        let snapshot = self.snapshot.load();
-        let snapshot = snapshot.as_ref().filter(|snapshot| self.may_serve(snapshot, now))?;
-        if self.is_due(now) {
-            if self.is_worth_waiting(snapshot, now) {
-                return None;
-            }
-            // Nobody waits, and where no runtime is at hand, a later request starts it.
-            if self.may_start(now) {
-                drop(self.start());
-            }
-        }
+        let now = self.now();
+        let snapshot = self.serving(now)?;
         match snapshot.keys.find(wanted) {
-            Ok(key) => Some(Ok(key.clone())),
+            Ok(key) => {
+                self.tell_stale(&snapshot, now);
+                Some(Ok(key.clone()))
+            }
             Err(KeyProviderError::NotFound) => {
-                let is_absent = self.state().absent.holds(wanted, now);
-                is_absent.then_some(Err(KeyProviderError::NotFound))
+                let is_absent = self.state().absent.holds(wanted, now.monotonic);
+                is_absent.then(|| {
+                    self.tell_unknown(UnknownKeyOutcome::Remembered);
+                    Err(KeyProviderError::NotFound)
+                })
             }
             Err(error) => Some(Err(error)),
         }
@@ -187,10 +201,18 @@ impl Refresher {
         if let Some(answer) = self.key_now(wanted) {
             return answer;
         }
+        let question = self.question();
         let snapshot = self.current().await?;
         match snapshot.keys.find(wanted) {
+            Ok(key) => {
+                self.tell_stale(&snapshot, self.now());
+                Ok(key.clone())
+            }
+            Err(KeyProviderError::NotFound) if question.is_answered_by(&snapshot) => {
+                Err(self.is_absent(wanted, &question))
+            }
             Err(KeyProviderError::NotFound) => self.look_further(wanted).await,
-            answer => answer.cloned(),
+            Err(error) => Err(error),
         }
     }
 
@@ -199,299 +221,446 @@ impl Refresher {
     }
 
     pub(super) fn candidates(&self, wanted: &KeyRequest<'_>) -> Vec<VerifyingKey> {
-        match self.usable() {
+        match self.usable(self.now()) {
             Some(snapshot) if self.is_asked_for_its_own(wanted) => snapshot.keys.candidates(wanted),
             _ => Vec::new(),
         }
     }
 
-    pub(super) fn trusts(&self, key: &KeyIdentity) -> bool {
-        self.usable().is_some_and(|snapshot| snapshot.keys.trusts(key))
+    /// Whether a verdict by this key may stand: not where a look-up would wait for a refresh first.
+    pub(super) fn trusts(self: &Arc<Self>, key: &KeyIdentity) -> bool {
+        self.serving(self.now()).is_some_and(|snapshot| snapshot.keys.trusts(key))
     }
 
-    /// Ends the refresh under way.
-    pub(super) fn stop(&self) {
-        let flight = self.state().flight.take();
-        if let Some(task) = flight.and_then(|flight| flight.task) {
+    /// Refreshes now, or joins the refresh under way, and says how it ended. Asked again within a second of a start, it
+    /// says how that one ended.
+    pub(super) async fn refresh_now(self: &Arc<Self>) -> Result<(), KeyProviderError> {
+        let now = self.clock().monotonic();
+        let is_too_soon = |state: &State| {
+            state.last_started.is_some_and(|at| now.saturating_sub(at) < FLOOR) && state.flight.is_none()
+        };
+        let is_too_soon = is_too_soon(&self.state());
+        if !is_too_soon {
+            wait_for(self.start(RefreshTrigger::Request), FLIGHT_TIMEOUT + NEXT_WAIT).await;
+        }
+        let (is_closed, error) = {
+            let state = self.state();
+            (state.is_closed, state.last_error.is_some())
+        };
+        if is_closed || error || self.usable(self.now()).is_none() { Err(self.unavailable()) } else { Ok(()) }
+    }
+
+    /// Ends all work; what is at hand serves as long as it may.
+    pub(super) fn close(&self) {
+        let (flight, keeper) = {
+            let mut state = self.state();
+            state.is_closed = true;
+            self.settings.alarm.set(None);
+            (state.flight.take(), state.keeper.take())
+        };
+        self.under_way_since.store(0, Ordering::Release);
+        for task in flight.map(|flight| flight.task).into_iter().chain(keeper) {
             task.abort();
         }
+        // Those who wait for it wait no longer.
+        self.landed.send_modify(|count| *count += 1);
+    }
+
+    pub(super) fn health(&self) -> Health {
+        let now = self.now();
+        let snapshot = self.snapshot.load_full();
+        let usable = snapshot.as_ref().filter(|snapshot| self.may_serve(snapshot, now));
+        let state = self.state();
+        let kind = match (&snapshot, usable) {
+            _ if state.is_closed => KeysState::Closed,
+            (None, _) if state.failures > 0 => KeysState::Dead,
+            (None, _) if state.flight.is_some() => KeysState::Warming,
+            (None, _) => KeysState::Empty,
+            (Some(_), None) => KeysState::Dead,
+            (Some(_), Some(snapshot)) if snapshot.is_stale(now) => KeysState::Stale,
+            (Some(_), Some(_)) if state.flight.is_some() => KeysState::Refreshing,
+            (Some(_), Some(_)) => KeysState::Fresh,
+        };
+        let keys = snapshot.as_ref().map(|snapshot| &*snapshot.keys);
+        let (unknown_keys_let_through, unknown_keys_turned_away) = state.gate.counts();
+        let mut usable_keys: Vec<UsableKey> = keys
+            .into_iter()
+            .flat_map(KeySet::iter)
+            .map(|key| UsableKey { key_id: key.key_id().map(str::to_owned), algorithm: key.algorithm() })
+            .collect();
+        usable_keys.sort_by(|a, b| (&a.key_id, a.algorithm.name()).cmp(&(&b.key_id, b.algorithm.name())));
+        Health {
+            provider: self.name().to_owned(),
+            state: kind,
+            ready: usable.is_some(),
+            age_seconds: snapshot.as_ref().map(|snapshot| snapshot.age(now).as_secs()),
+            time_to_live_seconds: snapshot.as_ref().map(|snapshot| snapshot.time_to_live.as_secs()),
+            next_refresh_in_seconds: (!state.is_closed && state.flights > 0)
+                .then(|| self.due_in(now.monotonic).as_secs()),
+            generation: snapshot.as_ref().map_or(0, |snapshot| snapshot.generation),
+            usable: usable_keys,
+            quarantined: keys
+                .into_iter()
+                .flat_map(KeySet::quarantined)
+                .map(|key| QuarantinedKey { index: key.index, reason: key.reason.to_string() })
+                .collect(),
+            failures: state.failures,
+            last_error: state.last_error.as_deref().map(|error| in_one_line(error)),
+            unknown_keys_let_through,
+            unknown_keys_turned_away,
+        }
+    }
+
+    /// The set that answers without waiting. Where a refresh is due, it is started, and nobody waits for it.
+    fn serving(self: &Arc<Self>, now: Moment) -> Option<Arc<Snapshot>> {
+        let snapshot = self.usable(now)?;
+        if self.is_due(&snapshot, now) {
+            if self.is_worth_waiting(&snapshot, now) {
+                return None;
+            }
+            // Where no runtime is at hand, a later request starts it.
+            if self.may_start(now.monotonic) {
+                drop(self.start(RefreshTrigger::Schedule));
+            }
+        }
+        Some(snapshot)
     }
 
     /// A set that may serve, fetched now if there is none.
     async fn current(self: &Arc<Self>) -> Result<Arc<Snapshot>, KeyProviderError> {
-        let now = self.clock.now();
-        let wait = match self.usable() {
-            None => FIRST_WAIT,
-            Some(snapshot) if self.is_due(now) && self.is_worth_waiting(&snapshot, now) => NEXT_WAIT,
-            Some(snapshot) => return Ok(snapshot),
+        let now = self.now();
+        let (wait, is_due, trigger) = match self.usable(now) {
+            None => {
+                let is_due = !self.is_failing.load(Ordering::Acquire) || self.due_in(now.monotonic).is_zero();
+                (FIRST_WAIT, is_due, RefreshTrigger::Start)
+            }
+            Some(snapshot) => {
+                let is_due = self.is_due(&snapshot, now);
+                if !(is_due && self.is_worth_waiting(&snapshot, now)) {
+                    return Ok(snapshot);
+                }
+                (NEXT_WAIT, is_due, RefreshTrigger::Schedule)
+            }
         };
         // After a failure nobody asks again before it is due, however many wait.
-        let landed = if self.is_due(now) { self.start() } else { self.under_way() };
+        let landed = if is_due { self.start(trigger) } else { self.under_way() };
         wait_for(landed, wait).await;
-        self.usable().ok_or_else(|| self.unavailable())
+        self.usable(self.now()).ok_or_else(|| self.unavailable())
     }
 
     /// The set in use lacks the key: a newer one may have it.
     async fn look_further(self: &Arc<Self>, wanted: &KeyRequest<'_>) -> Result<VerifyingKey, KeyProviderError> {
         if let Some(landed) = self.under_way() {
             wait_for(Some(landed), NEXT_WAIT).await;
-            match self.usable().ok_or_else(|| self.unavailable())?.keys.find(wanted) {
+            match self.usable(self.now()).ok_or_else(|| self.unavailable())?.keys.find(wanted) {
                 Err(KeyProviderError::NotFound) => {}
-                answer => return answer.cloned(),
+                answer => {
+                    self.tell_unknown(UnknownKeyOutcome::Joined);
+                    return answer.cloned();
+                }
             }
         }
-        let asked_at = self.clock.now();
-        let newer_than = match self.may_ask(asked_at) {
-            true => {
-                let before = self.usable().map_or(0, |snapshot| snapshot.generation);
-                wait_for(self.start(), NEXT_WAIT).await;
-                before
-            }
-            false => u64::MAX,
-        };
-        let snapshot = self.usable().ok_or_else(|| self.unavailable())?;
+        let question = self.question();
+        let is_let_through = self.may_ask(question.asked_at.monotonic);
+        if is_let_through {
+            wait_for(self.start(RefreshTrigger::UnknownKey), NEXT_WAIT).await;
+        }
+        self.tell_unknown(if is_let_through { UnknownKeyOutcome::Fetched } else { UnknownKeyOutcome::Throttled });
+        let snapshot = self.usable(self.now()).ok_or_else(|| self.unavailable())?;
         match snapshot.keys.find(wanted) {
-            Err(KeyProviderError::NotFound) if snapshot.generation > newer_than => {
-                self.state().absent.remember(wanted, asked_at);
-                Err(KeyProviderError::NotFound)
+            Err(KeyProviderError::NotFound) if question.is_answered_by(&snapshot) => {
+                Err(self.is_absent(wanted, &question))
             }
             // The scheduled refreshes fail too, so that nobody can say what is published.
-            Err(KeyProviderError::NotFound) if self.is_stale(&snapshot, asked_at) => Err(self.unavailable()),
+            Err(KeyProviderError::NotFound) if snapshot.is_stale(question.asked_at) => Err(self.unavailable()),
             answer => answer.cloned(),
         }
     }
 
+    fn question(&self) -> Question {
+        let answers = self.snapshot.load().as_ref().map_or(0, |snapshot| snapshot.answer);
+        Question { asked_at: self.now(), answers }
+    }
+
+    /// A document that was fetched after the question lacked the key.
+    fn is_absent(&self, wanted: &KeyRequest<'_>, question: &Question) -> KeyProviderError {
+        self.state().absent.remember(wanted, question.asked_at.monotonic);
+        KeyProviderError::NotFound
+    }
+
     /// Whether an unknown key id may cause a refresh now.
-    fn may_ask(&self, now: SystemTime) -> bool {
+    fn may_ask(&self, now: Duration) -> bool {
         let passage = {
             let mut state = self.state();
-            if state.failures > 0 && !self.is_due(now) {
-                return false;
+            if state.failures > 0 && !self.due_in(now).is_zero() {
+                state.gate.turn_away()
+            } else {
+                state.gate.pass(now)
             }
-            state.gate.pass(now)
         };
         if let Passage::Alert(count) = passage {
-            self.observer.observe(&Event::UnknownKeysThrottled { provider: "", count });
+            self.observe(&Event::UnknownKeysThrottled { provider: self.name(), count });
         }
         passage == Passage::Open
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn tell_stale(&self, snapshot: &Snapshot, now: Moment) {
+        if snapshot.is_stale(now) {
+            self.observe(&Event::StaleKeyServed { provider: self.name() });
+        }
+    }
+
+    fn tell_unknown(&self, outcome: UnknownKeyOutcome) {
+        self.observe(&Event::UnknownKey { provider: self.name(), outcome });
+    }
+
+    pub(super) fn observe(&self, event: &Event<'_>) {
+        self.settings.observer.observe(event);
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.settings.clock
+    }
+
+    pub(super) fn now(&self) -> Moment {
+        Moment::now(self.clock())
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn usable(&self) -> Option<Arc<Snapshot>> {
-        let now = self.clock.now();
+    fn usable(&self, now: Moment) -> Option<Arc<Snapshot>> {
         self.snapshot.load_full().filter(|snapshot| self.may_serve(snapshot, now))
     }
 
-    fn may_serve(&self, snapshot: &Snapshot, now: SystemTime) -> bool {
-        snapshot.age(now) < self.limits.time_to_live + self.limits.max_stale
-    }
-
-    fn is_stale(&self, snapshot: &Snapshot, now: SystemTime) -> bool {
-        snapshot.age(now) >= self.limits.time_to_live
+    fn may_serve(&self, snapshot: &Snapshot, now: Moment) -> bool {
+        snapshot.age(now) < snapshot.time_to_live + self.settings.max_stale
     }
 
     /// Past its time, without a refresh having been tried: a process that slept. While refreshes fail nobody waits for
     /// the next.
-    fn is_worth_waiting(&self, snapshot: &Snapshot, now: SystemTime) -> bool {
-        self.is_stale(snapshot, now) && !self.is_failing.load(Ordering::Acquire)
+    fn is_worth_waiting(&self, snapshot: &Snapshot, now: Moment) -> bool {
+        snapshot.is_stale(now) && !self.is_failing.load(Ordering::Acquire)
     }
 
     /// Whether a refresh that is due must be started, told without a lock.
-    fn may_start(&self, now: SystemTime) -> bool {
+    fn may_start(&self, now: Duration) -> bool {
         let since = self.under_way_since.load(Ordering::Acquire);
         since == 0 || is_overdue(since, now)
     }
 
     /// An issuer that was discovered signs for itself alone (RFC 8725 §3.8).
     fn is_asked_for_its_own(&self, wanted: &KeyRequest<'_>) -> bool {
-        match (&self.source, wanted.issuer) {
+        match (&self.settings.source, wanted.issuer) {
             (Source::Discovery { issuer }, Some(wanted)) => issuer == wanted,
             _ => true,
         }
     }
 
-    /// Whether a refresh is due. One that lies further ahead than any is ever set stands there because the clock was
-    /// put back.
-    fn is_due(&self, now: SystemTime) -> bool {
-        let wait = self.due_in(now);
-        wait.is_zero() || wait > self.limits.time_to_live + BACKOFF_MAX
+    /// Whether a refresh is due: by the timer, or because the world's clock says that the set is past its time, and the
+    /// timer slept with the process.
+    fn is_due(&self, snapshot: &Snapshot, now: Moment) -> bool {
+        self.due_in(now.monotonic).is_zero() || self.is_worth_waiting(snapshot, now)
     }
 
-    fn due_in(&self, now: SystemTime) -> Duration {
-        Duration::from_millis(self.due.load(Ordering::Acquire).saturating_sub(millis(now)))
+    /// When the next refresh is due. A time that lies further ahead than any is ever set comes from a clock that was put
+    /// back.
+    fn due_in(&self, now: Duration) -> Duration {
+        let wait = Duration::from_millis(self.due.load(Ordering::Acquire).saturating_sub(millis(now)));
+        if wait > MAX_TIME_TO_LIVE + BACKOFF_MAX { Duration::ZERO } else { wait }
     }
 
     fn unavailable(&self) -> KeyProviderError {
-        let wait = self.due_in(self.clock.now()).clamp(BACKOFF_MIN, BACKOFF_MAX);
+        let wait = self.due_in(self.clock().monotonic()).clamp(BACKOFF_MIN, BACKOFF_MAX);
         let mut unavailable = Unavailable::default().retry_after(wait);
         unavailable.source = self.state().last_error.clone().map(|error| error as _);
         KeyProviderError::Unavailable(unavailable)
     }
 
     fn under_way(&self) -> Option<watch::Receiver<u64>> {
-        let now = self.clock.now();
+        let now = millis(self.clock().monotonic());
         let state = self.state();
-        state.flight.as_ref().filter(|flight| !flight.is_overdue(now)).map(|_| self.landed.subscribe())
+        let in_time = |flight: &&UnderWay| !is_overdue(millis(flight.since), Duration::from_millis(now));
+        state.flight.as_ref().filter(in_time).map(|_| self.landed.subscribe())
     }
 
-    /// Joins the refresh under way, or starts one. `None` where no tokio runtime is at hand.
-    pub(super) fn start(self: &Arc<Self>) -> Option<watch::Receiver<u64>> {
-        let runtime = Handle::try_current().ok()?;
-        let since = self.clock.now();
+    /// Joins the refresh under way, or starts one. `None` where no runtime is at hand, and when closed.
+    pub(super) fn start(self: &Arc<Self>, trigger: RefreshTrigger) -> Option<watch::Receiver<u64>> {
+        let spawner = Spawner::here()?;
+        let since = self.clock().monotonic();
         let (landed, number, overdue) = {
             let mut state = self.state();
+            if state.is_closed {
+                return None;
+            }
             // No flight lands while the lock is held, so this one's landing is not missed.
             let landed = self.landed.subscribe();
-            if state.flight.as_ref().is_some_and(|flight| !flight.is_overdue(since)) {
+            if state.flight.as_ref().is_some_and(|flight| !is_overdue(millis(flight.since), since)) {
                 return Some(landed);
             }
             state.flights += 1;
+            state.last_started = Some(since);
             let number = state.flights;
-            let overdue = state.flight.replace(UnderWay { number, since, task: None });
+            let task = Running { number, handle: None };
+            let overdue = state.flight.replace(UnderWay { since, task });
             self.under_way_since.store(millis(since).max(1), Ordering::Release);
             (landed, number, overdue)
         };
-        if let Some(task) = overdue.and_then(|flight| flight.task) {
-            task.abort();
+        if let Some(overdue) = overdue {
+            overdue.task.abort();
         }
         // Without the lock: a runtime that shuts down drops the task on the spot, and its end takes the lock.
-        let flight = Flight { refresher: Arc::clone(self), number, has_outcome: false };
-        let task = runtime.spawn(flight.run()).abort_handle();
-        if let Some(flight) = self.state().flight.as_mut().filter(|flight| flight.number == number) {
-            flight.task = Some(task);
+        let handle = spawner.spawn(Flight::new(Arc::clone(self), number, trigger).run());
+        let mut state = self.state();
+        match state.flight.as_mut().filter(|flight| flight.task.number == number) {
+            Some(flight) => flight.task.handle = Some(handle),
+            // Closed meanwhile, or over.
+            None => handle.abort(),
         }
+        drop(state);
+        self.keep(&spawner);
         Some(landed)
     }
 
-    async fn fetch_keys(&self) -> Result<KeySet, RefreshError> {
-        let url = match &self.source {
-            Source::JwksUri(url) => url.clone(),
-            Source::Discovery { issuer } => self.discovered(issuer).await?,
+    /// Sees to it that the task runs which starts refreshes when they are due.
+    fn keep(self: &Arc<Self>, spawner: &Spawner) {
+        let number = {
+            let mut state = self.state();
+            if state.is_closed || state.keeper.is_some() {
+                return;
+            }
+            state.keepers += 1;
+            state.keeper = Some(Running { number: state.keepers, handle: None });
+            state.keepers
         };
-        let document = self.fetch.fetch(&url, self.limits.max_bytes).await?;
-        let text = std::str::from_utf8(&document.body)
-            .map_err(|_| RefreshError::Document(KeyError::Malformed("not UTF-8")))?;
-        let keys = KeySet::from_jwks(&JwkSet::parse(text).map_err(RefreshError::Document)?);
-        if keys.is_empty() { Err(RefreshError::NoUsableKey) } else { Ok(keys) }
-    }
-
-    async fn discovered(&self, issuer: &str) -> Result<String, RefreshError> {
-        let now = self.clock.now();
-        let known = self.state().discovered.clone();
-        match known {
-            Some((url, at)) if now.duration_since(at).is_ok_and(|age| age < METADATA_FOR) => return Ok(url),
-            _ => {}
+        let keeper = Keeper { refresher: Arc::downgrade(self), alarm: Arc::clone(&self.settings.alarm), number };
+        let handle = spawner.spawn(keeper.run());
+        let mut state = self.state();
+        match state.keeper.as_mut().filter(|keeper| keeper.number == number) {
+            Some(keeper) => keeper.handle = Some(handle),
+            None => handle.abort(),
         }
-        let metadata = self.fetch.fetch(&metadata_url(issuer), self.limits.max_bytes).await?;
-        let url = jwks_uri(&metadata.body, issuer).map_err(RefreshError::Discovery)?;
-        self.state().discovered = Some((url.clone(), now));
-        Ok(url)
     }
 
-    fn install(&self, state: &mut State, keys: KeySet, fetched_at: SystemTime) {
+    /// Whether the refresh with this number is the one under way.
+    pub(super) fn is_current(state: &State, number: u64) -> bool {
+        state.flight.as_ref().is_some_and(|flight| flight.task.number == number)
+    }
+
+    /// What was fetched, or confirmed, is in use from now on.
+    pub(super) fn install(&self, state: &mut State, snapshot: Snapshot, is_new: bool) {
         state.failures = 0;
         state.last_error = None;
-        state.absent = Absent::default();
-        let generation = self.snapshot.load().as_ref().map_or(1, |before| before.generation + 1);
-        self.snapshot.store(Some(Arc::new(Snapshot { keys, fetched_at, generation })));
-        self.is_failing.store(false, Ordering::Release);
+        if is_new {
+            state.absent.forget_all();
+        }
         // Four fifths of the time, give or take a tenth, so that a fleet does not fetch in step.
-        let ahead = self.limits.time_to_live.mul_f64(0.8 + 0.1 * (2.0 * random_fraction() - 1.0));
-        self.due.store(millis(fetched_at + ahead), Ordering::Release);
+        let ahead = snapshot.time_to_live.mul_f64(0.8 + 0.1 * (2.0 * random_fraction() - 1.0));
+        let due = snapshot.asked_at.monotonic + ahead;
+        self.snapshot.store(Some(Arc::new(snapshot)));
+        self.is_failing.store(false, Ordering::Release);
+        self.set_due(due);
     }
 
-    fn back_off(&self, state: &mut State) {
+    pub(super) fn back_off(&self, state: &mut State, error: RefreshError) -> Arc<RefreshError> {
         state.failures = state.failures.saturating_add(1);
-        state.discovered = None;
         self.is_failing.store(true, Ordering::Release);
         let doubled = BACKOFF_MIN.saturating_mul(1 << state.failures.saturating_sub(1).min(10));
         let backoff = doubled.min(BACKOFF_MAX).mul_f64(0.5 + 0.5 * random_fraction());
-        self.due.store(millis(self.clock.now() + backoff), Ordering::Release);
+        let wait = backoff.max(error.retry_after().min(BACKOFF_MAX));
+        self.set_due(self.clock().monotonic() + wait);
+        let error = Arc::new(error);
+        state.last_error = Some(Arc::clone(&error));
+        error
+    }
+
+    fn set_due(&self, at: Duration) {
+        // Rounded up, so that it is due when the alarm goes off.
+        let at = millis(at).saturating_add(1);
+        self.due.store(at, Ordering::Release);
+        self.settings.alarm.set(Some(Duration::from_millis(at)));
+    }
+
+    /// The refresh under way has ended.
+    pub(super) fn land(&self, state: &mut State) {
+        state.flight = None;
+        self.under_way_since.store(0, Ordering::Release);
+    }
+
+    /// Tells those who wait. Under the lock, so that it wakes nobody who waits for the next one.
+    pub(super) fn tell_landed(&self, _: &mut State) {
+        self.landed.send_modify(|count| *count += 1);
     }
 }
 
-/// A refresh under way. However it ends, those who wait are told.
-struct Flight {
-    refresher: Arc<Refresher>,
+/// When a key was asked for, and how many answers there had been by then.
+struct Question {
+    asked_at: Moment,
+    answers: u64,
+}
+
+impl Question {
+    /// Whether this set was asked for after the question.
+    fn is_answered_by(&self, snapshot: &Snapshot) -> bool {
+        snapshot.answer > self.answers && snapshot.asked_at.monotonic >= self.asked_at.monotonic
+    }
+}
+
+/// Starts refreshes when they are due. It ends with its provider, or with its runtime; then the next refresh that is
+/// started brings another one.
+struct Keeper {
+    refresher: std::sync::Weak<Refresher>,
+    alarm: Arc<dyn Alarm>,
     number: u64,
-    has_outcome: bool,
 }
 
-impl Flight {
-    async fn run(mut self) {
-        let refresher = Arc::clone(&self.refresher);
-        let sent_at = refresher.clock.now();
-        let outcome = match tokio::time::timeout(FLIGHT_TIMEOUT, refresher.fetch_keys()).await {
-            Ok(outcome) => outcome.map_err(Arc::new),
-            Err(elapsed) => Err(Arc::new(FetchError::Transport(elapsed.into()).into())),
-        };
-        let event_source = outcome.as_ref().map(|keys| (keys.len(), keys.quarantined().len())).map_err(Arc::clone);
-        {
-            let mut state = refresher.state();
-            // One that was given up for overdue has no say any longer.
-            if !self.is_current(&state) {
-                return;
-            }
-            self.has_outcome = true;
-            match outcome {
-                Ok(keys) => refresher.install(&mut state, keys, sent_at),
-                Err(error) => {
-                    state.last_error = Some(error);
-                    refresher.back_off(&mut state);
-                }
+impl Keeper {
+    async fn run(self) {
+        loop {
+            self.alarm.gone_off().await;
+            let Some(refresher) = self.refresher.upgrade() else { return };
+            let now = refresher.clock().monotonic();
+            if refresher.due_in(now).is_zero() {
+                // However it ends, it sets the alarm anew.
+                drop(refresher.start(RefreshTrigger::Schedule));
+            } else {
+                let _unchanged = refresher.state();
+                self.alarm.set(Some(Duration::from_millis(refresher.due.load(Ordering::Acquire))));
             }
         }
-        drop(event_source);
-    }
-
-    fn is_current(&self, state: &State) -> bool {
-        state.flight.as_ref().is_some_and(|flight| flight.number == self.number)
     }
 }
 
-impl Drop for Flight {
+impl Drop for Keeper {
     fn drop(&mut self) {
-        let mut state = self.refresher.state();
-        if self.is_current(&state) {
-            state.flight = None;
-            self.refresher.under_way_since.store(0, Ordering::Release);
-            // It panicked, or its runtime went away.
-            if !self.has_outcome {
-                self.refresher.back_off(&mut state);
+        if let Some(refresher) = self.refresher.upgrade() {
+            let mut state = refresher.state();
+            if state.keeper.as_ref().is_some_and(|keeper| keeper.number == self.number) {
+                state.keeper = None;
             }
         }
-        // Under the lock, so that it wakes nobody who waits for the next one.
-        self.refresher.landed.send_modify(|count| *count += 1);
     }
 }
 
-impl Snapshot {
-    /// How old it is; zero where the clock was put back.
-    fn age(&self, now: SystemTime) -> Duration {
-        now.duration_since(self.fetched_at).unwrap_or_default()
-    }
-}
-
-/// Whether a refresh that was started then should have ended, whichever way the clock went.
-fn is_overdue(since: u64, now: SystemTime) -> bool {
-    millis(now).abs_diff(since) >= duration_millis(FLIGHT_TIMEOUT + NEXT_WAIT)
+/// Whether a refresh that was started then should have ended, whichever way the clock went. It has a timer of its own,
+/// but a runtime that nobody drives has no timers.
+fn is_overdue(since: u64, now: Duration) -> bool {
+    millis(now).abs_diff(since) >= millis(FLIGHT_TIMEOUT + NEXT_WAIT)
 }
 
 async fn wait_for(landed: Option<watch::Receiver<u64>>, at_most: Duration) {
     if let Some(mut landed) = landed {
         // Whether it landed, and how, is seen in the snapshot.
-        let _ = tokio::time::timeout(at_most, landed.changed()).await;
+        let _ = within(at_most, landed.changed()).await;
     }
 }
 
-fn millis(time: SystemTime) -> u64 {
-    duration_millis(time.duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
-fn duration_millis(duration: Duration) -> u64 {
+fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -499,34 +668,4 @@ fn duration_millis(duration: Duration) -> u64 {
 fn random_fraction() -> f64 {
     let [a, b, c, d, ..] = RandomState::new().hash_one(0).to_le_bytes();
     f64::from(u32::from_le_bytes([a, b, c, d])) / f64::from(u32::MAX)
-}
-
-/// Key ids that a fresh document lacked. Hashed with a key of this process, so that nobody can make two collide.
-#[derive(Debug, Default)]
-struct Absent {
-    hasher: RandomState,
-    until: HashMap<u64, SystemTime>,
-    in_order: VecDeque<u64>,
-}
-
-impl Absent {
-    fn hash(&self, wanted: &KeyRequest<'_>) -> u64 {
-        self.hasher.hash_one((wanted.key_id, wanted.algorithm))
-    }
-
-    fn holds(&self, wanted: &KeyRequest<'_>, now: SystemTime) -> bool {
-        self.until.get(&self.hash(wanted)).is_some_and(|until| now < *until)
-    }
-
-    fn remember(&mut self, wanted: &KeyRequest<'_>, now: SystemTime) {
-        let hash = self.hash(wanted);
-        if self.until.insert(hash, now + ABSENT_FOR).is_none() {
-            self.in_order.push_back(hash);
-        }
-        if self.in_order.len() > MAX_ABSENT
-            && let Some(oldest) = self.in_order.pop_front()
-        {
-            self.until.remove(&oldest);
-        }
-    }
 }

@@ -1,46 +1,45 @@
 use super::*;
-use crate::{FetchError, Fetched, StaticKeys};
+use crate::{FetchError, FetchRequest, Fetched, StaticKeys, Validators};
 use countersign::jwk::JwkSet;
-use countersign::observe::Event;
+use countersign::observe::{Event, RefreshTrigger};
 use countersign::{Algorithm, SigningKey};
+use countersign_testkit::clock::FakeClock;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
-#[derive(Clone, Debug)]
-struct Hand(Arc<AtomicU64>);
-impl Hand {
-    fn advance(&self, seconds: u64) {
-        self.0.fetch_add(seconds, Ordering::SeqCst);
-    }
-}
-impl Clock for Hand {
-    fn now(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(self.0.load(Ordering::SeqCst))
-    }
-}
+const SECOND: Duration = Duration::from_secs(1);
+const START: u64 = 1_800_000_000;
 
 /// An issuer that answers what it is told to, and counts.
 #[derive(Clone, Debug, Default)]
 struct Issuer(Arc<Script>);
 #[derive(Debug, Default)]
 struct Script {
-    answer: Mutex<Option<String>>,
+    answer: Mutex<Option<Fetched>>,
+    /// What comes first, one for each request.
+    errors: Mutex<Vec<FetchError>>,
     fetches: AtomicUsize,
     hold: Mutex<Option<Arc<Notify>>>,
+    /// Of the last request.
+    validators: Mutex<Option<Validators>>,
 }
 
 impl Issuer {
     fn publish(&self, keys: &[&SigningKey]) {
-        let set: JwkSet = keys.iter().filter_map(|key| key.verifying_key().jwk()).collect();
-        self.say(&serde_json::to_string(&set).expect("serialise"));
+        self.say(&document(keys));
     }
     fn say(&self, body: &str) {
-        *self.0.answer.lock().expect("lock") = Some(body.to_owned());
+        self.answer(Fetched::new(body.to_owned()));
+    }
+    fn answer(&self, answer: Fetched) {
+        *self.0.answer.lock().expect("lock") = Some(answer);
     }
     fn fail(&self) {
         *self.0.answer.lock().expect("lock") = None;
+    }
+    fn fail_once(&self, error: FetchError) {
+        self.0.errors.lock().expect("lock").push(error);
     }
     fn hold(&self) -> Arc<Notify> {
         let gate = Arc::new(Notify::new());
@@ -50,56 +49,94 @@ impl Issuer {
     fn fetches(&self) -> usize {
         self.0.fetches.load(Ordering::SeqCst)
     }
+    fn was_sent(&self) -> Option<Validators> {
+        self.0.validators.lock().expect("lock").clone()
+    }
 }
 
 #[async_trait]
 impl JwksFetch for Issuer {
-    async fn fetch(&self, _: &str, _: usize) -> Result<Fetched, FetchError> {
+    async fn fetch(&self, request: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
         self.0.fetches.fetch_add(1, Ordering::SeqCst);
+        *self.0.validators.lock().expect("lock") = request.validators.cloned();
         let hold = self.0.hold.lock().expect("lock").clone();
         if let Some(gate) = hold {
             gate.notified().await;
         }
+        if let Some(error) = self.0.errors.lock().expect("lock").pop() {
+            return Err(error);
+        }
         let answer = self.0.answer.lock().expect("lock").clone();
-        answer.map(Fetched::new).ok_or(FetchError::Status(500))
+        answer.ok_or_else(|| FetchError::status(500, None))
     }
 }
 
+/// What was told, in a word each.
 #[derive(Clone, Debug, Default)]
-struct Alerts(Arc<AtomicU64>);
-impl Observer for Alerts {
+struct Told(Arc<Mutex<Vec<String>>>);
+impl Told {
+    fn words(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().expect("lock"))
+    }
+    fn count(&self, word: &str) -> usize {
+        self.0.lock().expect("lock").iter().filter(|told| *told == word).count()
+    }
+}
+impl Observer for Told {
     fn observe(&self, event: &Event<'_>) {
-        if let Event::UnknownKeysThrottled { count, .. } = event {
-            self.0.fetch_add(*count, Ordering::SeqCst);
-        }
+        let word = match event {
+            Event::UnknownKeysThrottled { count, .. } => format!("alert {count}"),
+            Event::UnknownKey { outcome, .. } => outcome.name().to_owned(),
+            Event::StaleKeyServed { provider } => format!("stale from {provider}"),
+            Event::KeysRefreshed { trigger, is_new, generation, usable, quarantined, .. } => {
+                format!("{} new={is_new} generation={generation} {usable}+{quarantined}", trigger.name())
+            }
+            Event::KeysRefreshFailed { trigger, kind, .. } => format!("{} failed: {kind}", trigger.name()),
+            _ => "something else".to_owned(),
+        };
+        self.0.lock().expect("lock").push(word);
     }
 }
 
 struct World {
-    clock: Hand,
+    clock: FakeClock,
     issuer: Issuer,
-    alerts: Alerts,
+    told: Told,
     keys: JwksProvider,
 }
 
 fn world() -> World {
-    let clock = Hand(Arc::new(AtomicU64::new(1_800_000_000)));
-    let (issuer, alerts) = (Issuer::default(), Alerts::default());
-    let keys = JwksProvider::url("https://issuer.example/jwks")
+    world_with(|builder| builder)
+}
+
+fn world_with(settings: impl FnOnce(JwksProviderBuilder) -> JwksProviderBuilder) -> World {
+    let clock = FakeClock::at(START);
+    let (issuer, told) = (Issuer::default(), Told::default());
+    let builder = JwksProvider::url("https://issuer.example/jwks")
+        .name("main")
         .fetch(issuer.clone())
         .clock(clock.clone())
-        .observer(alerts.clone())
-        .build()
-        .expect("a provider");
-    World { clock, issuer, alerts, keys }
+        .observer(told.clone());
+    let keys = settings(builder).build().expect("a provider");
+    World { clock, issuer, told, keys }
 }
 
 fn key(key_id: &str) -> SigningKey {
     SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id(key_id)
 }
 
+fn document(keys: &[&SigningKey]) -> String {
+    let set: JwkSet = keys.iter().filter_map(|key| key.verifying_key().jwk()).collect();
+    serde_json::to_string(&set).expect("serialise")
+}
+
 fn wanted(key_id: &str) -> KeyRequest<'_> {
     KeyRequest::new(Algorithm::ES256).with_key_id(Some(key_id))
+}
+
+/// Whether a key comes from memory, without waiting.
+fn has_now(keys: &JwksProvider, key_id: &str) -> bool {
+    keys.key_now(&wanted(key_id)).is_some_and(|answer| answer.is_ok())
 }
 
 async fn ask(keys: &JwksProvider, key_id: &str) -> &'static str {
@@ -133,7 +170,7 @@ async fn a_thousand_callers_at_cold_start_cause_one_fetch() {
         assert_eq!(task.await.expect("no panic"), "key");
     }
     assert_eq!(w.issuer.fetches(), 1);
-    assert!(keys.key_now(&wanted("a")).is_some_and(|answer| answer.is_ok()), "from memory now");
+    assert!(has_now(&keys, "a"), "from memory now");
 }
 
 #[tokio::test]
@@ -143,13 +180,13 @@ async fn a_flood_of_made_up_ids_is_throttled_and_a_rotation_gets_through() {
     w.issuer.publish(&[&old]);
     for n in 0..500 {
         assert_eq!(ask(&w.keys, &format!("made up {n}")).await, "not found");
-        assert!(w.keys.key_now(&wanted("old")).is_some_and(|answer| answer.is_ok()), "a known key never waits");
+        assert!(has_now(&w.keys, "old"), "a known key never waits");
     }
     assert_eq!(w.issuer.fetches(), 1 + 2, "the first, and a burst of two");
-    assert!(w.alerts.0.load(Ordering::SeqCst) >= 480);
+    assert_eq!(w.told.count("alert 40"), 12, "498 were turned away");
     w.issuer.publish(&[&old, &new]);
     assert_eq!(ask(&w.keys, "new").await, "not found", "the gate is shut");
-    w.clock.advance(5);
+    w.clock.advance(5 * SECOND);
     assert_eq!(ask(&w.keys, "new").await, "key", "one period later it is not, and nothing was remembered");
     assert_eq!(w.issuer.fetches(), 4);
 }
@@ -165,7 +202,7 @@ async fn an_id_that_a_fresh_document_lacked_is_remembered_until_a_newer_document
     }
     assert_eq!(w.issuer.fetches(), 2, "remembered after the first look");
     w.issuer.publish(&[&old, &new]);
-    w.clock.advance(31);
+    w.clock.advance(31 * SECOND);
     assert_eq!(ask(&w.keys, "new").await, "key");
 }
 
@@ -176,8 +213,8 @@ async fn keys_are_refreshed_ahead_of_time_without_anybody_waiting() {
     w.issuer.publish(&[&old]);
     assert_eq!(ask(&w.keys, "old").await, "key");
     w.issuer.publish(&[&new]);
-    w.clock.advance(599);
-    assert!(w.keys.key_now(&wanted("old")).is_some_and(|answer| answer.is_ok()));
+    w.clock.advance(599 * SECOND);
+    assert!(has_now(&w.keys, "old"));
     settle().await;
     assert_eq!(w.issuer.fetches(), 2);
     assert_eq!(ask(&w.keys, "old").await, "not found", "a removed key is distrusted at once");
@@ -192,7 +229,7 @@ async fn an_outage_serves_old_keys_then_503_then_recovers() {
     w.issuer.publish(&[&old]);
     assert_eq!(ask(&w.keys, "old").await, "key");
     w.issuer.fail();
-    w.clock.advance(601);
+    w.clock.advance(601 * SECOND);
     assert_eq!(ask(&w.keys, "old").await, "key", "stale, serving");
     assert_eq!(ask(&w.keys, "new").await, "unavailable", "nobody can say whether it is published");
     let fetches = w.issuer.fetches();
@@ -201,11 +238,11 @@ async fn an_outage_serves_old_keys_then_503_then_recovers() {
         assert_eq!(ask(&w.keys, "new").await, "unavailable");
     }
     assert_eq!(w.issuer.fetches(), fetches, "backing off");
-    w.clock.advance(50 * 60);
+    w.clock.advance(50 * 60 * SECOND);
     assert_eq!(ask(&w.keys, "old").await, "unavailable", "past the bound");
     assert!(!w.keys.trusts(&old.verifying_key().identity()));
     w.issuer.publish(&[&old, &new]);
-    w.clock.advance(60);
+    w.clock.advance(60 * SECOND);
     assert_eq!(ask(&w.keys, "new").await, "key", "a refused id is taken as soon as the keys are back");
 }
 
@@ -216,7 +253,7 @@ async fn no_usable_key_never_replaces_a_good_one() {
         w.issuer.publish(&[&key("a")]);
         assert_eq!(ask(&w.keys, "a").await, "key");
         w.issuer.say(document);
-        w.clock.advance(601);
+        w.clock.advance(601 * SECOND);
         assert_eq!(ask(&w.keys, "a").await, "key", "{document}");
         assert_eq!(w.issuer.fetches(), 2);
     }
@@ -231,7 +268,7 @@ async fn nothing_fetched_yet_is_unavailable_and_not_unknown() {
     assert_eq!(w.issuer.fetches(), 1, "the failure counts");
     assert!(w.keys.ready().await.is_err());
     w.issuer.publish(&[&key("a")]);
-    w.clock.advance(60);
+    w.clock.advance(60 * SECOND);
     assert!(w.keys.ready().await.is_ok());
 }
 
@@ -293,11 +330,11 @@ fn a_runtime_that_shuts_down_takes_its_refresh_along_and_nothing_else() {
     drop(runtime);
     // The runtime is gone: whatever is spawned there is dropped on the spot.
     let entered = handle.enter();
-    let now = w.keys.refresher.start();
+    let now = w.keys.refresher.start(RefreshTrigger::Request);
     assert!(now.is_some_and(|landed| landed.has_changed().unwrap_or(true)), "told that it ended");
     drop(entered);
     assert_eq!(w.issuer.fetches(), 0);
-    w.clock.advance(2);
+    w.clock.advance(2 * SECOND);
     assert_eq!(ask_elsewhere(&w.keys, "a"), "key", "another runtime is served");
 }
 
@@ -306,14 +343,14 @@ fn a_runtime_that_nobody_drives_does_not_hold_the_refresh_for_ever() {
     let w = world();
     w.issuer.publish(&[&key("a")]);
     assert_eq!(ask_elsewhere(&w.keys, "a"), "key");
-    w.clock.advance(599);
+    w.clock.advance(599 * SECOND);
     let idle = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     {
         let _entered = idle.enter();
         assert!(w.keys.key_now(&wanted("a")).is_some(), "starts a refresh there, which nobody drives");
     }
     assert_eq!(w.issuer.fetches(), 1);
-    w.clock.advance(20);
+    w.clock.advance(20 * SECOND);
     assert_eq!(ask_elsewhere(&w.keys, "a"), "key");
     assert_eq!(w.issuer.fetches(), 2, "given up for overdue, and started here");
     drop(idle);
@@ -325,15 +362,15 @@ async fn while_refreshes_fail_a_known_key_waits_for_none_of_them() {
     w.issuer.publish(&[&key("a")]);
     assert_eq!(ask(&w.keys, "a").await, "key");
     w.issuer.fail();
-    w.clock.advance(601);
+    w.clock.advance(601 * SECOND);
     assert_eq!(ask(&w.keys, "a").await, "key");
     let gate = w.issuer.hold();
-    w.clock.advance(5);
-    assert!(w.keys.key_now(&wanted("a")).is_some_and(|answer| answer.is_ok()), "starts the next try");
+    w.clock.advance(5 * SECOND);
+    assert!(has_now(&w.keys, "a"), "starts the next try");
     settle().await;
     assert_eq!(w.issuer.fetches(), 3);
     for _ in 0..100 {
-        assert!(w.keys.key_now(&wanted("a")).is_some_and(|answer| answer.is_ok()), "while it hangs");
+        assert!(has_now(&w.keys, "a"), "while it hangs");
     }
     assert_eq!(w.issuer.fetches(), 3);
     gate.notify_waiters();
@@ -345,14 +382,14 @@ async fn a_client_that_panics_counts_as_one_that_fails() {
     struct Panics(Arc<AtomicUsize>);
     #[async_trait]
     impl JwksFetch for Panics {
-        async fn fetch(&self, _: &str, _: usize) -> Result<Fetched, FetchError> {
+        async fn fetch(&self, _: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
             self.0.fetch_add(1, Ordering::SeqCst);
             panic!("on purpose");
         }
     }
     let fetch = Panics::default();
-    let clock = Hand(Arc::new(AtomicU64::new(1_800_000_000)));
-    let keys = JwksProvider::url("https://issuer.example/jwks").fetch(fetch.clone()).clock(clock).build();
+    let keys =
+        JwksProvider::url("https://issuer.example/jwks").fetch(fetch.clone()).clock(FakeClock::at(START)).build();
     let keys = keys.expect("a provider");
     for _ in 0..10 {
         assert_eq!(ask(&keys, "a").await, "unavailable");
@@ -366,13 +403,13 @@ async fn discovery_takes_the_uri_of_the_identical_issuer() {
     struct TwoDocuments(String);
     #[async_trait]
     impl JwksFetch for TwoDocuments {
-        async fn fetch(&self, url: &str, _: usize) -> Result<Fetched, FetchError> {
-            match url {
+        async fn fetch(&self, request: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
+            match request.url {
                 "https://a.example/.well-known/openid-configuration" => {
                     Ok(Fetched::new(r#"{"issuer":"https://a.example/","jwks_uri":"https://a.example/k"}"#))
                 }
                 "https://a.example/k" => Ok(Fetched::new(self.0.clone())),
-                _ => Err(FetchError::Status(404)),
+                _ => Err(FetchError::status(404, None)),
             }
         }
     }
@@ -388,6 +425,391 @@ async fn discovery_takes_the_uri_of_the_identical_issuer() {
     }
 }
 
+#[tokio::test]
+async fn the_timer_refreshes_without_a_request() {
+    let w = world();
+    let (old, new) = (key("old"), key("new"));
+    w.issuer.publish(&[&old]);
+    w.keys.ready().await.expect("keys");
+    w.issuer.publish(&[&new]);
+    w.clock.pass(419 * SECOND).await;
+    assert_eq!(w.issuer.fetches(), 1, "not before seven tenths of the time to live");
+    w.clock.pass(122 * SECOND).await;
+    assert_eq!(w.issuer.fetches(), 2, "and by nine tenths");
+    assert!(has_now(&w.keys, "new") && !has_now(&w.keys, "old"));
+    // A day without a request is a day of refreshes ahead of time.
+    w.clock.pass(24 * 3600 * SECOND).await;
+    let fetches = w.issuer.fetches();
+    assert!((2 + 86_400 / 541..=2 + 86_400 / 419).contains(&fetches), "{fetches}");
+    assert!(has_now(&w.keys, "new"));
+}
+
+#[tokio::test]
+async fn an_outage_is_retried_by_the_timer_ever_more_rarely() {
+    let w = world();
+    w.issuer.publish(&[&key("a")]);
+    w.keys.ready().await.expect("keys");
+    w.issuer.fail();
+    w.clock.pass(600 * SECOND).await;
+    let fetches = w.issuer.fetches();
+    w.clock.pass(600 * SECOND).await;
+    let tries = w.issuer.fetches() - fetches;
+    assert!((10..=20).contains(&tries), "every 30 to 60 s: {tries}");
+    assert_eq!(w.keys.health().state, KeysState::Stale);
+    w.clock.pass(3000 * SECOND).await;
+    assert_eq!(w.keys.health().state, KeysState::Dead);
+    assert_eq!(ask(&w.keys, "a").await, "unavailable");
+    w.issuer.publish(&[&key("a")]);
+    w.clock.pass(61 * SECOND).await;
+    assert!(has_now(&w.keys, "a"), "the first good answer ends it, and nobody had to ask");
+    assert_eq!((w.keys.health().state, w.keys.health().failures), (KeysState::Fresh, 0));
+}
+
+#[tokio::test]
+async fn a_document_that_has_not_changed_is_confirmed_and_not_sent_again() {
+    let w = world();
+    let a = key("a");
+    let called = Validators::new(Some("\"1\"".into()), Some("Sun, 06 Nov 1994 08:49:37 GMT".into()));
+    w.issuer.answer(Fetched::new(document(&[&a])).with_validators(called.clone()));
+    w.keys.ready().await.expect("keys");
+    assert_eq!(w.issuer.was_sent(), None, "there was nothing to compare");
+    w.issuer.answer(Fetched::not_modified());
+    for _ in 0..2 {
+        w.clock.pass(541 * SECOND).await;
+        assert_eq!(w.issuer.was_sent().as_ref(), Some(&called));
+    }
+    let health = w.keys.health();
+    assert_eq!((health.generation, health.state), (1, KeysState::Fresh));
+    assert!(health.age_seconds < Some(600) && has_now(&w.keys, "a"));
+    // The same document, sent whole.
+    w.issuer.publish(&[&a]);
+    w.clock.pass(541 * SECOND).await;
+    assert_eq!(w.keys.health().generation, 1);
+    w.clock.pass(541 * SECOND).await;
+    assert_eq!(w.issuer.was_sent(), None, "it came without a name");
+    w.issuer.publish(&[&a, &key("b")]);
+    w.clock.pass(541 * SECOND).await;
+    assert_eq!(w.keys.health().generation, 2);
+}
+
+#[tokio::test]
+async fn nothing_has_not_changed_where_nothing_was() {
+    let w = world();
+    w.issuer.answer(Fetched::not_modified());
+    assert_eq!(ask(&w.keys, "a").await, "unavailable");
+}
+
+#[tokio::test]
+async fn a_confirmed_document_ends_a_question_too() {
+    let w = world();
+    let called = Validators::new(Some("\"1\"".into()), None);
+    w.issuer.answer(Fetched::new(document(&[&key("a")])).with_validators(called));
+    w.keys.ready().await.expect("keys");
+    w.issuer.answer(Fetched::not_modified());
+    for _ in 0..5 {
+        assert_eq!(ask(&w.keys, "made up").await, "not found");
+    }
+    assert_eq!(w.issuer.fetches(), 2, "remembered after the first");
+    assert_eq!(w.told.count("remembered"), 4);
+}
+
+#[tokio::test]
+async fn what_a_server_says_of_freshness_is_held_within_bounds() {
+    let seconds = Duration::from_secs;
+    for (said, heeded, expected) in [
+        (None, true, 600),
+        (Some(seconds(300)), true, 300),
+        (Some(seconds(0)), true, 60),
+        (Some(seconds(31_536_000)), true, 3600),
+        (Some(seconds(300)), false, 600),
+    ] {
+        let w = world_with(|builder| if heeded { builder } else { builder.ignore_cache_headers() });
+        w.issuer.answer(Fetched::new(document(&[&key("a")])).with_max_age(said));
+        w.keys.ready().await.expect("keys");
+        assert_eq!(w.keys.health().time_to_live_seconds, Some(expected), "{said:?}");
+        w.clock.pass(seconds(expected * 7 / 10 - 1)).await;
+        assert_eq!(w.issuer.fetches(), 1, "{said:?}");
+        w.clock.pass(seconds(expected * 2 / 10 + 2)).await;
+        assert_eq!(w.issuer.fetches(), 2, "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_a_pause_gets_it_within_bounds() {
+    for (asked, at_least) in [(30, 30), (3600, 60)] {
+        let w = world();
+        w.issuer.publish(&[&key("a")]);
+        w.issuer.fail_once(FetchError::status(429, Some(asked * SECOND)));
+        assert_eq!(ask(&w.keys, "a").await, "unavailable");
+        w.clock.pass((at_least - 1) * SECOND).await;
+        assert_eq!((w.issuer.fetches(), ask(&w.keys, "a").await), (1, "unavailable"), "{asked} s");
+        w.clock.pass(2 * SECOND).await;
+        assert_eq!((w.issuer.fetches(), has_now(&w.keys, "a")), (2, true), "{asked} s");
+    }
+}
+
+#[tokio::test]
+async fn one_failure_to_reach_anything_is_tried_again_at_once_and_no_other() {
+    let connect = || FetchError::Connect("refused".into());
+    let cases = [
+        (vec![connect()], 2, "key"),
+        (vec![connect(), connect()], 2, "unavailable"),
+        (vec![FetchError::status(503, None)], 2, "key"),
+        (vec![FetchError::status(503, Some(SECOND))], 1, "unavailable"),
+        (vec![FetchError::status(500, None)], 1, "unavailable"),
+        (vec![FetchError::Timeout("slow".into())], 1, "unavailable"),
+        (vec![FetchError::Tls("certificate".into())], 1, "unavailable"),
+        (vec![FetchError::TooLarge], 1, "unavailable"),
+    ];
+    for (errors, fetches, expected) in cases {
+        let (w, shown) = (world(), format!("{errors:?}"));
+        w.issuer.publish(&[&key("a")]);
+        errors.into_iter().for_each(|error| w.issuer.fail_once(error));
+        assert_eq!((ask(&w.keys, "a").await, w.issuer.fetches()), (expected, fetches), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_slept_joins_one_refresh_before_the_old_keys_serve() {
+    let w = world();
+    let (old, new) = (key("old"), key("new"));
+    w.issuer.publish(&[&old]);
+    w.keys.ready().await.expect("keys");
+    w.issuer.publish(&[&new]);
+    // Suspended: the world went on, and the timers did not.
+    w.clock.set(START + 1200);
+    assert!(!w.keys.trusts(&old.verifying_key().identity()), "no verdict stands before somebody has looked");
+    assert!(w.keys.key_now(&wanted("old")).is_none(), "nor is a key given");
+    assert_eq!(ask(&w.keys, "old").await, "not found");
+    assert_eq!(w.issuer.fetches(), 2);
+    // And again, with an issuer that is down: the old keys serve once somebody has tried.
+    w.issuer.fail();
+    w.clock.set(START + 2400);
+    assert_eq!(ask(&w.keys, "new").await, "key");
+    assert!(has_now(&w.keys, "new"));
+    assert_eq!(w.issuer.fetches(), 3);
+    // Suspended for longer than the bound.
+    w.clock.set(START + 24 * 3600);
+    assert_eq!(ask(&w.keys, "new").await, "unavailable");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_put_back_or_ahead_stops_nothing() {
+    let w = world();
+    let (old, new) = (key("old"), key("new"));
+    w.issuer.publish(&[&old]);
+    w.keys.ready().await.expect("keys");
+    w.clock.set(START - 3600);
+    assert!(has_now(&w.keys, "old"));
+    w.issuer.publish(&[&new]);
+    w.clock.pass(541 * SECOND).await;
+    assert!(has_now(&w.keys, "new"), "refreshed on time");
+    w.clock.set(START + 10 * 365 * 24 * 3600);
+    assert_eq!(ask(&w.keys, "new").await, "key", "fetched anew");
+    assert_eq!(w.keys.health().state, KeysState::Fresh);
+}
+
+#[tokio::test]
+async fn the_application_can_refresh_now_but_not_more_than_once_a_second() {
+    let w = world();
+    w.issuer.fail();
+    assert!(w.keys.refresh_now().await.is_err());
+    w.issuer.publish(&[&key("a")]);
+    assert!(w.keys.refresh_now().await.is_err(), "how the last one ended");
+    assert_eq!(w.issuer.fetches(), 1);
+    w.clock.advance(SECOND);
+    w.keys.refresh_now().await.expect("whatever the backoff says");
+    for _ in 0..100 {
+        w.keys.refresh_now().await.expect("how the last one ended");
+    }
+    assert_eq!(w.issuer.fetches(), 2);
+    assert!(w.told.words().contains(&"request new=true generation=1 1+0".to_owned()));
+}
+
+#[tokio::test]
+async fn a_closed_provider_works_no_more_and_serves_what_it_has() {
+    let w = world();
+    w.issuer.publish(&[&key("a")]);
+    w.keys.ready().await.expect("keys");
+    let gate = w.issuer.hold();
+    let keys = Arc::new(w.keys);
+    let asking = tokio::spawn({
+        let keys = keys.clone();
+        async move { ask(&keys, "b").await }
+    });
+    settle().await;
+    keys.close();
+    assert_eq!(asking.await.expect("no panic"), "not found", "nobody waits for what was stopped");
+    gate.notify_waiters();
+    w.clock.pass(3599 * SECOND).await;
+    assert_eq!((ask(&keys, "a").await, ask(&keys, "c").await), ("key", "unavailable"));
+    w.clock.pass(SECOND).await;
+    assert_eq!(ask(&keys, "a").await, "unavailable");
+    assert!(keys.refresh_now().await.is_err());
+    assert_eq!((w.issuer.fetches(), keys.health().state), (2, KeysState::Closed));
+}
+
+#[tokio::test]
+async fn health_says_what_is_the_matter() {
+    let w = world();
+    assert_eq!(w.keys.health().state, KeysState::Empty);
+    let gate = w.issuer.hold();
+    let keys = Arc::new(w.keys);
+    let asking = tokio::spawn({
+        let keys = keys.clone();
+        async move { keys.ready().await.is_ok() }
+    });
+    settle().await;
+    assert_eq!(keys.health().state, KeysState::Warming);
+    w.issuer.say(&document(&[&key("a")]).replace("]}", r#",{"kty":"oct","k":"AAAA"}]}"#));
+    *w.issuer.0.hold.lock().expect("lock") = None;
+    gate.notify_waiters();
+    assert!(asking.await.expect("no panic"));
+    for _ in 0..100 {
+        w.issuer.fail_once(FetchError::Transport("a\r\nforged: line".into()));
+    }
+    w.clock.pass(541 * SECOND).await;
+    let health = serde_json::to_value(keys.health()).expect("JSON");
+    let expected = serde_json::json!({
+        "provider": "main", "state": "fresh", "ready": true, "time_to_live_seconds": 600, "generation": 1,
+        "usable": [{"key_id": "a", "algorithm": "ES256"}],
+        "quarantined": [{"index": 1, "reason": "a private or symmetric key stands where only public keys belong"}],
+        "last_error": "the document could not be fetched: the request failed: a  forged: line",
+        "unknown_keys_let_through": 0, "unknown_keys_turned_away": 0,
+    });
+    for (name, value) in expected.as_object().expect("an object") {
+        assert_eq!(&health[name], value, "{name}");
+    }
+    assert!(health["age_seconds"].as_u64().is_some_and(|age| (420..=541).contains(&age)), "{health}");
+    assert!(health["next_refresh_in_seconds"].as_u64() <= Some(60), "{health}");
+}
+
+#[tokio::test]
+async fn what_happens_is_told() {
+    let w = world_with(|builder| builder.alert_threshold(2));
+    w.issuer.publish(&[&key("a")]);
+    assert_eq!(ask(&w.keys, "a").await, "key");
+    assert_eq!(w.told.words(), ["start new=true generation=1 1+0"]);
+    for id in ["b", "b", "c", "d", "e"] {
+        assert_eq!(ask(&w.keys, id).await, "not found");
+    }
+    let again = "unknown_key new=false generation=1 1+0";
+    let expected = [again, "fetched", "remembered", again, "fetched", "throttled", "alert 2", "throttled"];
+    assert_eq!(w.told.words(), expected);
+    let health = w.keys.health();
+    assert_eq!((health.unknown_keys_let_through, health.unknown_keys_turned_away), (2, 2));
+    w.issuer.say("<html>");
+    w.clock.advance(600 * SECOND);
+    assert_eq!(ask(&w.keys, "a").await, "key");
+    assert_eq!(w.told.words(), ["schedule failed: document", "stale from main"]);
+}
+
+#[tokio::test]
+async fn a_file_is_read_again_when_it_was_replaced() {
+    let path = std::env::temp_dir().join(format!("countersign-watched-{}.json", std::process::id()));
+    let clock = FakeClock::at(START);
+    let keys = JwksProvider::file(&path).clock(clock.clone()).build().expect("a provider");
+    assert_eq!(ask(&keys, "a").await, "unavailable", "there is no file");
+    let (a, b) = (key("a"), key("b"));
+    std::fs::write(&path, document(&[&a])).expect("write");
+    clock.pass(2 * SECOND).await;
+    assert_eq!(ask(&keys, "a").await, "key");
+    std::fs::write(&path, document(&[&a, &b])).expect("write");
+    assert_eq!(ask(&keys, "b").await, "key", "an unknown id is looked for");
+    std::fs::write(&path, document(&[&b])).expect("write");
+    clock.pass(10 * SECOND).await;
+    assert_eq!((has_now(&keys, "a"), has_now(&keys, "b")), (false, true), "within its time to live");
+    std::fs::write(&path, "half a docu").expect("write");
+    clock.pass(60 * SECOND).await;
+    assert_eq!(ask(&keys, "b").await, "key", "what cannot be read replaces nothing");
+    std::fs::write(&path, " ".repeat(200 * 1024)).expect("write");
+    clock.pass(60 * SECOND).await;
+    std::fs::remove_file(&path).expect("remove");
+    assert!(keys.health().last_error.is_some_and(|error| error.contains("too large")));
+}
+
+/// Answers by URL; what has no answer is 404.
+#[derive(Clone, Debug, Default)]
+struct Documents(Arc<Mutex<Vec<(&'static str, Result<String, u16>)>>>, Arc<Mutex<Vec<String>>>);
+impl Documents {
+    fn set(&self, documents: Vec<(&'static str, Result<String, u16>)>) {
+        *self.0.lock().expect("lock") = documents;
+    }
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.1.lock().expect("lock"))
+    }
+}
+#[async_trait]
+impl JwksFetch for Documents {
+    fn check(&self, url: &str) -> Result<(), ConfigError> {
+        if url.starts_with("https:") { Ok(()) } else { Err(ConfigError::new("url", "not https")) }
+    }
+    async fn fetch(&self, request: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
+        self.1.lock().expect("lock").push(request.url.replace("https://a.example", ""));
+        let documents = self.0.lock().expect("lock").clone();
+        let found = documents.into_iter().find(|(url, _)| *url == request.url).map_or(Err(404), |(_, answer)| answer);
+        found.map(Fetched::new).map_err(|status| FetchError::status(status, None))
+    }
+}
+
+fn metadata(issuer: &str, jwks_uri: &str) -> Result<String, u16> {
+    Ok(format!(r#"{{"issuer":"{issuer}","jwks_uri":"{jwks_uri}"}}"#))
+}
+
+const OPENID: &str = "https://a.example/t/.well-known/openid-configuration";
+const OAUTH: &str = "https://a.example/.well-known/oauth-authorization-server/t";
+const KEYS: &str = "https://a.example/keys";
+const ISSUER: &str = "https://a.example/t";
+
+#[tokio::test]
+async fn metadata_has_two_forms_and_is_kept_for_a_day() {
+    let (clock, documents) = (FakeClock::at(START), Documents::default());
+    let keys = JwksProvider::discover(ISSUER).fetch(documents.clone()).clock(clock.clone()).build();
+    let keys = keys.expect("a provider");
+    documents.set(vec![(OAUTH, metadata(ISSUER, KEYS)), (KEYS, Ok(document(&[&key("a")])))]);
+    assert_eq!(ask(&keys, "a").await, "key");
+    let [openid, oauth] = ["/t/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/t"];
+    assert_eq!(documents.asked(), [openid, oauth, "/keys"]);
+    // The keys move, and the metadata knows where to.
+    let moved = "https://a.example/moved";
+    documents.set(vec![(OPENID, metadata(ISSUER, moved)), (moved, Ok(document(&[&key("b")])))]);
+    clock.pass(541 * SECOND).await;
+    assert!(has_now(&keys, "b"));
+    assert_eq!(documents.asked(), ["/keys", openid, "/moved"]);
+    // Metadata that cannot be had says nothing against what it said before.
+    documents.set(vec![(OPENID, Err(500)), (moved, Ok(document(&[&key("c")])))]);
+    clock.pass(25 * 3600 * SECOND).await;
+    assert!(has_now(&keys, "c"));
+    let asked = documents.asked();
+    let of_metadata = asked.iter().filter(|url| *url == openid).count();
+    assert!((5..=18).contains(&of_metadata), "{of_metadata} of {}", asked.len());
+    // A failing key document is no reason to doubt the metadata.
+    documents.set(vec![(OPENID, metadata(ISSUER, moved)), (moved, Err(500))]);
+    clock.pass(700 * SECOND).await;
+    documents.asked();
+    clock.pass(70 * SECOND).await;
+    assert!(documents.asked().iter().all(|url| url == "/moved"));
+}
+
+#[tokio::test]
+async fn metadata_of_another_issuer_or_with_a_forbidden_url_gives_no_keys() {
+    for (answer, kind) in [
+        (metadata("https://a.example/t/", KEYS), "discovery"),
+        (metadata("https://b.example/t", KEYS), "discovery"),
+        (metadata(ISSUER, "http://a.example/keys"), "url"),
+        (metadata(ISSUER, "file:///etc/passwd"), "url"),
+        (Ok("{}".to_owned()), "discovery"),
+        (Err(500), "status"),
+    ] {
+        let (documents, told) = (Documents::default(), Told::default());
+        let keys = JwksProvider::discover(ISSUER).fetch(documents.clone()).observer(told.clone()).build();
+        documents.set(vec![(OPENID, answer.clone()), (KEYS, Ok(document(&[&key("a")])))]);
+        assert_eq!(ask(&keys.expect("a provider"), "a").await, "unavailable", "{answer:?}");
+        assert_eq!(told.words(), [format!("start failed: {kind}")], "{answer:?}");
+        assert!(!documents.asked().contains(&"/keys".to_owned()), "{answer:?}");
+    }
+}
+
 #[test]
 fn settings_that_make_no_sense_name_themselves() {
     let url = || JwksProvider::url("https://issuer.example/jwks").fetch(Issuer::default());
@@ -399,7 +821,14 @@ fn settings_that_make_no_sense_name_themselves() {
         (url().time_to_live(Duration::from_secs(59)), "time_to_live"),
         (url().time_to_live(Duration::from_secs(3601)), "time_to_live"),
         (url().max_stale(Duration::from_secs(90_000)), "max_stale"),
+        (url().time_to_live(Duration::from_secs(3)), "time_to_live"),
         (url().max_bytes(0), "max_bytes"),
+        (url().max_bytes(2 * 1024 * 1024), "max_bytes"),
+        (url().alert_threshold(0), "alert_threshold"),
+        (url().name(""), "name"),
+        (url().name("a\nb"), "name"),
+        (url().allow_private_addresses(), "fetch"),
+        (JwksProvider::file("keys.json").time_to_live(Duration::ZERO), "time_to_live"),
     ];
     for (builder, setting) in cases {
         let error = builder.build().expect_err(setting);

@@ -1,0 +1,94 @@
+use countersign::Algorithm;
+use serde::{Serialize, Serializer};
+use std::error::Error;
+
+/// What a provider is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum KeysState {
+    /// Nothing has been fetched yet.
+    Empty,
+    /// The first fetch is under way.
+    Warming,
+    /// The keys are within their time to live.
+    Fresh,
+    /// The keys are within their time to live, and newer ones are being fetched.
+    Refreshing,
+    /// The keys are past their time to live and serve on.
+    Stale,
+    /// There are no keys that may serve: requests are answered with 503.
+    Dead,
+    /// The provider was closed.
+    Closed,
+}
+
+/// How a provider fares: for a readiness endpoint, a page for operators, a test.
+///
+/// Serialises to JSON. What the issuer's document says stands in it (key ids); nothing of a token does.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Health {
+    /// The name that the application gave the provider.
+    pub provider: String,
+    /// What it is at.
+    pub state: KeysState,
+    /// Whether keys can be served at all.
+    pub ready: bool,
+    /// How old the keys are.
+    pub age_seconds: Option<u64>,
+    /// How long they are fresh.
+    pub time_to_live_seconds: Option<u64>,
+    /// When the next refresh is due.
+    pub next_refresh_in_seconds: Option<u64>,
+    /// Counts the different documents of this process.
+    pub generation: u64,
+    /// The keys that can be used.
+    pub usable: Vec<UsableKey>,
+    /// The keys that were set aside.
+    pub quarantined: Vec<QuarantinedKey>,
+    /// Refreshes that have failed since the last good one.
+    pub failures: u32,
+    /// Why the last one failed; gone with the next good one.
+    pub last_error: Option<String>,
+    /// Refreshes for unknown key ids that were let through …
+    pub unknown_keys_let_through: u64,
+    /// … and tokens with unknown key ids that were turned away without one.
+    pub unknown_keys_turned_away: u64,
+}
+
+/// A key that can be used.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct UsableKey {
+    /// `kid`.
+    pub key_id: Option<String>,
+    /// Its one algorithm.
+    #[serde(serialize_with = "name")]
+    pub algorithm: Algorithm,
+}
+
+/// A key that was set aside.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct QuarantinedKey {
+    /// Its place in the document, from zero.
+    pub index: usize,
+    /// Why.
+    pub reason: String,
+}
+
+fn name<S: Serializer>(algorithm: &Algorithm, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(algorithm)
+}
+
+/// An error and what stands behind it, in one line.
+pub(super) fn in_one_line(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line = format!("{line}: {cause}");
+        source = cause.source();
+    }
+    line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(512).collect()
+}

@@ -1,0 +1,55 @@
+use crate::fetch::Validators;
+use countersign::Bytes;
+use countersign::clock::Clock;
+use countersign::provider::KeySet;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// A point in time on both clocks: the world's may be set, the monotonic one may stand still while the process is
+/// suspended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub(super) wall: SystemTime,
+    pub(super) monotonic: Duration,
+}
+
+impl Moment {
+    pub(super) fn now(clock: &dyn Clock) -> Self {
+        Self { wall: clock.now(), monotonic: clock.monotonic() }
+    }
+
+    /// How long ago `earlier` was, by whichever clock says more.
+    fn since(self, earlier: Self) -> Duration {
+        let by_the_wall = self.wall.duration_since(earlier.wall).unwrap_or_default();
+        by_the_wall.max(self.monotonic.saturating_sub(earlier.monotonic))
+    }
+}
+
+/// What a document gave. Swapped whole.
+#[derive(Clone, Debug)]
+pub(super) struct Snapshot {
+    pub(super) keys: Arc<KeySet>,
+    /// The document, for telling whether the next one is the same.
+    pub(super) body: Bytes,
+    /// Where it came from, and what the server calls it.
+    pub(super) url: String,
+    pub(super) validators: Validators,
+    /// When the request that confirmed it was sent.
+    pub(super) asked_at: Moment,
+    pub(super) time_to_live: Duration,
+    /// Counts the different documents of this process.
+    pub(super) generation: u64,
+    /// Counts the answers that confirmed or replaced a document.
+    pub(super) answer: u64,
+}
+
+impl Snapshot {
+    pub(super) fn age(&self, now: Moment) -> Duration {
+        now.since(self.asked_at)
+    }
+
+    /// Past its time to live.
+    pub(super) fn is_stale(&self, now: Moment) -> bool {
+        self.age(now) >= self.time_to_live
+    }
+}
