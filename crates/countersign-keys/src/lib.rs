@@ -1,9 +1,11 @@
 //! Key providers for Countersign.
 //!
 //! - [`StaticKeys`]: keys from configuration: a JWK Set as text or file, PEM, a shared secret.
-//! - [`JwksProvider`]: the keys that an issuer publishes, fetched over HTTPS, kept, and refreshed.
+//! - [`JwksProvider`]: the keys that an issuer publishes, fetched over HTTPS (or read from a file that others replace),
+//!   kept, and refreshed.
+//! - [`LayeredKeys`] and [`FailoverKeys`]: several sources as one.
 //!
-//! Both are [`KeyProvider`](countersign::provider::KeyProvider)s: hand them to
+//! All are [`KeyProvider`](countersign::provider::KeyProvider)s: hand them to
 //! [`JwtVerifier::builder`](countersign::JwtVerifier::builder).
 //!
 //! ```no_run
@@ -25,10 +27,12 @@ mod gate;
 #[cfg(feature = "http")]
 mod http;
 mod jwks;
+mod layers;
 mod static_keys;
 
 pub use fetch::{FetchError, FetchRequest, Fetched, JwksFetch, Validators};
 #[cfg(feature = "http")]
 pub use http::{HttpFetch, HttpFetchBuilder};
 pub use jwks::{Health, JwksProvider, JwksProviderBuilder, KeysState, QuarantinedKey, RefreshError, UsableKey};
+pub use layers::{FailoverKeys, LayeredKeys};
 pub use static_keys::StaticKeys;
