@@ -7,7 +7,7 @@ use countersign::request::RequestView;
 use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
 use countersign_keys::JwksProvider;
 use countersign_testkit::clock::FakeClock;
-use countersign_testkit::jwks_server::{JwksServer, Script};
+use countersign_testkit::jwks_server::{Answer, JwksServer};
 use std::time::Duration;
 
 fn key(key_id: &str) -> SigningKey {
@@ -35,11 +35,11 @@ fn provider(url: String, clock: &FakeClock) -> JwksProvider {
 #[tokio::test]
 async fn keys_come_over_http_and_follow_a_rotation() {
     let (old, new) = (key("old"), key("new"));
-    let server = JwksServer::start(Script::json(&document(&[&old]))).await;
+    let server = JwksServer::start(Answer::json(document(&[&old]))).await;
     let clock = FakeClock::at(1_800_000_000);
     let keys = provider(server.url("/jwks"), &clock);
     assert_eq!(ask(&keys, "old").await, "key");
-    server.say(Script::json(&document(&[&new])));
+    server.say(Answer::json(document(&[&new])));
     assert_eq!(ask(&keys, "new").await, "key", "an unknown id is looked for");
     assert_eq!(ask(&keys, "old").await, "not found", "and the removed one is distrusted");
     assert!(!keys.trusts(&old.verifying_key().identity()));
@@ -48,39 +48,36 @@ async fn keys_come_over_http_and_follow_a_rotation() {
 #[tokio::test]
 async fn what_is_no_good_document_never_replaces_a_good_one() {
     let good = key("good");
-    let elsewhere = JwksServer::start(Script::json(&document(&[&key("evil")]))).await;
+    let elsewhere = JwksServer::start(Answer::json(document(&[&key("evil")]))).await;
     let bad = document(&[&good, &key("evil")]);
-    let too_long = format!("{bad}{}", " ".repeat(128 * 1024));
-    let endless = {
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
-        let space = format!("10000\r\n{}\r\n", " ".repeat(0x10000)).repeat(64);
-        format!("{head}{:x}\r\n{bad}\r\n{space}0\r\n\r\n", bad.len()).into_bytes()
-    };
-    let truncated =
-        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n{\"keys\":[".to_vec();
-    let scripts = [
-        ("redirect to a sibling", Script::redirect("/other")),
-        ("redirect elsewhere", Script::redirect(&elsewhere.url("/jwks"))),
-        ("redirect to a file", Script::redirect("file:///etc/passwd")),
-        ("204", Script::response("204 No Content", "application/json", "")),
-        ("206", Script::response("206 Partial Content", "application/json", &bad)),
-        ("404", Script::response("404 Not Found", "application/json", &bad)),
-        ("500", Script::response("500 Internal Server Error", "application/json", &bad)),
-        ("HTML", Script::response("200 OK", "text/html", &bad)),
-        ("too long", Script::json(&too_long)),
-        ("endless", Script::Bytes(endless)),
-        ("truncated", Script::Bytes(truncated)),
-        ("no HTTP", Script::Bytes(b"220 mail.example ESMTP\r\n".to_vec())),
-        ("closed", Script::Bytes(Vec::new())),
-        ("empty set", Script::json(r#"{"keys":[]}"#)),
-        ("a secret", Script::json(r#"{"keys":[{"kty":"oct","k":"AAAA","kid":"good"}]}"#)),
+    let answers = [
+        ("redirect to a sibling", Answer::redirect("/other")),
+        ("redirect elsewhere", Answer::redirect(&elsewhere.url("/jwks"))),
+        ("redirect to a file", Answer::redirect("file:///etc/passwd")),
+        ("redirect to itself", Answer::redirect_loop()),
+        ("204", Answer::new(204)),
+        ("206", Answer::json(&bad).status(206)),
+        ("404", Answer::json(&bad).status(404)),
+        ("500", Answer::json(&bad).status(500)),
+        ("HTML", Answer::json(&bad).header("content-type", "text/html")),
+        ("too long", Answer::json(&bad).padded(128 * 1024)),
+        ("endless", Answer::json(&bad).padded(500 << 20).chunked()),
+        ("bomb", Answer::json(&bad).padded(10 << 30).gzip()),
+        ("header bomb", Answer::json(&bad).header_bomb(1 << 20)),
+        ("truncated", Answer::json(&bad).truncated(9)),
+        ("longer than said", Answer::json(&bad).content_length(9)),
+        ("reset", Answer::json(&bad).resets_after(9)),
+        ("no HTTP", Answer::raw("220 mail.example ESMTP\r\n")),
+        ("closed", Answer::raw("")),
+        ("empty set", Answer::json(r#"{"keys":[]}"#)),
+        ("a secret", Answer::json(r#"{"keys":[{"kty":"oct","k":"AAAA","kid":"good"}]}"#)),
     ];
-    for (name, script) in scripts {
-        let server = JwksServer::start(Script::json(&document(&[&good]))).await;
+    for (name, answer) in answers {
+        let server = JwksServer::start(Answer::json(document(&[&good]))).await;
         let clock = FakeClock::at(1_800_000_000);
         let keys = provider(server.url("/jwks"), &clock);
         assert_eq!(ask(&keys, "good").await, "key", "{name}");
-        server.say(script);
+        server.say(answer);
         clock.advance(Duration::from_secs(601));
         assert_eq!(ask(&keys, "good").await, "key", "{name}: the old set serves");
         assert_eq!(ask(&keys, "evil").await, "unavailable", "{name}: nobody knows what is published");
@@ -88,12 +85,12 @@ async fn what_is_no_good_document_never_replaces_a_good_one() {
         clock.advance(Duration::from_secs(3000));
         assert_eq!(ask(&keys, "good").await, "unavailable", "{name}: past the bound");
     }
-    assert_eq!(elsewhere.requests(), 0, "no redirect was followed");
+    assert_eq!(elsewhere.connections(), 0, "no redirect was followed");
 }
 
 #[tokio::test]
 async fn a_server_that_hangs_costs_its_deadline_and_no_more() {
-    let server = JwksServer::start(Script::Hang).await;
+    let server = JwksServer::start(Answer::silence()).await;
     let clock = FakeClock::at(1_800_000_000);
     let keys = provider(server.url("/jwks"), &clock);
     let both = async { tokio::join!(ask(&keys, "a"), ask(&keys, "b")) };
@@ -104,11 +101,11 @@ async fn a_server_that_hangs_costs_its_deadline_and_no_more() {
 
 #[tokio::test]
 async fn unreachable_keys_are_503_with_retry_after_and_a_bad_token_is_still_401() {
-    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}/jwks", nobody.local_addr().expect("an address"));
-    drop(nobody);
+    let mut server = JwksServer::start(Answer::silence()).await;
+    server.refuse().await;
     let clock = FakeClock::at(1_800_000_000);
-    let verifier = JwtVerifier::builder(provider(url, &clock)).issuer("me").audience("api").clock(clock.clone());
+    let verifier =
+        JwtVerifier::builder(provider(server.url("/jwks"), &clock)).issuer("me").audience("api").clock(clock.clone());
     let guard = Guard::builder(verifier.build().expect("a verifier")).build().expect("a guard");
     let check = guard.check_authenticated();
     let claims = serde_json::json!({"iss": "me", "aud": "api", "exp": 1_800_000_600});

@@ -1,101 +1,188 @@
-//! A server that publishes keys, or whatever else it is told to answer.
+//! A server that publishes keys, or whatever else it is told to answer: [`JwksServer`].
 
-use std::net::SocketAddr;
+mod answer;
+mod body;
+mod request;
+
+pub use answer::{Answer, Hold};
+pub use request::Request;
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use std::time::Duration;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
 
-/// What a [`JwksServer`] answers.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Script {
-    /// These bytes, status line and all, and then the connection is closed.
-    Bytes(Vec<u8>),
-    /// Nothing, for as long as the client waits.
-    Hang,
-}
+/// How long [`JwksServer::wait_for_requests`] waits, in real time.
+const PATIENCE: Duration = Duration::from_secs(60);
 
-impl Script {
-    /// Status 200 with a JSON body.
-    #[must_use]
-    pub fn json(body: &str) -> Self {
-        Self::response("200 OK", "application/json", body)
-    }
+/// How many connections may wait to be taken: more than any test opens at once.
+const BACKLOG: u32 = 4096;
 
-    /// Any status, such as `503 Service Unavailable`, with a body of any type.
-    #[must_use]
-    pub fn response(status: &str, content_type: &str, body: &str) -> Self {
-        let length = body.len();
-        Self::Bytes(
-            format!(
-                "HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\
-                 connection: close\r\n\r\n{body}"
-            )
-            .into_bytes(),
-        )
-    }
-
-    /// A redirect.
-    #[must_use]
-    pub fn redirect(location: &str) -> Self {
-        Self::Bytes(
-            format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-                .into_bytes(),
-        )
-    }
-}
-
-/// A scripted HTTP server on a free port of this machine. It stops when it is dropped.
+/// A scripted HTTP server on a free port of this machine. It ends, connections and all, when it is dropped.
+///
+/// Answers are given one after the other, and the last one again and again. Paths that have answers of their own
+/// ([`say_at`](Self::say_at)) are served from those.
+///
+/// ```
+/// use countersign_testkit::jwks_server::{Answer, JwksServer};
+/// # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// # async fn get(url: &str) -> std::io::Result<String> {
+/// #     let (host, path) = url.trim_start_matches("http://").split_once('/').unwrap_or((url, ""));
+/// #     let mut stream = tokio::net::TcpStream::connect(host).await?;
+/// #     stream.write_all(format!("GET /{path} HTTP/1.1\r\n\r\n").as_bytes()).await?;
+/// #     let mut answer = String::new();
+/// #     stream.read_to_string(&mut answer).await?;
+/// #     Ok(answer)
+/// # }
+/// # async fn example() -> std::io::Result<()> {
+/// let server = JwksServer::start([Answer::new(503), Answer::json(r#"{"keys":[]}"#)]).await;
+/// server.say_at("/teapot", Answer::new(418));
+///
+/// let url = server.url("/jwks");
+/// assert!(get(&url).await?.starts_with("HTTP/1.1 503"));
+/// assert!(get(&url).await?.ends_with(r#"{"keys":[]}"#));
+/// assert!(get(&url).await?.ends_with(r#"{"keys":[]}"#));
+/// assert!(get(&server.url("/teapot")).await?.starts_with("HTTP/1.1 418"));
+/// assert_eq!((server.requests(), server.requests_at("/jwks")), (4, 3));
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(example())?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct JwksServer {
     address: SocketAddr,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
+    /// Bound to the port while nobody listens: connections are refused, and no one else can have it.
+    placeholder: Option<TcpSocket>,
 }
 
 #[derive(Debug)]
 struct Shared {
     script: Mutex<Script>,
-    requests: AtomicUsize,
+    log: watch::Sender<Vec<Request>>,
+    connections: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Script {
+    at: HashMap<String, Answers>,
+    elsewhere: Answers,
 }
 
 impl JwksServer {
-    /// Starts it.
+    /// Starts it on 127.0.0.1.
     ///
     /// # Panics
     /// When no port of this machine can be listened on.
-    pub async fn start(script: Script) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let shared = Arc::new(Shared { script: Mutex::new(script), requests: AtomicUsize::new(0) });
-        let serving = Arc::clone(&shared);
-        let task = tokio::spawn(async move {
-            let mut connections = tokio::task::JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(answer(stream, Arc::clone(&serving)));
-                while connections.try_join_next().is_some() {}
-            }
-        });
-        Self { address, shared, task }
+    pub async fn start(answers: impl Into<Answers>) -> Self {
+        Self::start_on(Ipv4Addr::LOCALHOST, answers).await
     }
 
-    /// The URL of a path, which stands for every other one too.
+    /// Starts it on another address of this machine: [`Ipv6Addr::LOCALHOST`](std::net::Ipv6Addr::LOCALHOST), say.
+    ///
+    /// # Panics
+    /// When the address is none that stays within this machine, or cannot be listened on.
+    pub async fn start_on(address: impl Into<IpAddr>, answers: impl Into<Answers>) -> Self {
+        let address = address.into();
+        assert!(address.is_loopback(), "`{address}` is not of this machine alone");
+        let socket = bound((address, 0).into()).expect("a free port");
+        let script = Mutex::new(Script { at: HashMap::new(), elsewhere: answers.into() });
+        let shared = Shared { script, log: watch::Sender::default(), connections: AtomicUsize::new(0) };
+        let shared = Arc::new(shared);
+        let address = socket.local_addr().expect("an address");
+        let task = serve(socket, Arc::clone(&shared));
+        Self { address, shared, task, placeholder: None }
+    }
+
+    /// The URL of a path, by the address.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// Answers differently from now on.
-    pub fn say(&self, script: Script) {
-        *self.shared.script.lock().unwrap_or_else(PoisonError::into_inner) = script;
+    /// Where it is.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers differently from now on, where a path has no answers of its own.
+    pub fn say(&self, answers: impl Into<Answers>) {
+        self.script(|script| script.elsewhere = answers.into());
+    }
+
+    /// Answers differently from now on to requests for this path, whatever their query: `/.well-known/openid-configuration`.
+    pub fn say_at(&self, path: &str, answers: impl Into<Answers>) {
+        self.script(|script| _ = script.at.insert(path.to_owned(), answers.into()));
+    }
+
+    /// Stops listening: connections are refused, those that are open are closed. The port stays its own.
+    ///
+    /// # Panics
+    /// When somebody else takes the port in that very moment.
+    pub async fn refuse(&mut self) {
+        if self.placeholder.is_none() {
+            self.task.abort();
+            // It was told to end.
+            let _ = (&mut self.task).await;
+            self.placeholder = Some(bound(self.address).expect("its own port"));
+        }
+    }
+
+    /// Listens again, on the same port.
+    ///
+    /// # Panics
+    /// When the port cannot be listened on.
+    pub async fn listen(&mut self) {
+        if let Some(socket) = self.placeholder.take() {
+            self.task = serve(socket, Arc::clone(&self.shared));
+        }
     }
 
     /// How many requests have come.
     #[must_use]
     pub fn requests(&self) -> usize {
-        self.shared.requests.load(Ordering::SeqCst)
+        self.shared.log.borrow().len()
+    }
+
+    /// How many requests have come for this path, whatever their query.
+    #[must_use]
+    pub fn requests_at(&self, path: &str) -> usize {
+        self.shared.log.borrow().iter().filter(|request| request.path() == path).count()
+    }
+
+    /// How many connections were made, with or without a request.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// The requests that have come, in their order.
+    #[must_use]
+    pub fn log(&self) -> Vec<Request> {
+        self.shared.log.borrow().clone()
+    }
+
+    /// Waits until this many requests have come, all in all.
+    ///
+    /// # Panics
+    /// When they have not after a minute.
+    pub async fn wait_for_requests(&self, count: usize) {
+        let mut log = self.shared.log.subscribe();
+        let arrived = tokio::time::timeout(PATIENCE, log.wait_for(|log| log.len() >= count)).await.is_ok();
+        assert!(arrived, "{} requests have come, and not {count}", self.requests());
+    }
+
+    fn script(&self, change: impl FnOnce(&mut Script)) {
+        change(&mut self.shared.script.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -105,20 +192,95 @@ impl Drop for JwksServer {
     }
 }
 
-async fn answer(mut stream: TcpStream, shared: Arc<Shared>) {
-    let mut request = Vec::new();
-    let mut chunk = [0; 1024];
-    while !request.windows(4).any(|window| window == b"\r\n\r\n") {
-        match stream.read(&mut chunk).await {
-            Ok(0) | Err(_) => return,
-            Ok(read) => request.extend_from_slice(&chunk[..read]),
-        }
-    }
-    shared.requests.fetch_add(1, Ordering::SeqCst);
-    let script = shared.script.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    match script {
-        // A client that has gone away misses nothing.
-        Script::Bytes(bytes) => drop(stream.write_all(&bytes).await),
-        Script::Hang => std::future::pending().await,
+impl Shared {
+    /// The answer whose turn it is. Whoever waits for the request hears of it once its answer is chosen, and can have
+    /// the next one answered differently.
+    fn answer(&self, request: &Request) -> Answer {
+        let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
+        let Script { at, elsewhere } = &mut *script;
+        let answer = at.get_mut(request.path()).unwrap_or(elsewhere).next();
+        self.log.send_modify(|log| log.push(request.clone()));
+        answer
     }
 }
+
+/// Answers in the order in which they are given; the last one is given again and again.
+///
+/// ```
+/// use countersign_testkit::jwks_server::{Answer, Answers};
+///
+/// let one: Answers = Answer::new(503).into();
+/// let some: Answers = [Answer::silence(), Answer::reset(), Answer::new(503)].into();
+/// # let _ = (one, some);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Answers {
+    next: VecDeque<Answer>,
+    last: Answer,
+}
+
+impl Answers {
+    fn next(&mut self) -> Answer {
+        self.next.pop_front().unwrap_or_else(|| self.last.clone())
+    }
+}
+
+impl From<Answer> for Answers {
+    fn from(answer: Answer) -> Self {
+        Self { next: VecDeque::new(), last: answer }
+    }
+}
+
+/// # Panics
+/// Where there is none.
+impl From<Vec<Answer>> for Answers {
+    fn from(answers: Vec<Answer>) -> Self {
+        let mut next = VecDeque::from(answers);
+        let last = next.pop_back().expect("an answer");
+        Self { next, last }
+    }
+}
+
+/// # Panics
+/// Where there is none.
+impl<const N: usize> From<[Answer; N]> for Answers {
+    fn from(answers: [Answer; N]) -> Self {
+        Vec::from(answers).into()
+    }
+}
+
+fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
+    // Or the connections of the past, which the system remembers for a while, would keep the port. Elsewhere the option
+    // means that two may share it.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+fn serve(socket: TcpSocket, shared: Arc<Shared>) -> JoinHandle<()> {
+    let listener = socket.listen(BACKLOG).expect("a port to listen on");
+    tokio::spawn(async move {
+        let mut connections = JoinSet::new();
+        // Declared last, and so closed first: a client that sees its connection end finds nobody at the port.
+        let listener = listener;
+        while let Ok((stream, _)) = listener.accept().await {
+            shared.connections.fetch_add(1, Ordering::SeqCst);
+            connections.spawn(converse(stream, Arc::clone(&shared)));
+            while connections.try_join_next().is_some() {}
+        }
+    })
+}
+
+/// An error is the client's going away, which is no business of the server.
+async fn converse(mut stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    if let Some(request) = Request::read(&mut stream).await? {
+        shared.answer(&request).give(&request, &mut stream).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
