@@ -35,7 +35,7 @@ fn value() -> Bytes {
 }
 
 /// The outcome of every verb in turn, none of which hangs.
-async fn every_verb(store: &RedisCache) -> [Result<(), CacheError>; 7] {
+async fn every_verb(store: &impl CacheStore) -> [Result<(), CacheError>; 8] {
     async fn bounded<T>(verb: impl Future<Output = Result<T, CacheError>>) -> Result<(), CacheError> {
         timeout(HANGS, verb).await.expect("the deadline holds").map(drop)
     }
@@ -43,6 +43,7 @@ async fn every_verb(store: &RedisCache) -> [Result<(), CacheError>; 7] {
     [
         bounded(store.put(&key, value(), TTL)).await,
         bounded(store.get(&key)).await,
+        bounded(store.find(&key)).await,
         bounded(store.put_new(&key, value(), TTL)).await,
         bounded(store.compare_and_swap(&key, b"v", Some((value(), TTL)))).await,
         bounded(store.take(&key)).await,
@@ -51,14 +52,14 @@ async fn every_verb(store: &RedisCache) -> [Result<(), CacheError>; 7] {
     ]
 }
 
-async fn assert_no_verb_works(store: &RedisCache) {
+async fn assert_no_verb_works(store: &impl CacheStore) {
     for (at, outcome) in every_verb(store).await.into_iter().enumerate() {
         assert!(outcome.is_err(), "verb {at} is an error");
     }
 }
 
 /// Asks until the store works again. The first answers after an outage may still be errors.
-async fn assert_recovers(store: &RedisCache) {
+async fn assert_recovers(store: &impl CacheStore) {
     let given_up = Instant::now() + Duration::from_secs(20);
     while let Err(error) = store.put(&key(), value(), TTL).await {
         assert!(Instant::now() < given_up, "it still fails: {error:?}");
@@ -135,14 +136,19 @@ async fn what_redis_keeps_as_another_type_is_an_error_and_a_counter_without_an_e
     let key = key();
     let () = redis::cmd("RPUSH").arg("countersign:k").arg("v").query_async(connection).await.expect("a list");
     assert!(store.get(&key).await.is_err());
+    assert!(store.find(&key).await.is_err());
     assert!(store.take(&key).await.is_err());
     assert!(store.add(&key, 1, TTL).await.is_err());
     assert!(store.compare_and_swap(&key, b"v", None).await.is_err());
     store.remove(&key).await.expect("remove");
 
     let () = redis::cmd("SET").arg("countersign:k").arg("7").query_async(connection).await.expect("a number");
+    let found = store.find(&key).await.expect("find").expect("the entry");
+    assert_eq!((&found.value[..], found.expires_in), (&b"7"[..], None), "it never expires");
     let counted = store.add(&key, 1, TTL).await.expect("add");
     assert_eq!((counted.total, counted.resets_in), (8, TTL));
+    let found = store.find(&key).await.expect("find").expect("the entry");
+    assert!(found.expires_in.is_some_and(|left| left > TTL / 2 && left <= TTL), "{found:?}");
     assert!(store.add(&key, 1, 2 * TTL).await.expect("add").resets_in <= TTL);
 }
 

@@ -10,7 +10,7 @@ use countersign::reason::Rejection;
 use countersign::request::{Credential, RequestView};
 use countersign::revocation::{RevocationCheck, TokenStatus};
 use countersign::verify::{TokenVerifier, VerifyError};
-use countersign::{Algorithm, ConfigError, VerifiedToken, VerifyingKey, async_trait};
+use countersign::{Algorithm, Bytes, ConfigError, VerifiedToken, VerifyingKey, async_trait};
 use countersign_cache::MemoryCache;
 use countersign_testkit::clock::FakeClock;
 use countersign_testkit::conformance;
@@ -168,5 +168,9 @@ async fn pointers_to_stores_keep_the_rules_of_stores() {
     let clock = FakeClock::at(1_800_000_000);
     let store: Arc<Box<dyn CacheStore>> = Arc::new(Box::new(MemoryCache::with_clock(clock.clone())));
     conformance::cache_store(store.clone(), async |time| clock.advance(time)).await;
-    assert!(store.get(&CacheKey::named("absent")).await.expect("memory").is_none());
+    let key = CacheKey::named("k");
+    assert!(store.get(&key).await.expect("memory").is_none());
+    store.put(&key, Bytes::new(), Duration::from_secs(60)).await.expect("memory");
+    let found = store.find(&key).await.expect("memory").expect("the entry");
+    assert_eq!(found.expires_in, Some(Duration::from_secs(60)), "`find` is not made of `get` on the way");
 }

@@ -4,7 +4,7 @@ mod entries;
 #[cfg(test)]
 mod tests;
 
-use countersign::cache::{CacheError, CacheKey, CacheStore, Counted};
+use countersign::cache::{CacheError, CacheKey, CacheStore, Counted, Found};
 use countersign::clock::{Clock, SystemClock};
 use countersign::{Bytes, ConfigError, async_trait};
 use entries::Entries;
@@ -85,6 +85,11 @@ impl CacheStore for MemoryCache {
     async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError> {
         let (entries, now) = self.open();
         Ok(entries.read(key, now))
+    }
+
+    async fn find(&self, key: &CacheKey) -> Result<Option<Found>, CacheError> {
+        let (entries, now) = self.open();
+        Ok(entries.find(key, now))
     }
 
     async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<(), CacheError> {

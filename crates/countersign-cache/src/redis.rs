@@ -2,7 +2,7 @@
 
 use ::redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use ::redis::{Client, Cmd, FromRedisValue, RedisResult, Script, ScriptInvocation};
-use countersign::cache::{CacheError, CacheKey, CacheStore, Counted};
+use countersign::cache::{CacheError, CacheKey, CacheStore, Counted, Found};
 use countersign::{Bytes, ConfigError, async_trait};
 use std::fmt::{self, Debug};
 use std::sync::{Mutex, PoisonError};
@@ -18,6 +18,12 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a connection may fail without a success in between before it is given up for a new one.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// `KEYS[1]`. Gives the value and the milliseconds that it has left, which are negative where it stays for ever.
+const FIND: &str = r"
+local value = redis.call('GET', KEYS[1])
+return value and {value, redis.call('PTTL', KEYS[1])}
+";
 
 /// `KEYS[1]`; `ARGV`: what is expected, and, unless it is to be removed, the new value and its milliseconds.
 const COMPARE_AND_SWAP: &str = r"
@@ -81,6 +87,7 @@ pub struct RedisCache {
     prefix: String,
     timeout: Duration,
     link: Mutex<Option<Link>>,
+    find: Script,
     compare_and_swap: Script,
     add: Script,
 }
@@ -182,6 +189,11 @@ impl Debug for RedisCache {
 impl CacheStore for RedisCache {
     async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError> {
         self.ask(&self.command("GET", key)).await
+    }
+
+    async fn find(&self, key: &CacheKey) -> Result<Option<Found>, CacheError> {
+        let found: Option<(Bytes, i64)> = self.run(&self.find.key(self.key(key))).await?;
+        Ok(found.map(|(value, left)| Found::new(value, u64::try_from(left).ok().map(Duration::from_millis))))
     }
 
     async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<(), CacheError> {
@@ -294,6 +306,7 @@ impl RedisCacheBuilder {
             prefix: self.prefix,
             timeout: self.timeout,
             link: Mutex::new(None),
+            find: Script::new(FIND),
             compare_and_swap: Script::new(COMPARE_AND_SWAP),
             add: Script::new(ADD),
         })

@@ -65,6 +65,24 @@ impl CacheError {
 /// What a store answers.
 pub type Result<T> = std::result::Result<T, CacheError>;
 
+/// What [`CacheStore::find`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Found {
+    /// The value.
+    pub value: Bytes,
+    /// What is left of its time to live, or less; `None` where the store cannot tell.
+    pub expires_in: Option<Duration>,
+}
+
+impl Found {
+    /// A value and what is left of its time to live, where that is known.
+    #[must_use]
+    pub fn new(value: Bytes, expires_in: Option<Duration>) -> Self {
+        Self { value, expires_in }
+    }
+}
+
 /// What [`CacheStore::add`] counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -107,6 +125,14 @@ impl Counted {
 pub trait CacheStore: Debug + Send + Sync + 'static {
     /// The value, unless it has expired.
     async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>>;
+
+    /// The value and what is left of its time to live, unless it has expired: for those who keep a copy, which must not
+    /// outlive it.
+    ///
+    /// Unless implemented, by [`get`](Self::get), and what is left is unknown.
+    async fn find(&self, key: &CacheKey) -> Result<Option<Found>> {
+        Ok(self.get(key).await?.map(|value| Found::new(value, None)))
+    }
 
     /// Sets the value, whatever was there.
     async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<()>;
@@ -155,6 +181,11 @@ macro_rules! forward {
             fn get<'s, 'k, 'f>(&'s self, key: &'k CacheKey) -> Answer<'f, Option<Bytes>>
             where 's: 'f, 'k: 'f, Self: 'f {
                 (**self).get(key)
+            }
+
+            fn find<'s, 'k, 'f>(&'s self, key: &'k CacheKey) -> Answer<'f, Option<Found>>
+            where 's: 'f, 'k: 'f, Self: 'f {
+                (**self).find(key)
             }
 
             fn put<'s, 'k, 'f>(&'s self, key: &'k CacheKey, value: Bytes, ttl: Duration) -> Answer<'f, ()>

@@ -1,7 +1,7 @@
 //! The suite itself under test: a plain store, each time with another flaw, and the rule by which it is found
 //! out.
 
-use countersign::cache::{CacheError, CacheKey, CacheStore, Counted};
+use countersign::cache::{CacheError, CacheKey, CacheStore, Counted, Found};
 use countersign::clock::Clock;
 use countersign::{Bytes, async_trait};
 use countersign_testkit::clock::FakeClock;
@@ -28,6 +28,9 @@ enum Flaw {
     KeysIgnoreCase,
     PutNewExpiresLate,
     TakenStays,
+    FindSaysTooMuch,
+    FindRoundsUp,
+    FindSeesTheExpired,
 }
 use Flaw::*;
 
@@ -83,6 +86,23 @@ impl Plain {
 impl CacheStore for Plain {
     async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError> {
         Ok(self.look(key).map(|(value, _)| value))
+    }
+
+    async fn find(&self, key: &CacheKey) -> Result<Option<Found>, CacheError> {
+        let found = match self.look(key) {
+            None if self.has(FindSeesTheExpired) => self.entries.lock().expect("lock").get(&self.name(key)).cloned(),
+            found => found,
+        };
+        Ok(found.map(|(value, expires)| {
+            let left = expires.and_then(|expires| expires.duration_since(self.clock.now()).ok());
+            let left = match left {
+                Some(left) if self.has(FindSaysTooMuch) => Some(left + Duration::from_millis(1)),
+                Some(left) if self.has(FindRoundsUp) => Some(Duration::from_secs(60 * left.as_secs().div_ceil(60))),
+                // Where another rule is to find the flaw, `find` does not give it away.
+                left => left.filter(|_| self.flaw.is_none()),
+            };
+            Found::new(value, left)
+        }))
     }
 
     async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<(), CacheError> {
@@ -200,6 +220,9 @@ fn a_store_with_a_flaw_is_found_out_by_the_rule_that_it_breaks() {
         (KeysIgnoreCase, "has its own value"),
         (PutNewExpiresLate, "what `put_new` set is over after its time to live"),
         (TakenStays, "`take` gives it once"),
+        (FindSaysTooMuch, "`find` says no more than what was put for"),
+        (FindRoundsUp, "grows less as time passes"),
+        (FindSeesTheExpired, "`find` and `get` agree"),
     ] {
         let said = verdict(Some(flaw)).expect_err("a flaw is found out");
         assert!(said.contains(rule), "{flaw:?} was found out by `{said}`");

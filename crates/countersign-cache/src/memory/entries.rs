@@ -1,7 +1,7 @@
 //! The entries of a [`MemoryCache`](super::MemoryCache): found by key, dropped by expiry, then by age.
 
 use countersign::Bytes;
-use countersign::cache::{CacheError, CacheKey, Counted};
+use countersign::cache::{CacheError, CacheKey, Counted, Found};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};
 
@@ -35,6 +35,10 @@ impl Entry {
     fn is_live(&self, now: SystemTime) -> bool {
         self.expires.is_none_or(|expires| now < expires)
     }
+
+    fn left(&self, now: SystemTime) -> Duration {
+        self.expires.map_or(Duration::MAX, |expires| expires.duration_since(now).unwrap_or_default())
+    }
 }
 
 fn size(key: &CacheKey, value: &[u8]) -> usize {
@@ -56,6 +60,10 @@ impl Entries {
 
     pub(super) fn read(&self, key: &CacheKey, now: SystemTime) -> Option<Bytes> {
         self.live(key, now).map(|entry| entry.value.clone())
+    }
+
+    pub(super) fn find(&self, key: &CacheKey, now: SystemTime) -> Option<Found> {
+        self.live(key, now).map(|entry| Found::new(entry.value.clone(), Some(entry.left(now))))
     }
 
     /// Sets the value, whatever was there; a time to live of zero leaves nothing there.
@@ -87,9 +95,8 @@ impl Entries {
         };
         let before = counter(&entry.value).ok_or_else(|| CacheError::because("the entry is no counter"))?;
         let total = before.saturating_add(n).min(COUNTER_MAX);
-        let expires = entry.expires;
+        let (expires, left) = (entry.expires, entry.left(now));
         self.insert(key, total.to_string().as_bytes(), expires, now)?;
-        let left = expires.map_or(Duration::MAX, |expires| expires.duration_since(now).unwrap_or_default());
         Ok(Counted::new(total, left))
     }
 

@@ -1,7 +1,7 @@
 //! The rules of [`CacheStore`].
 
 use countersign::Bytes;
-use countersign::cache::{CacheKey, CacheStore, Counted};
+use countersign::cache::{CacheKey, CacheStore, Counted, Found};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +47,7 @@ pub async fn cache_store<S: CacheStore>(store: S, pass: impl AsyncFn(Duration)) 
     suite.take_and_remove().await;
     suite.add().await;
     suite.what_is_no_counter().await;
+    suite.find().await;
     suite.a_time_to_live_of_zero().await;
     suite.keys_do_not_collide().await;
     suite.expiry(&pass).await;
@@ -70,6 +71,20 @@ impl<S: CacheStore> Suite<'_, S> {
 
     async fn get(&self, key: &CacheKey) -> Option<Bytes> {
         self.store.get(key).await.expect("`get` failed")
+    }
+
+    /// What `find` finds, which `get` finds too.
+    async fn found(&self, key: &CacheKey) -> Option<Found> {
+        let found = self.store.find(key).await.expect("`find` failed");
+        let value = found.as_ref().map(|found| found.value.clone());
+        assert_eq!(value, self.get(key).await, "`find` and `get` agree");
+        found
+    }
+
+    /// What is left of the entry, which must be there; a store that cannot tell keeps every rule.
+    async fn left(&self, key: &CacheKey) -> Duration {
+        let found = self.found(key).await.expect("what `find` is to find is there");
+        found.expires_in.unwrap_or_default()
     }
 
     async fn put(&self, key: &CacheKey, value: &[u8], ttl: Duration) {
@@ -266,6 +281,30 @@ impl<S: CacheStore> Suite<'_, S> {
         self.remove(&key).await;
     }
 
+    async fn find(&self) {
+        let key = self.fresh("find").await;
+        assert_eq!(self.found(&key).await, None, "`find` of what is absent is `None`");
+        self.put(&key, b"", LONG).await;
+        assert!(self.left(&key).await <= LONG, "`find` says no more than what was put for");
+        self.put(&key, b"\0", 2 * LONG).await;
+        assert!(self.left(&key).await <= 2 * LONG, "`find` says no more than what was put for last");
+        self.put(&key, b"\r\n$-1\r\n", LONG).await;
+        assert!(self.left(&key).await <= LONG, "`find` says no more than the shorter time that was put last");
+        assert!(self.swap(&key, b"\r\n$-1\r\n", Some((b"v", LONG / 2))).await, "what equals is replaced");
+        assert!(self.left(&key).await <= LONG / 2, "`find` says no more than what was swapped in for");
+        assert!(!self.put_if_new(&key, b"w", 2 * LONG).await, "`put_new` refuses where a value is");
+        assert!(self.left(&key).await <= LONG / 2, "`find` does not count what was refused");
+        self.remove(&key).await;
+        assert_eq!(self.found(&key).await, None, "`find` of what was removed is `None`");
+        assert!(self.put_if_new(&key, b"v", LONG).await, "`put_new` sets what is absent");
+        assert!(self.left(&key).await <= LONG, "`find` says no more than what `put_new` set for");
+        self.remove(&key).await;
+        self.count(&key, 7, LONG).await;
+        self.count(&key, 1, 2 * LONG).await;
+        assert!(self.left(&key).await <= LONG, "`find` says no more than the window of a counter");
+        self.remove(&key).await;
+    }
+
     async fn a_time_to_live_of_zero(&self) {
         let key = self.fresh("zero").await;
         self.put(&key, b"v", Duration::ZERO).await;
@@ -374,6 +413,10 @@ impl<S: CacheStore> Suite<'_, S> {
             (&stopped, "a counter that has stopped is over after its window"),
         ] {
             assert_eq!(self.get(key).await, None, "{rule}");
+            assert_eq!(self.found(key).await, None, "{rule}, for `find` too");
+        }
+        for key in [&prolonged, &kept] {
+            assert!(self.left(key).await <= LONG - SHORT, "what `find` says is left grows less as time passes");
         }
         assert!(self.holds(&prolonged, b"v").await, "`put` may prolong the time to live");
         assert!(self.holds(&kept, b"v").await, "`compare_and_swap` may prolong the time to live");
