@@ -5,7 +5,7 @@ mod flawed;
 
 use countersign::Bytes;
 use countersign::cache::{CacheError, CacheKey, CacheStore};
-use countersign_cache::{MemoryCache, RedisCache};
+use countersign_cache::{MemoryCache, RedisCache, TieredCache};
 use countersign_testkit::clock::FakeClock;
 use countersign_testkit::conformance;
 use countersign_testkit::redis_server::RedisServer;
@@ -92,6 +92,36 @@ async fn redis_keeps_the_rules_in_both_its_protocols() {
     }
     let left: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut redis(&server).await).await.expect("keys");
     assert!(left.is_empty(), "the suite cleans up behind it: {left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn memory_before_memory_keeps_the_rules() {
+    let clock = FakeClock::at(1_300_819_380);
+    let (near, far) = (MemoryCache::with_clock(clock.clone()), MemoryCache::with_clock(clock.clone()));
+    let store = TieredCache::builder(near, far).clock(clock.clone()).build().expect("settings");
+    conformance::cache_store(store, async |time| clock.advance(time)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn memory_before_redis_keeps_the_rules() {
+    let server = server().await;
+    let tiered = TieredCache::new(MemoryCache::new(), store(server.url()));
+    conformance::cache_store(tiered, async |time| sleep(time + Duration::from_millis(20)).await).await;
+}
+
+#[tokio::test]
+async fn what_another_process_wrote_to_redis_is_seen_when_near_is_over() {
+    let server = server().await;
+    let clock = FakeClock::at(1_300_819_380);
+    let near = MemoryCache::with_clock(clock.clone());
+    let mine = TieredCache::builder(near, store(server.url())).clock(clock.clone()).build().expect("settings");
+    let yours = TieredCache::new(MemoryCache::new(), store(server.url()));
+    mine.put(&key(), value(), TTL).await.expect("put");
+    assert_eq!(mine.get(&key()).await.expect("get"), Some(value()));
+    yours.put(&key(), Bytes::from_static(b"w"), TTL).await.expect("put");
+    assert_eq!(mine.get(&key()).await.expect("get"), Some(value()), "still near");
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(mine.get(&key()).await.expect("get").as_deref(), Some(&b"w"[..]));
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
-//! Cache stores for Countersign: [`MemoryCache`] and [`RedisCache`].
+//! Cache stores for Countersign: [`MemoryCache`], [`RedisCache`], and [`TieredCache`] of one before another.
 //!
 //! Add this crate if something that you use takes a [`CacheStore`]: keys shared by several processes, tokens
 //! that are consumed once, counters that several processes keep together. [`MemoryCache`] serves one process,
-//! [`RedisCache`] as many as see the same server. A library depends on the trait in `countersign` and leaves
-//! the choice to its user.
+//! [`RedisCache`] as many as see the same server. [`TieredCache`] spares those who read the same entries over and
+//! over the way to the server. A library depends on the trait in `countersign` and leaves the choice to its user.
 //!
 //! ```
 //! use countersign::Bytes;
@@ -23,15 +23,18 @@
 //! # }
 //! ```
 //!
-//! What comes back from a store that others can write to is untrusted. Neither store here authenticates
+//! What comes back from a store that others can write to is untrusted. No store here authenticates
 //! anything: whoever stores what must not be forged seals it first.
 //!
 //! [`CacheStore`]: countersign::cache::CacheStore
 
+mod counter;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
+mod tiered;
 
 pub use self::memory::{MemoryCache, MemoryCacheBuilder};
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisCache, RedisCacheBuilder};
+pub use self::tiered::{TieredCache, TieredCacheBuilder};

@@ -1,12 +1,10 @@
 //! The entries of a [`MemoryCache`](super::MemoryCache): found by key, dropped by expiry, then by age.
 
+use crate::counter;
 use countersign::Bytes;
 use countersign::cache::{CacheError, CacheKey, Counted, Found};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};
-
-/// Where a counter stops, as in Redis.
-const COUNTER_MAX: u64 = i64::MAX.unsigned_abs();
 
 pub(super) struct Entries {
     max_entries: usize,
@@ -89,12 +87,12 @@ impl Entries {
         now: SystemTime,
     ) -> Result<Counted, CacheError> {
         let Some(entry) = self.live(key, now) else {
-            let total = n.min(COUNTER_MAX);
+            let total = n.min(counter::MAX);
             self.write(key, total.to_string().as_bytes(), window, now)?;
             return Ok(Counted::new(total, window));
         };
-        let before = counter(&entry.value).ok_or_else(|| CacheError::because("the entry is no counter"))?;
-        let total = before.saturating_add(n).min(COUNTER_MAX);
+        let before = counter::parse(&entry.value).ok_or_else(|| CacheError::because("the entry is no counter"))?;
+        let total = before.saturating_add(n).min(counter::MAX);
         let (expires, left) = (entry.expires, entry.left(now));
         self.insert(key, total.to_string().as_bytes(), expires, now)?;
         Ok(Counted::new(total, left))
@@ -168,11 +166,4 @@ impl Entries {
         assert_eq!(self.bytes, self.by_age.values().map(Entry::size).sum::<usize>());
         (self.by_age.len(), self.bytes)
     }
-}
-
-/// The text of a counter as Redis writes it: no sign, no leading zero, at most `i64::MAX`.
-fn counter(text: &[u8]) -> Option<u64> {
-    let canonical = matches!(text, [b'0'] | [b'1'..=b'9', ..]);
-    let n: u64 = std::str::from_utf8(text).ok().filter(|_| canonical)?.parse().ok()?;
-    (n <= COUNTER_MAX).then_some(n)
 }
