@@ -26,3 +26,5 @@ mod quickstart;
 mod readme;
 #[cfg(test)]
 mod remote_keys;
+#[cfg(test)]
+mod secrecy;

@@ -10,15 +10,54 @@ pub(crate) use crate::json::JsonError;
 
 /// Claims could not be read into, or out of, the type asked for.
 ///
-/// `Display` says no more than that; [`source`](std::error::Error::source) has serde's own words, for logs of the
-/// application's choice.
-#[derive(Debug, thiserror::Error)]
-#[error("the claims do not fit the type")]
-pub struct ClaimsError(#[source] serde_json::Error);
+/// It says what kind of problem there is, and where. serde's own words quote the claims, so nothing of them is kept.
+///
+/// ```
+/// use countersign::VerifiedToken;
+///
+/// let token = VerifiedToken::vouched(&serde_json::json!({"sub": "7", "age": "secret"}))?;
+/// let error = token.claims::<std::collections::BTreeMap<String, u32>>().unwrap_err();
+/// assert_eq!(error.to_string(), "the claims cannot be used: a value does not fit the type, at line 1, column 15");
+/// # Ok::<(), countersign::claims::ClaimsError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the claims cannot be used: {0}")]
+pub struct ClaimsError(Problem);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum Problem {
+    #[error("{0}")]
+    Refused(&'static str),
+    #[error(transparent)]
+    Json(JsonError),
+    #[error("a value does not fit the type, at line {line}, column {column}")]
+    Type { line: usize, column: usize },
+    #[error("not JSON, at line {line}, column {column}")]
+    Syntax { line: usize, column: usize },
+    #[error("a value cannot be written as JSON")]
+    Unwritable,
+}
 
 impl ClaimsError {
-    pub(crate) fn new(error: serde_json::Error) -> Self {
-        Self(error)
+    /// What cannot be said in JSON.
+    pub(crate) fn unwritable(_: serde_json::Error) -> Self {
+        Self(Problem::Unwritable)
+    }
+
+    /// What does not fit the type asked for.
+    pub(crate) fn unreadable(error: &serde_json::Error) -> Self {
+        let (line, column) = (error.line(), error.column());
+        Self(if error.is_data() { Problem::Type { line, column } } else { Problem::Syntax { line, column } })
+    }
+
+    pub(crate) fn refused(reason: &'static str) -> Self {
+        Self(Problem::Refused(reason))
+    }
+}
+
+impl From<JsonError> for ClaimsError {
+    fn from(error: JsonError) -> Self {
+        Self(Problem::Json(error))
     }
 }
 

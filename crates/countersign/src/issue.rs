@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub enum IssueError {
     /// The claims are no JSON object, or a registered claim among them has the wrong type.
     #[error("the claims cannot be signed")]
-    Claims(#[source] ClaimsError),
+    Claims(#[from] ClaimsError),
     /// No lifetime was given: a token that never expires is made only on purpose.
     #[error("the token has no lifetime, and `Danger::NoExpiration` is not said")]
     NoLifetime,
@@ -114,9 +114,8 @@ impl JwtSigner {
 
 /// The claims as JSON, if a verifier could read them back.
 fn claims_set(claims: &impl Serialize) -> Result<Vec<u8>, IssueError> {
-    let payload = serde_json::to_vec(claims).map_err(|error| IssueError::Claims(ClaimsError::new(error)))?;
-    RegisteredClaims::parse(&payload)
-        .map_err(|error| IssueError::Claims(ClaimsError::new(serde::de::Error::custom(error))))?;
+    let payload = serde_json::to_vec(claims).map_err(ClaimsError::unwritable)?;
+    RegisteredClaims::parse(&payload).map_err(ClaimsError::from)?;
     Ok(payload)
 }
 

@@ -119,9 +119,8 @@ impl VerifiedToken {
     /// # Errors
     /// [`ClaimsError`] when the claims are no JSON object, or a registered claim among them has the wrong type.
     pub fn vouched(claims: &impl Serialize) -> Result<Self, ClaimsError> {
-        let payload = serde_json::to_vec(claims).map_err(ClaimsError::new)?;
-        let registered =
-            RegisteredClaims::parse(&payload).map_err(|error| ClaimsError::new(serde::de::Error::custom(error)))?;
+        let payload = serde_json::to_vec(claims).map_err(ClaimsError::unwritable)?;
+        let registered = RegisteredClaims::parse(&payload)?;
         Ok(Self::new(None, payload, registered, None))
     }
 
@@ -130,7 +129,7 @@ impl VerifiedToken {
     /// # Errors
     /// [`ClaimsError`] when they do not fit.
     pub fn claims<C: DeserializeOwned>(&self) -> Result<C, ClaimsError> {
-        serde_json::from_slice(&self.0.payload).map_err(ClaimsError::new)
+        serde_json::from_slice(&self.0.payload).map_err(|error| ClaimsError::unreadable(&error))
     }
 
     /// The header that was signed with the claims; `None` for [`vouched`](Self::vouched) claims.

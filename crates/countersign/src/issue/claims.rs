@@ -101,11 +101,10 @@ impl Claims {
     /// [`IssueError::Claims`] when they are no JSON object, or name one of `iss`, `sub`, `aud`, `exp`, `nbf`, `iat` and
     /// `jti`, which have methods of their own.
     pub fn with(mut self, own: &impl Serialize) -> Result<Self, IssueError> {
-        let refused = |reason: &str| IssueError::Claims(ClaimsError::new(serde::ser::Error::custom(reason)));
-        let own = serde_json::to_value(own).map_err(|error| IssueError::Claims(ClaimsError::new(error)))?;
-        let Value::Object(own) = own else { return Err(refused("not a JSON object")) };
+        let own = serde_json::to_value(own).map_err(ClaimsError::unwritable)?;
+        let Value::Object(own) = own else { return Err(ClaimsError::refused("not a JSON object").into()) };
         if own.keys().any(|name| OURS.contains(&name.as_str())) {
-            return Err(refused("a registered claim that has a method of its own"));
+            return Err(ClaimsError::refused("a registered claim that has a method of its own").into());
         }
         self.own.extend(own);
         Ok(self)
