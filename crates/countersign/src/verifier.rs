@@ -158,12 +158,11 @@ impl JwtVerifier {
             clock: Box::new(SystemClock::new()),
             algorithms: vec![Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::Ed25519],
             types: None,
-            type_optional: false,
+            profiles: Vec::new(),
             issuers: Vec::new(),
             audiences: Vec::new(),
             audience_claim: None,
             subjects: Vec::new(),
-            authorized_party: false,
             max_age: None,
             max_lifetime: None,
             checks: Checks::default(),
@@ -257,12 +256,11 @@ pub struct JwtVerifierBuilder {
     clock: Box<dyn Clock>,
     algorithms: Vec<Algorithm>,
     types: Option<Vec<String>>,
-    type_optional: bool,
+    profiles: Vec<Profile>,
     issuers: Vec<String>,
     audiences: Vec<String>,
     audience_claim: Option<String>,
     subjects: Vec<String>,
-    authorized_party: bool,
     max_age: Option<Duration>,
     max_lifetime: Option<Duration>,
     checks: Checks,
@@ -271,6 +269,39 @@ pub struct JwtVerifierBuilder {
     max_bytes: usize,
     max_candidates: usize,
     dangers: Vec<Danger>,
+}
+
+/// A kind of token with rules of its own, all of which hold or none (RFC 8725 §3.12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Profile {
+    /// RFC 9068.
+    AccessToken,
+    /// OpenID Connect Core §3.1.3.7.
+    IdToken,
+}
+
+impl Profile {
+    /// The method that asks for it.
+    fn setting(self) -> &'static str {
+        match self {
+            Self::AccessToken => "access_tokens_only",
+            Self::IdToken => "id_tokens_only",
+        }
+    }
+
+    fn token_type(self) -> &'static str {
+        match self {
+            Self::AccessToken => "at+jwt",
+            Self::IdToken => "JWT",
+        }
+    }
+
+    fn required_claims(self) -> &'static [&'static str] {
+        match self {
+            Self::AccessToken => &["iss", "exp", "aud", "sub", "client_id", "iat", "jti"],
+            Self::IdToken => &["iss", "sub", "aud", "exp", "iat"],
+        }
+    }
 }
 
 /// The largest leeway, RFC 7519 §4.1.4: "usually no more than a few minutes".
@@ -335,25 +366,35 @@ impl JwtVerifierBuilder {
 
     /// Takes access tokens as RFC 9068 profiles them and nothing else: `typ` is `at+jwt`, and `iss`, `exp`, `aud`, `sub`,
     /// `client_id`, `iat` and `jti` are there.
+    ///
+    /// A profile is whole: [`build`](Self::build) refuses it beside another one, beside [`types`](Self::types) and
+    /// [`audience_claim`](Self::audience_claim), and where a danger takes any issuer or any audience.
+    ///
+    /// ```
+    /// use countersign::{Algorithm, JwtVerifier, SigningKey};
+    ///
+    /// let key = SigningKey::generate(Algorithm::ES256)?;
+    /// let verifier = || {
+    ///     JwtVerifier::builder(key.verifying_key().clone()).issuer("https://issuer.example/").audience("my-api")
+    /// };
+    /// assert!(verifier().access_tokens_only().build().is_ok());
+    /// assert!(verifier().access_tokens_only().types(["JWT"]).build().is_err());
+    /// # Ok::<(), countersign::keys::KeyError>(())
+    /// ```
     pub fn access_tokens_only(mut self) -> Self {
-        self.types = Some(vec!["at+jwt".to_owned()]);
-        self.type_optional = false;
-        let required = ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"].map(str::to_owned);
-        self.required_claims.extend(required);
+        self.profiles.push(Profile::AccessToken);
         self
     }
 
     /// Takes ID tokens as OpenID Connect Core §3.1.3.7 wants them checked by the client that the audience names: `iss`,
     /// `sub`, `aud`, `exp` and `iat` are there, `typ` is `JWT` or absent, no audience stands there that was not named
-    /// here, and `azp` is one of them where it is there or there are several audiences.
+    /// here, and `azp` is one of them where it is there or there are several audiences. The profile is whole, as that of
+    /// [access tokens](Self::access_tokens_only) is.
     ///
     /// What belongs to one login is checked on the token:
     /// [`check_nonce`](VerifiedToken::check_nonce) and [`check_access_token`](VerifiedToken::check_access_token).
     pub fn id_tokens_only(mut self) -> Self {
-        self.types = Some(vec!["JWT".to_owned()]);
-        self.type_optional = true;
-        self.authorized_party = true;
-        self.required_claims.extend(["iss", "sub", "aud", "exp", "iat"].map(str::to_owned));
+        self.profiles.push(Profile::IdToken);
         self
     }
 
@@ -392,7 +433,6 @@ impl JwtVerifierBuilder {
     /// Unless called, `JWT`, `at+jwt` and no `typ` at all are taken.
     pub fn types<T: Into<String>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
         self.types = Some(types.into_iter().map(Into::into).collect());
-        self.type_optional = false;
         self
     }
 
@@ -444,8 +484,9 @@ impl JwtVerifierBuilder {
     ///
     /// # Errors
     /// [`ConfigError`] that names the setting: `issuer` or `audience` not set, an empty list, a leeway beyond its
-    /// bound.
-    pub fn build(self) -> Result<JwtVerifier, ConfigError> {
+    /// bound, settings that contradict each other.
+    pub fn build(mut self) -> Result<JwtVerifier, ConfigError> {
+        let profile = self.profile()?;
         let named = |names: Vec<String>, setting, danger| {
             named_or_dangerous(names, setting, danger, self.dangers.contains(&danger))
         };
@@ -466,9 +507,6 @@ impl JwtVerifierBuilder {
         if self.audience_claim.is_some() && audiences.is_none() {
             return Err(ConfigError::new("audience_claim", "is set, and `Danger::AnyAudience` is said"));
         }
-        if self.audience_claim.is_some() && self.authorized_party {
-            return Err(ConfigError::new("audience_claim", "is set, and ID tokens are for their `aud`"));
-        }
         if self.subjects.iter().any(String::is_empty) {
             return Err(ConfigError::new("subject", "is empty"));
         }
@@ -486,15 +524,22 @@ impl JwtVerifierBuilder {
         if !(1..=MAX_CANDIDATES).contains(&self.max_candidates) {
             return Err(ConfigError::new("try_keys", format!("not between 1 and {MAX_CANDIDATES}")));
         }
+        if let Some(profile) = profile {
+            self.required_claims.extend(profile.required_claims().iter().map(|name| (*name).to_owned()));
+        }
         let rules = TokenRules {
             algorithms: self.algorithms,
-            type_optional: self.types.is_none() || self.type_optional,
-            types: self.types.unwrap_or_else(|| ["JWT", "at+jwt"].map(str::to_owned).to_vec()),
+            type_optional: self.types.is_none() && profile != Some(Profile::AccessToken),
+            types: match (self.types, profile) {
+                (Some(types), _) => types,
+                (None, Some(profile)) => vec![profile.token_type().to_owned()],
+                (None, None) => ["JWT", "at+jwt"].map(str::to_owned).to_vec(),
+            },
             issuers,
             audiences,
             audience_claim: self.audience_claim.unwrap_or_else(|| "aud".to_owned()),
             subjects: self.subjects,
-            authorized_party: self.authorized_party,
+            authorized_party: profile == Some(Profile::IdToken),
             holder_required: !self.dangers.contains(&Danger::AnyHolder),
             max_age: self.max_age,
             max_lifetime: self.max_lifetime,
@@ -510,6 +555,25 @@ impl JwtVerifierBuilder {
             policy: self.dangers.iter().fold(Policy::new().max_bytes(self.max_bytes), |policy, d| policy.danger(*d)),
             max_candidates: self.max_candidates,
         })
+    }
+
+    /// The one profile that was asked for, if nothing takes a part of it back.
+    fn profile(&self) -> Result<Option<Profile>, ConfigError> {
+        let Some(profile) = self.profiles.first().copied() else { return Ok(None) };
+        if let Some(other) = self.profiles.iter().find(|other| **other != profile) {
+            return Err(ConfigError::new(other.setting(), format!("is set beside `{}`", profile.setting())));
+        }
+        for (setting, is_set) in [("types", self.types.is_some()), ("audience_claim", self.audience_claim.is_some())] {
+            if is_set {
+                return Err(ConfigError::new(setting, format!("is set beside `{}`", profile.setting())));
+            }
+        }
+        match self.dangers.iter().find(|danger| matches!(danger, Danger::AnyIssuer | Danger::AnyAudience)) {
+            Some(danger) => {
+                Err(ConfigError::new(profile.setting(), format!("is set, and `Danger::{danger:?}` is said")))
+            }
+            None => Ok(Some(profile)),
+        }
     }
 }
 
