@@ -1,6 +1,7 @@
 //! JSON Web Keys (RFC 7517): public keys, and sets of them, read so that one bad key does not cost the others.
 
 mod private;
+mod roca;
 
 pub(crate) use private::read_private;
 
@@ -13,6 +14,7 @@ use curve25519_dalek::edwards::CompressedEdwardsY;
 use serde::de::MapAccess;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
+use std::collections::HashSet;
 use std::fmt;
 
 /// Keys of one set beyond this number make the set unreadable.
@@ -224,6 +226,8 @@ pub struct JwkSet {
     /// The place of each usable key in the document.
     places: Vec<usize>,
     quarantined: Vec<Quarantined>,
+    /// The `kid`s of keys that were set aside and may be meant all the same.
+    taken: HashSet<String>,
 }
 
 /// A key that was set aside.
@@ -259,7 +263,14 @@ impl JwkSet {
         if raw.len() > MAX_KEYS {
             return Err(KeyError::Malformed("too many keys"));
         }
-        Ok(Self::sorted(raw.iter().map(|key| Jwk::parse(key.get()))))
+        let mut set = Self::sorted(raw.iter().map(|key| Jwk::parse(key.get())));
+        for Quarantined { index, reason } in &set.quarantined {
+            // Keys of another kind or for another use may share a `kid` (RFC 7517 §4.5).
+            if !matches!(reason, KeyError::Unsupported(_)) {
+                set.taken.extend(raw.get(*index).and_then(|key| KeyId::of(key.get())));
+            }
+        }
+        Ok(set)
     }
 
     /// The keys that can be used on one side, those that cannot on the other.
@@ -288,6 +299,11 @@ impl JwkSet {
         self.places.iter().copied().zip(&self.keys)
     }
 
+    /// Whether a key that was set aside has this `kid`, and may be the one that is meant by it.
+    pub(crate) fn is_taken(&self, key_id: &str) -> bool {
+        self.taken.contains(key_id)
+    }
+
     /// The keys set aside, with place and reason.
     #[must_use]
     pub fn quarantined(&self) -> &[Quarantined] {
@@ -298,7 +314,7 @@ impl JwkSet {
 impl FromIterator<Jwk> for JwkSet {
     fn from_iter<I: IntoIterator<Item = Jwk>>(keys: I) -> Self {
         let keys: Vec<_> = keys.into_iter().collect();
-        Self { places: (0..keys.len()).collect(), keys, quarantined: Vec::new() }
+        Self { places: (0..keys.len()).collect(), keys, ..Self::default() }
     }
 }
 
@@ -316,6 +332,28 @@ impl<'de> Members<'de> for Document<'de> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
         if name == "keys" {
             self.0 = Some(json::typed(map, "keys")?);
+            return Ok(());
+        }
+        json::skip(map)
+    }
+}
+
+/// The `kid` of a key, whatever else is wrong with it.
+struct KeyId(Option<String>);
+
+impl KeyId {
+    fn of(json: &str) -> Option<String> {
+        let mut key_id = Self(None);
+        // What was read before an error counts.
+        let _ = json::read_object(json.as_bytes(), &mut key_id);
+        key_id.0
+    }
+}
+
+impl<'de> Members<'de> for KeyId {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
+        if name == "kid" {
+            self.0 = Some(json::typed(map, "kid")?);
             return Ok(());
         }
         json::skip(map)
@@ -510,6 +548,9 @@ fn rsa_material_of(min_bits: usize, modulus: &[u8], exponent: &[u8]) -> Result<P
     }
     if exponent.len() > 4 {
         return Err(KeyError::Unsupported("an RSA exponent has at most 32 bits"));
+    }
+    if roca::is_marked(modulus) {
+        return Err(KeyError::Weak("the RSA modulus can be factored (CVE-2017-15361)"));
     }
     Ok(PublicMaterial::Rsa { modulus: modulus.to_vec(), exponent: exponent.to_vec() })
 }

@@ -86,6 +86,38 @@ impl VerifyingKey {
         Ok(Self::assemble(algorithm, digest, None, backend.secret_verifier(algorithm, secret)?))
     }
 
+    /// A shared secret from an `oct` JWK, as text, that verifies alone. Its `kid` is kept; its `key_ops`, if it has any,
+    /// must allow `verify`.
+    ///
+    /// It belongs into configuration: [`JwkSet`](crate::jwk::JwkSet) sets it aside.
+    ///
+    /// # Errors
+    /// As [`from_secret`](Self::from_secret); [`KeyError::WrongAlgorithm`] when the JWK names another algorithm or is no
+    /// secret.
+    ///
+    /// ```
+    /// use countersign::{Algorithm, SigningKey, VerifyingKey};
+    ///
+    /// let jwk = r#"{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
+    ///     "kid":"partner","key_ops":["verify"]}"#;
+    /// let key = VerifyingKey::from_secret_jwk(Algorithm::HS256, jwk)?;
+    /// assert_eq!(key.key_id(), Some("partner"));
+    /// assert!(SigningKey::from_jwk(Algorithm::HS256, jwk).is_err());
+    /// # Ok::<(), countersign::keys::KeyError>(())
+    /// ```
+    pub fn from_secret_jwk(algorithm: Algorithm, json: &str) -> Result<Self, KeyError> {
+        let jwk = read_private(json, "verify")?;
+        let PrivateMaterial::Secret(secret) = &jwk.material else { return Err(KeyError::WrongAlgorithm) };
+        if jwk.algorithm.is_some_and(|own| own != algorithm) {
+            return Err(KeyError::WrongAlgorithm);
+        }
+        let key = Self::from_secret(algorithm, secret.expose())?;
+        Ok(match jwk.key_id {
+            Some(key_id) => key.with_key_id(key_id),
+            None => key,
+        })
+    }
+
     /// A public key from a JWK, for `algorithm`.
     ///
     /// # Errors
@@ -295,7 +327,7 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError::WrongAlgorithm`] when the JWK names another algorithm or is of another kind.
     pub fn from_jwk(algorithm: Algorithm, json: &str) -> Result<Self, KeyError> {
-        let jwk = read_private(json)?;
+        let jwk = read_private(json, "sign")?;
         if jwk.algorithm.is_some_and(|own| !own.is_same_as(algorithm)) {
             return Err(KeyError::WrongAlgorithm);
         }

@@ -49,12 +49,12 @@ impl<'de> Members<'de> for PrivateFields {
     }
 }
 
-/// Reads a private or symmetric JWK.
-pub(crate) fn read_private(json: &str) -> Result<PrivateJwk, KeyError> {
+/// Reads a private or symmetric JWK that is to serve `operation`, one of RFC 7517 §4.3.
+pub(crate) fn read_private(json: &str, operation: &str) -> Result<PrivateJwk, KeyError> {
     let fields = Fields::read(json.as_bytes())?;
     let mut private = PrivateFields::default();
     json::read_object(json.as_bytes(), &mut private).map_err(malformed_json)?;
-    fields.check_use("sign")?;
+    fields.check_use(operation)?;
     let octets = |member: &Option<Zeroizing<String>>| -> Result<Zeroizing<Vec<u8>>, KeyError> {
         bytes(member.as_ref().map(|text| text.as_str()), "").map(Zeroizing::new)
     };

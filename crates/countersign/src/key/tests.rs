@@ -39,6 +39,30 @@ fn secrets_are_long_enough_and_no_key_text() {
 }
 
 #[test]
+fn what_a_secret_may_do_stands_in_its_jwk() {
+    let jwk = |more: &str| format!(r#"{{"kty":"oct","k":"{}"{more}}}"#, crate::base64url::encode(&[7; 64]));
+    let cases = [
+        ("", true, true),
+        (r#","key_ops":["verify"]"#, true, false),
+        (r#","key_ops":["sign"]"#, false, true),
+        (r#","key_ops":["sign","verify"]"#, true, true),
+        (r#","key_ops":["encrypt"]"#, false, false),
+        (r#","use":"enc""#, false, false),
+        (r#","alg":"HS256""#, true, true),
+        (r#","alg":"HS512""#, false, false),
+    ];
+    for (more, verifies, signs) in cases {
+        let verifying = VerifyingKey::from_secret_jwk(Algorithm::HS256, &jwk(more));
+        assert_eq!(verifying.is_ok(), verifies, "{more}: {verifying:?}");
+        assert_eq!(SigningKey::from_jwk(Algorithm::HS256, &jwk(more)).is_ok(), signs, "{more}");
+    }
+    let error = |json: &str| VerifyingKey::from_secret_jwk(Algorithm::HS256, json).err();
+    assert!(matches!(error(r#"{"kty":"oct","k":"AAAA"}"#), Some(KeyError::Weak(_))));
+    let pair = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#;
+    assert_eq!(error(pair), Some(KeyError::WrongAlgorithm));
+}
+
+#[test]
 fn a_point_off_its_curve_is_refused() {
     let key = SigningKey::generate(Algorithm::ES256).expect("generate");
     let Some(PublicMaterial::Ec { curve, mut point }) = key.verifying_key().0.public.clone() else {

@@ -12,6 +12,12 @@ use std::collections::HashMap;
 /// - A token without a `kid` is verified where exactly one key of the set fits its algorithm. A verifier can be told to
 ///   try several: [`try_keys`](crate::verify::JwtVerifierBuilder::try_keys).
 ///
+/// What leaves a doubt about which key is meant is set aside, and [`quarantined`](Self::quarantined) says so:
+///
+/// - different keys for one algorithm under one `kid` (RFC 7517 §4.5), be one of them unreadable;
+/// - shared secrets beside public keys: a secret is configured, a public key is published, and the one must never pass
+///   for the other (RFC 8725 §2.1).
+///
 /// ```
 /// use countersign::jwk::JwkSet;
 /// use countersign::provider::KeySet;
@@ -33,12 +39,17 @@ impl KeySet {
     /// The keys of a JWK Set. A key without `alg` becomes one key for each algorithm of its kind.
     ///
     /// Two keys with one `kid` and one algorithm and different material are both set aside: there is no telling
-    /// which is meant.
+    /// which is meant. So is a key that shares its `kid` with one that the set could not use, unless that one is
+    /// [unsupported](KeyError::Unsupported): it is then for something else.
     #[must_use]
     pub fn from_jwks(set: &JwkSet) -> Self {
         let mut quarantined = set.quarantined().to_vec();
         let mut placed = Vec::new();
         for (index, jwk) in set.placed() {
+            if jwk.key_id().is_some_and(|key_id| set.is_taken(key_id)) {
+                quarantined.push(Quarantined::new(index, KeyError::DuplicateKeyId));
+                continue;
+            }
             for algorithm in jwk.algorithms() {
                 match VerifyingKey::from_jwk(jwk, algorithm) {
                     Ok(key) => placed.push((index, key)),
@@ -51,7 +62,12 @@ impl KeySet {
 
     fn from_placed(placed: Vec<(usize, VerifyingKey)>, mut quarantined: Vec<Quarantined>) -> Self {
         let mut set = Self::default();
+        let has_public_keys = placed.iter().any(|(_, key)| !key.algorithm().is_symmetric());
         for (index, key) in &placed {
+            if has_public_keys && key.algorithm().is_symmetric() {
+                quarantined.push(Quarantined::new(*index, KeyError::NotPublic));
+                continue;
+            }
             let is_rival = |other: &VerifyingKey| {
                 other.key_id() == key.key_id()
                     && other.algorithm().is_same_as(key.algorithm())
@@ -228,6 +244,45 @@ mod tests {
         let set = KeySet::from_jwks(&JwkSet::parse(&document).expect("a set"));
         let places: Vec<_> = set.quarantined().iter().map(|key| key.index).collect();
         assert_eq!((set.len(), places), (1, vec![0, 2, 3]));
+    }
+
+    #[test]
+    fn an_unreadable_key_takes_its_id_with_it_and_one_for_something_else_does_not() {
+        let good = serde_json::to_string(&key(Algorithm::ES256, Some("a")).jwk()).expect("serialise");
+        let cases = [
+            (r#"{"kid":"a","kty":"EC","crv":"P-256","x":"AA","y":"AA"}"#, 0),
+            (r#"{"kid":"a","kty":"EC","kty":"EC"}"#, 0),
+            (r#"{"kid":"a"}"#, 0),
+            (r#"{"\u006bid":"\u0061","kty":"oct","k":"AA"}"#, 0),
+            (r#"{"kid":"a","kty":"RSA","n":"AQ","e":"AQAB"}"#, 0),
+            (r#"{"kid":"a","kty":"OKP","crv":"X25519","x":"AA"}"#, 1),
+            (r#"{"kid":"a","kty":"AKP","pub":"AA"}"#, 1),
+            (r#"{"kid":"a","kty":"EC","use":"enc"}"#, 1),
+            (r#"{"kid":"b","kty":"EC"}"#, 1),
+            (r#"{"kty":"EC"}"#, 1),
+        ];
+        for (bad, expected) in cases {
+            for keys in [format!("{good},{bad}"), format!("{bad},{good}")] {
+                let set = KeySet::from_jwks(&JwkSet::parse(&format!(r#"{{"keys":[{keys}]}}"#)).expect("a set"));
+                assert_eq!(set.len(), expected, "{bad}");
+                let doubled = set.quarantined().iter().filter(|key| key.reason == KeyError::DuplicateKeyId).count();
+                assert_eq!((doubled, set.quarantined().len()), (1 - expected, 2 - expected), "{bad}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_beside_public_keys_is_set_aside() {
+        let secret =
+            |key_id: &str| VerifyingKey::from_secret(Algorithm::HS256, [7; 32]).map(|key| key.with_key_id(key_id));
+        let (one, two) = (secret("one").expect("a secret"), secret("two").expect("a secret"));
+        let secrets: KeySet = [one.clone(), two.clone()].into_iter().collect();
+        assert_eq!((secrets.len(), secrets.quarantined().len()), (2, 0));
+        let mixed: KeySet = [one, key(Algorithm::ES256, Some("a")), two].into_iter().collect();
+        let set_aside: Vec<_> = mixed.quarantined().iter().map(|key| (key.index, key.reason)).collect();
+        assert_eq!(set_aside, [(0, KeyError::NotPublic), (2, KeyError::NotPublic)]);
+        assert_eq!(outcome(&mixed, Algorithm::HS256, Some("one")), "not found");
+        assert_eq!(outcome(&mixed, Algorithm::ES256, Some("a")), "by id");
     }
 
     #[test]
