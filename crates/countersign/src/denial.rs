@@ -1,5 +1,9 @@
 //! A refusal, rendered once and for every framework: status, header fields, body.
 
+mod correlation;
+
+pub(crate) use correlation::CorrelationId;
+
 use crate::challenge::Challenge;
 use crate::reason::Reason;
 use bytes::Bytes;
@@ -98,6 +102,7 @@ struct Answer {
     content_type: Option<&'static str>,
     body: Bytes,
     source: Option<Arc<dyn Error + Send + Sync>>,
+    correlation_id: CorrelationId,
 }
 
 /// What a client is told to wait where nobody knows better, and the longest that it is told.
@@ -111,6 +116,7 @@ impl Denial {
         missing_scopes: &[String],
         retry_after: Option<Duration>,
         source: Option<Arc<dyn Error + Send + Sync>>,
+        correlation_id: CorrelationId,
     ) -> Self {
         let retry_after = (reason.status() == 503).then(|| {
             let wait = retry_after.unwrap_or(RETRY_AFTER_DEFAULT).min(RETRY_AFTER_MAX);
@@ -118,13 +124,20 @@ impl Denial {
         });
         let (content_type, body) = render(presentation.body, reason);
         let challenges = presentation.challenges(reason, missing_scopes);
-        Self(Arc::new(Answer { reason, challenges, retry_after, content_type, body, source }))
+        Self(Arc::new(Answer { reason, challenges, retry_after, content_type, body, source, correlation_id }))
     }
 
     /// A handler asked for claims on a route where no guard was planted: 500, a mistake in the server's set-up.
     #[must_use]
     pub fn unguarded() -> Self {
-        Self::new(&Presentation::bare(), Reason::Unguarded, &[], None, Some(Arc::new(NoGuardPlanted)))
+        Self::new(
+            &Presentation::bare(),
+            Reason::Unguarded,
+            &[],
+            None,
+            Some(Arc::new(NoGuardPlanted)),
+            CorrelationId::random(),
+        )
     }
 
     /// Whether the request merely brought no credentials: what an optional asker takes for an answer.
@@ -143,6 +156,25 @@ impl Denial {
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.0.reason
+    }
+
+    /// What this refusal can be found by in the logs: the one that [`Event::Refused`] told. 1 to 128 ASCII letters, digits,
+    /// `-`, `_`, `.` and `:`.
+    ///
+    /// It stands neither in the header fields nor in the body: whether clients see it is for the application to say.
+    ///
+    /// ```
+    /// use countersign::Denial;
+    ///
+    /// let denial = Denial::unguarded();
+    /// assert_eq!(denial.correlation_id().len(), 16);
+    /// assert_eq!(denial.clone().correlation_id(), denial.correlation_id());
+    /// ```
+    ///
+    /// [`Event::Refused`]: crate::observe::Event::Refused
+    #[must_use]
+    pub fn correlation_id(&self) -> &str {
+        self.0.correlation_id.as_str()
     }
 
     /// The values of `WWW-Authenticate`, one for each scheme.

@@ -8,9 +8,10 @@ pub use screening::Screening;
 
 use crate::authorize::{Authorizer, Requirement, ScopeAuthorizer};
 use crate::challenge::check_text;
+use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
-use crate::denial::{BodyStyle, Denial, Presentation};
-use crate::extract::{ExtractError, HeaderExtractor, TokenExtractor};
+use crate::denial::{BodyStyle, CorrelationId, Denial, Presentation};
+use crate::extract::{ExtractError, HeaderExtractor, TokenExtractor, is_token};
 use crate::observe::{Event, NoObserver, Observer};
 use crate::provider::Unavailable;
 use crate::reason::Reason;
@@ -18,6 +19,7 @@ use crate::request::{Credential, RequestView};
 use crate::revocation::{RevocationCheck, TokenStatus};
 use crate::token::VerifiedToken;
 use crate::verifier::{TokenVerifier, VerifyError};
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,8 +75,38 @@ struct Parts {
     revocation: Option<Box<dyn RevocationCheck>>,
     authorizer: Box<dyn Authorizer>,
     observer: Box<dyn Observer>,
+    clock: Box<dyn Clock>,
+    /// The name of the field, in lower case.
+    correlation_header: String,
     presentation: Presentation,
     public_scopes: bool,
+}
+
+/// Why a request has no verified token: a verdict that has not been rendered and told yet.
+enum NoToken {
+    Anonymous,
+    Refused(Refusal),
+}
+
+/// Why a request is refused, and what went wrong behind it.
+struct Refusal {
+    reason: Reason,
+    cause: Unavailable,
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self { reason, cause: Unavailable::default() }
+    }
+}
+
+impl From<VerifyError> for Refusal {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Rejected(rejection) => Reason::Rejected(rejection).into(),
+            VerifyError::Unavailable(cause) => Self { reason: Reason::KeysUnavailable, cause },
+        }
+    }
 }
 
 impl Guard {
@@ -87,6 +119,8 @@ impl Guard {
             revocation: None,
             authorizer: Box::new(ScopeAuthorizer),
             observer: Box::new(NoObserver),
+            clock: Box::new(SystemClock::new()),
+            correlation_header: "x-request-id".into(),
             realm: None,
             scope: None,
             resource_metadata: None,
@@ -117,74 +151,75 @@ impl Guard {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Who the credential proves to ask, before revocation; `None` where [`token`](Self::token) must be asked. `Err` is a
-    /// verdict already.
-    fn token_now(&self, request: &RequestView<'_>) -> Option<Result<VerifiedToken, Verdict>> {
+    /// Who the credential proves to ask, before revocation; `None` where [`token`](Self::token) must be asked.
+    fn token_now(&self, request: &RequestView<'_>) -> Option<Result<VerifiedToken, NoToken>> {
         let credential = match self.credential(request) {
             Ok(credential) => credential,
-            Err(verdict) => return Some(Err(verdict)),
+            Err(nobody) => return Some(Err(nobody)),
         };
         let answer = self.0.verifier.verify_now(&credential)?;
-        Some(answer.map_err(|error| self.refused(error)))
+        Some(answer.map_err(|error| NoToken::Refused(error.into())))
     }
 
-    async fn token(&self, request: &RequestView<'_>) -> Result<VerifiedToken, Verdict> {
+    async fn token(&self, request: &RequestView<'_>) -> Result<VerifiedToken, NoToken> {
         let credential = self.credential(request)?;
-        self.0.verifier.verify(&credential).await.map_err(|error| self.refused(error))
+        self.0.verifier.verify(&credential).await.map_err(|error| NoToken::Refused(error.into()))
     }
 
-    /// The verdict on a token whose signature and claims stand; `None` where [`settle`](Self::settle) must be asked.
-    fn settle_now(&self, token: &VerifiedToken) -> Option<Verdict> {
+    /// Whether a token whose signature and claims stand still counts; `None` where [`settle`](Self::settle) must be asked.
+    fn settle_now(&self, token: &VerifiedToken) -> Option<Result<VerifiedToken, NoToken>> {
         let status = match &self.0.revocation {
             Some(revocation) => revocation.status_now(token)?,
             None => TokenStatus::Active,
         };
-        Some(self.conclude(token, status))
+        Some(conclude(token, status))
     }
 
-    async fn settle(&self, token: &VerifiedToken) -> Verdict {
+    async fn settle(&self, token: &VerifiedToken) -> Result<VerifiedToken, NoToken> {
         let status = match &self.0.revocation {
             Some(revocation) => revocation.status(token).await,
             None => TokenStatus::Active,
         };
-        self.conclude(token, status)
+        conclude(token, status)
     }
 
-    fn credential<'r>(&self, request: &RequestView<'r>) -> Result<Credential<'r>, Verdict> {
+    fn credential<'r>(&self, request: &RequestView<'r>) -> Result<Credential<'r>, NoToken> {
         match self.extract(request) {
             Ok(Some(credential)) => Ok(credential),
-            Ok(None) => Err(Verdict::Anonymous),
-            Err(reason) => Err(Verdict::Refused(self.refuse(reason))),
+            Ok(None) => Err(NoToken::Anonymous),
+            Err(reason) => Err(NoToken::Refused(reason.into())),
         }
     }
 
-    /// A refusal in this guard's manner, told to its observer.
+    /// A refusal in this guard's manner, told to its observer, for code that refuses for reasons of its own. Its
+    /// correlation id is a random one.
     #[must_use]
     pub fn refuse(&self, reason: Reason) -> Denial {
-        self.refuse_with(reason, &[], Unavailable::default())
+        let denial = self.deny(reason.into(), &[], CorrelationId::random());
+        self.tell_refused(&denial);
+        denial
     }
 
-    fn refuse_with(&self, reason: Reason, missing_scopes: &[String], cause: Unavailable) -> Denial {
-        let source = cause.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static));
-        self.0.observer.observe(&Event::Refused { reason, correlation_id: "", source });
-        Denial::new(&self.0.presentation, reason, missing_scopes, cause.retry_after, cause.source)
+    fn deny(&self, refusal: Refusal, missing_scopes: &[String], correlation_id: CorrelationId) -> Denial {
+        let Refusal { reason, cause } = refusal;
+        let Unavailable { retry_after, source } = cause;
+        Denial::new(&self.0.presentation, reason, missing_scopes, retry_after, source, correlation_id)
     }
 
-    fn refused(&self, error: VerifyError) -> Verdict {
-        Verdict::Refused(match error {
-            VerifyError::Rejected(rejection) => self.refuse(Reason::Rejected(rejection)),
-            VerifyError::Unavailable(cause) => self.refuse_with(Reason::KeysUnavailable, &[], cause),
-        })
+    fn tell_refused(&self, denial: &Denial) {
+        let (reason, correlation_id) = (denial.reason(), denial.correlation_id());
+        self.0.observer.observe(&Event::Refused { reason, correlation_id, source: denial.source() });
     }
 
-    fn conclude(&self, token: &VerifiedToken, status: TokenStatus) -> Verdict {
-        match status {
-            TokenStatus::Active => {
-                self.0.observer.observe(&Event::Verification { result: Ok(()), duration: Duration::ZERO });
-                Verdict::Verified(token.clone())
-            }
-            TokenStatus::Revoked => Verdict::Refused(self.refuse(Reason::Revoked)),
-            TokenStatus::Unknown => Verdict::Refused(self.refuse(Reason::RevocationUnknown)),
+    fn tell_verdict(&self, verdict: &Verdict, duration: Duration) {
+        let result = match verdict {
+            Verdict::Anonymous => return,
+            Verdict::Verified(_) => Ok(()),
+            Verdict::Refused(denial) => Err(denial.reason()),
+        };
+        self.0.observer.observe(&Event::Verification { result, duration });
+        if let Verdict::Refused(denial) = verdict {
+            self.tell_refused(denial);
         }
     }
 
@@ -210,6 +245,14 @@ impl Guard {
     }
 }
 
+fn conclude(token: &VerifiedToken, status: TokenStatus) -> Result<VerifiedToken, NoToken> {
+    match status {
+        TokenStatus::Active => Ok(token.clone()),
+        TokenStatus::Revoked => Err(NoToken::Refused(Reason::Revoked.into())),
+        TokenStatus::Unknown => Err(NoToken::Refused(Reason::RevocationUnknown.into())),
+    }
+}
+
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guard")
@@ -221,6 +264,9 @@ impl fmt::Debug for Guard {
     }
 }
 
+/// The fields that HTTP keeps for credentials (RFC 9110 §11, RFC 6265 §4.2).
+const HOLD_CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+
 /// Sets a [`Guard`] up.
 #[derive(Debug)]
 #[must_use]
@@ -231,6 +277,8 @@ pub struct GuardBuilder {
     revocation: Option<Box<dyn RevocationCheck>>,
     authorizer: Box<dyn Authorizer>,
     observer: Box<dyn Observer>,
+    clock: Box<dyn Clock>,
+    correlation_header: String,
     realm: Option<String>,
     scope: Option<String>,
     resource_metadata: Option<String>,
@@ -264,9 +312,25 @@ impl GuardBuilder {
         self
     }
 
-    /// Tells what happens.
+    /// Tells what happens: each verdict once, and each refusal.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observer = Box::new(observer);
+        self
+    }
+
+    /// Measures by this clock's monotonic time how long verdicts take, instead of the system's.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// The request header field that holds the request's id, instead of `X-Request-Id`.
+    ///
+    /// Where a request has the field once, with 1 to 128 ASCII letters, digits, `-`, `_`, `.` and `:`, its refusal has that
+    /// value as its [correlation id](Denial::correlation_id); elsewhere, a random one of 16 hexadecimal digits. The field
+    /// is the sender's to write, unless something in front of the service writes it.
+    pub fn correlation_header(mut self, name: impl Into<String>) -> Self {
+        self.correlation_header = name.into();
         self
     }
 
@@ -303,8 +367,8 @@ impl GuardBuilder {
     /// The guard.
     ///
     /// # Errors
-    /// [`ConfigError`] that names the setting: a challenge parameter that a header field cannot carry, or Basic
-    /// without a realm.
+    /// [`ConfigError`] that names the setting: a challenge parameter that a header field cannot carry, Basic without a
+    /// realm, or a correlation header that is no field name or one that holds credentials.
     pub fn build(mut self) -> Result<Guard, ConfigError> {
         if self.extractors.is_empty() {
             self.extractors.push(Box::new(HeaderExtractor::bearer()));
@@ -324,6 +388,13 @@ impl GuardBuilder {
         if self.realm.is_none() && schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("Basic")) {
             return Err(ConfigError::new("realm", "is not set: the Basic scheme demands one"));
         }
+        let correlation_header = self.correlation_header.to_ascii_lowercase();
+        if !is_token(&correlation_header) {
+            return Err(ConfigError::new("correlation_header", "not a field name"));
+        }
+        if HOLD_CREDENTIALS.contains(&correlation_header.as_str()) {
+            return Err(ConfigError::new("correlation_header", "holds credentials, which must not be logged"));
+        }
         let presentation = Presentation {
             schemes,
             realm: self.realm,
@@ -338,6 +409,8 @@ impl GuardBuilder {
             revocation: self.revocation,
             authorizer: self.authorizer,
             observer: self.observer,
+            clock: self.clock,
+            correlation_header,
             presentation,
             public_scopes: self.public_scopes,
         })))

@@ -10,15 +10,17 @@ use std::time::{Duration, SystemTime};
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'e> {
-    /// A guard has reached its verdict on a request's credential: once for each request and guard that looked. Requests
-    /// without credentials are not told.
+    /// A guard has reached its verdict on a request's credential: once for each request and guard that looked, whoever
+    /// asks again. Requests without credentials are not told.
     Verification {
         /// The verdict.
         result: Result<(), Reason>,
-        /// How long it took, waiting included.
+        /// How long the call took that reached it, waiting included. What a call without waiting spent before it had to
+        /// leave the verdict to this one is not counted.
         duration: Duration,
     },
-    /// A guard refused a request: the one line that a log wants.
+    /// A guard refused a request: the one line that a log wants. A request whose credential does not count is told after
+    /// its [`Verification`](Self::Verification).
     Refused {
         /// Why.
         reason: Reason,

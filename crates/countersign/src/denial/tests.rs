@@ -12,7 +12,7 @@ fn presentation() -> Presentation {
 
 fn deny(presentation: &Presentation, reason: Reason, scopes: &[&str]) -> Denial {
     let scopes: Vec<_> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-    Denial::new(presentation, reason, &scopes, None, None)
+    Denial::new(presentation, reason, &scopes, None, None, CorrelationId::random())
 }
 
 const ALL: [Reason; 12] = [
@@ -109,7 +109,7 @@ fn descriptions_keep_to_the_characters_of_rfc_6750() {
 fn retry_after_is_whole_seconds_within_bounds() {
     for (asked, told) in [(0, 1), (1, 1), (1500, 2), (30_000, 30), (600_000, 30)] {
         let wait = Some(Duration::from_millis(asked));
-        let denial = Denial::new(&presentation(), Reason::KeysUnavailable, &[], wait, None);
+        let denial = Denial::new(&presentation(), Reason::KeysUnavailable, &[], wait, None, CorrelationId::random());
         assert_eq!(denial.retry_after(), Some(told.max(1)), "{asked} ms");
     }
 }

@@ -1,7 +1,6 @@
 use super::{Guard, Screening, Verdict};
 use crate::authorize::{AccessRequest, Decision, Requirement};
 use crate::denial::Denial;
-use crate::provider::Unavailable;
 use crate::reason::Reason;
 use crate::request::RequestView;
 use crate::token::VerifiedToken;
@@ -43,7 +42,7 @@ impl Check {
     /// `Err` carries the answer to send; `Ok`, who asks.
     pub fn judge_now(&self, screening: &Screening, request: &RequestView<'_>) -> Option<Result<VerifiedToken, Denial>> {
         let screening = self.own(screening);
-        let token = match self.token(screening.verdict_now(request)?) {
+        let token = match token(&screening, request, screening.verdict_now(request)?) {
             Ok(token) => token,
             Err(denial) => return Some(Err(denial)),
         };
@@ -52,7 +51,7 @@ impl Check {
             Requirement::Authenticated => Decision::Allow,
             _ => self.guard.0.authorizer.decide_now(&question)?,
         };
-        Some(self.conclude(token, decision))
+        Some(self.conclude(&screening, request, token, decision))
     }
 
     /// Judges a request.
@@ -61,13 +60,13 @@ impl Check {
     /// The [`Denial`] to send.
     pub async fn judge(&self, screening: &Screening, request: &RequestView<'_>) -> Result<VerifiedToken, Denial> {
         let screening = self.own(screening);
-        let token = self.token(screening.verdict(request).await)?;
+        let token = token(&screening, request, screening.verdict(request).await)?;
         let question = AccessRequest::new(token, &self.requirement).with_request(request);
         let decision = match self.requirement {
             Requirement::Authenticated => Decision::Allow,
             _ => self.guard.0.authorizer.decide(&question).await,
         };
-        self.conclude(token, decision)
+        self.conclude(&screening, request, token, decision)
     }
 
     /// A screening by another guard is no screening: its verdict must not count here.
@@ -75,22 +74,32 @@ impl Check {
         Screening::enter(&self.guard, Some(screening))
     }
 
-    fn token<'v>(&self, verdict: &'v Verdict) -> Result<&'v VerifiedToken, Denial> {
-        match verdict {
-            Verdict::Verified(token) => Ok(token),
-            Verdict::Refused(denial) => Err(denial.clone()),
-            Verdict::Anonymous => Err(self.guard.refuse(Reason::NoCredentials)),
-        }
-    }
-
-    fn conclude(&self, token: &VerifiedToken, decision: Decision) -> Result<VerifiedToken, Denial> {
+    fn conclude(
+        &self,
+        screening: &Screening,
+        request: &RequestView<'_>,
+        token: &VerifiedToken,
+        decision: Decision,
+    ) -> Result<VerifiedToken, Denial> {
         match decision {
             Decision::Allow => Ok(token.clone()),
             Decision::Deny(_) => {
                 let scopes = if self.guard.0.public_scopes { self.requirement.required_scopes() } else { &[] };
-                Err(self.guard.refuse_with(Reason::NotAllowed, scopes, Unavailable::default()))
+                Err(screening.refuse(request, Reason::NotAllowed, scopes))
             }
-            Decision::Indeterminate(_) => Err(self.guard.refuse(Reason::Undecided)),
+            Decision::Indeterminate(_) => Err(screening.refuse(request, Reason::Undecided, &[])),
         }
+    }
+}
+
+fn token<'v>(
+    screening: &Screening,
+    request: &RequestView<'_>,
+    verdict: &'v Verdict,
+) -> Result<&'v VerifiedToken, Denial> {
+    match verdict {
+        Verdict::Verified(token) => Ok(token),
+        Verdict::Refused(denial) => Err(denial.clone()),
+        Verdict::Anonymous => Err(screening.refuse_nobody(request)),
     }
 }

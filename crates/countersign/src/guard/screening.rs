@@ -1,10 +1,11 @@
-use super::{Guard, Verdict};
-use crate::denial::Denial;
+use super::{Guard, NoToken, Verdict};
+use crate::denial::{CorrelationId, Denial};
 use crate::reason::Reason;
 use crate::request::RequestView;
 use crate::token::VerifiedToken;
 use serde::de::DeserializeOwned;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// One request before one guard: holds the verdict once it is reached.
 ///
@@ -28,6 +29,10 @@ struct Progress {
     /// Verified, whether or not revocation has been asked yet.
     token: OnceLock<VerifiedToken>,
     verdict: OnceLock<Verdict>,
+    /// The refusal of a request without credentials, where somebody had to be there.
+    nobody: OnceLock<Denial>,
+    /// Found when the first refusal needs it.
+    correlation_id: OnceLock<CorrelationId>,
 }
 
 impl Screening {
@@ -60,15 +65,16 @@ impl Screening {
         if let Some(verdict) = progress.verdict.get() {
             return Some(verdict);
         }
+        let started = guard.0.clock.monotonic();
         let token = match progress.token.get() {
             Some(token) => token,
             None => match guard.token_now(request)? {
                 Ok(token) => progress.token.get_or_init(|| token),
-                Err(verdict) => return Some(progress.verdict.get_or_init(|| verdict)),
+                Err(nobody) => return Some(self.reach(request, Err(nobody), started)),
             },
         };
-        let verdict = guard.settle_now(token)?;
-        Some(progress.verdict.get_or_init(|| verdict))
+        let found = guard.settle_now(token)?;
+        Some(self.reach(request, found, started))
     }
 
     /// The verdict. `request` must be the one that this screening was made for.
@@ -77,21 +83,69 @@ impl Screening {
         if let Some(verdict) = progress.verdict.get() {
             return verdict;
         }
+        let started = guard.0.clock.monotonic();
         let token = match progress.token.get() {
             Some(token) => token,
             None => match guard.token(request).await {
                 Ok(token) => progress.token.get_or_init(|| token),
-                Err(verdict) => return progress.verdict.get_or_init(|| verdict),
+                Err(nobody) => return self.reach(request, Err(nobody), started),
             },
         };
-        let verdict = guard.settle(token).await;
-        progress.verdict.get_or_init(|| verdict)
+        let found = guard.settle(token).await;
+        self.reach(request, found, started)
+    }
+
+    /// Keeps what was found as the verdict and tells it, unless another asker was faster.
+    fn reach(&self, request: &RequestView<'_>, found: Result<VerifiedToken, NoToken>, started: Duration) -> &Verdict {
+        let Screened { guard, progress, .. } = &*self.0;
+        let mut is_first = false;
+        let verdict = progress.verdict.get_or_init(|| {
+            is_first = true;
+            match found {
+                Ok(token) => Verdict::Verified(token),
+                Err(NoToken::Anonymous) => Verdict::Anonymous,
+                Err(NoToken::Refused(refusal)) => {
+                    Verdict::Refused(guard.deny(refusal, &[], self.correlation_id(request)))
+                }
+            }
+        });
+        if is_first {
+            guard.tell_verdict(verdict, guard.0.clock.monotonic().saturating_sub(started));
+        }
+        verdict
+    }
+
+    fn correlation_id(&self, request: &RequestView<'_>) -> CorrelationId {
+        let Screened { guard, progress, .. } = &*self.0;
+        progress.correlation_id.get_or_init(|| CorrelationId::of(request, &guard.0.correlation_header)).clone()
+    }
+
+    /// The refusal of a request without credentials.
+    pub(super) fn refuse_nobody(&self, request: &RequestView<'_>) -> Denial {
+        let Screened { guard, progress, .. } = &*self.0;
+        let mut is_first = false;
+        let denial = progress.nobody.get_or_init(|| {
+            is_first = true;
+            guard.deny(Reason::NoCredentials.into(), &[], self.correlation_id(request))
+        });
+        if is_first {
+            guard.tell_refused(denial);
+        }
+        denial.clone()
+    }
+
+    /// The refusal of a request whose token does not suffice, or cannot be judged.
+    pub(super) fn refuse(&self, request: &RequestView<'_>, reason: Reason, missing_scopes: &[String]) -> Denial {
+        let guard = &self.0.guard;
+        let denial = guard.deny(reason.into(), missing_scopes, self.correlation_id(request));
+        guard.tell_refused(&denial);
+        denial
     }
 
     /// Who asks, where somebody must: what a handler's extractor wants. `None` where [`require`](Self::require) must
     /// be asked.
     pub fn require_now(&self, request: &RequestView<'_>) -> Option<Result<VerifiedToken, Denial>> {
-        self.optional_now(request).map(|answer| self.somebody(answer))
+        self.optional_now(request).map(|answer| self.somebody(request, answer))
     }
 
     /// Who asks, where somebody must.
@@ -100,7 +154,7 @@ impl Screening {
     /// The [`Denial`] of a request without credentials, or with ones that do not count.
     pub async fn require(&self, request: &RequestView<'_>) -> Result<VerifiedToken, Denial> {
         let answer = self.optional(request).await;
-        self.somebody(answer)
+        self.somebody(request, answer)
     }
 
     /// Who asks, if anybody does: what a handler's optional extractor wants. `None` where
@@ -117,16 +171,29 @@ impl Screening {
         anybody(self.verdict(request).await)
     }
 
-    fn somebody(&self, answer: Result<Option<VerifiedToken>, Denial>) -> Result<VerifiedToken, Denial> {
-        answer?.ok_or_else(|| self.0.guard.refuse(Reason::NoCredentials))
+    fn somebody(
+        &self,
+        request: &RequestView<'_>,
+        answer: Result<Option<VerifiedToken>, Denial>,
+    ) -> Result<VerifiedToken, Denial> {
+        answer?.ok_or_else(|| self.refuse_nobody(request))
     }
 
     /// The claims of a verified token, as a handler's type.
     ///
+    /// No request is at hand here, and one that was verified has not been asked for its id: the correlation id of a
+    /// refusal is a random one, unless this screening has refused before.
+    ///
     /// # Errors
     /// The [`Denial`] of a token whose claims do not fit: 401, `invalid_token`.
     pub fn claims<C: DeserializeOwned>(&self, token: &VerifiedToken) -> Result<C, Denial> {
-        token.claims().map_err(|_| self.0.guard.refuse(Reason::ClaimsType))
+        token.claims().map_err(|_| {
+            let Screened { guard, progress, .. } = &*self.0;
+            let correlation_id = progress.correlation_id.get_or_init(CorrelationId::random).clone();
+            let denial = guard.deny(Reason::ClaimsType.into(), &[], correlation_id);
+            guard.tell_refused(&denial);
+            denial
+        })
     }
 }
 

@@ -4,15 +4,20 @@ use crate::extract::CookieExtractor;
 use crate::reason::Rejection;
 use async_trait::async_trait;
 use serde_json::json;
-use std::future::Future;
-use std::pin::pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
 
 /// Runs a future that never waits.
 fn now<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+    match poll(pin!(future)) {
         Poll::Ready(output) => output,
         Poll::Pending => panic!("nothing here waits"),
     }
@@ -49,6 +54,17 @@ impl RevocationCheck for Status {
     }
 }
 
+/// Every token counts, and it takes 7 ms to say so.
+#[derive(Debug)]
+struct SlowStatus(HandClock);
+#[async_trait]
+impl RevocationCheck for SlowStatus {
+    async fn status(&self, _: &VerifiedToken) -> TokenStatus {
+        self.0.advance(7);
+        TokenStatus::Active
+    }
+}
+
 /// Allows `admin`, denies `reader`, and cannot tell for anybody else.
 #[derive(Debug)]
 struct ByName;
@@ -74,10 +90,54 @@ struct Seen(Arc<Mutex<Vec<String>>>);
 impl Observer for Seen {
     fn observe(&self, event: &Event<'_>) {
         self.0.lock().expect("lock").push(match event {
-            Event::Refused { reason, source, .. } => format!("{reason} {}", source.is_some()),
-            Event::Verification { .. } => "verified".to_owned(),
+            Event::Verification { result: Ok(()), duration } => format!("verified in {duration:?}"),
+            Event::Verification { result: Err(reason), duration } => format!("{reason} in {duration:?}"),
+            Event::Refused { reason, correlation_id, source: None } => format!("refused: {reason}, {correlation_id}"),
+            Event::Refused { reason, correlation_id, source: Some(source) } => {
+                format!("refused: {reason}, {correlation_id}, {source}")
+            }
             other => format!("{other:?}"),
         });
+    }
+}
+impl Seen {
+    /// What was told since the last time.
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().expect("lock"))
+    }
+}
+
+/// Milliseconds, moved by hand.
+#[derive(Clone, Debug, Default)]
+struct HandClock(Arc<AtomicU64>);
+impl HandClock {
+    fn advance(&self, milliseconds: u64) {
+        self.0.fetch_add(milliseconds, Ordering::Relaxed);
+    }
+}
+impl Clock for HandClock {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH
+    }
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// [`Named`], whose every question takes 3 ms, and which answers at the second poll.
+#[derive(Debug)]
+struct Slow(HandClock, Named);
+#[async_trait]
+impl TokenVerifier for Slow {
+    fn verify_now(&self, _: &Credential<'_>) -> Option<Result<VerifiedToken, VerifyError>> {
+        self.0.advance(3);
+        None
+    }
+    async fn verify(&self, credential: &Credential<'_>) -> Result<VerifiedToken, VerifyError> {
+        self.0.advance(3);
+        let mut was_polled = false;
+        poll_fn(|_| if std::mem::replace(&mut was_polled, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+        self.1.verify(credential).await
     }
 }
 
@@ -214,20 +274,166 @@ fn optional_askers_take_nobody_and_refuse_bad_credentials() {
     assert_eq!(ask(&[(AUTH, "Bearer bad")]), Err(401));
 }
 
+const ID: (&str, &str) = ("x-request-id", "r-7");
+
 #[test]
-fn the_observer_sees_each_verdict_by_name() {
+fn each_verdict_and_each_refusal_is_told_once_whoever_asks_again() {
     let seen = Seen::default();
-    let guard = Guard::builder(Named::default()).observer(seen.clone()).build().expect("a guard");
-    let check = guard.check(scopes(["a"])).expect("judged");
-    for headers in [&[][..], &[(AUTH, "Bearer bad")], &[(AUTH, "Bearer down")], &[(AUTH, "Bearer me")]] {
+    let builder = Guard::builder(Named::default()).authorizer(ByName).revocation(Status(TokenStatus::Active));
+    let guard = builder.observer(seen.clone()).clock(HandClock::default()).build().expect("a guard");
+    let check = guard.check(role("admin")).expect("judged");
+    let cases: [(&[(&str, &str)], &[&str]); 7] = [
+        (&[ID], &["refused: no_credentials, r-7"]),
+        (&[ID, (AUTH, "Bearer a b")], &["malformed_request in 0ns", "refused: malformed_request, r-7"]),
+        (&[ID, (AUTH, "Bearer bad")], &["signature in 0ns", "refused: signature, r-7"]),
+        (&[ID, (AUTH, "Bearer down")], &["keys_unavailable in 0ns", "refused: keys_unavailable, r-7, no route"]),
+        (&[ID, (AUTH, "Bearer reader")], &["verified in 0ns", "refused: not_allowed, r-7"]),
+        (&[ID, (AUTH, "Bearer other")], &["verified in 0ns", "refused: undecided, r-7"]),
+        (&[ID, (AUTH, "Bearer admin")], &["verified in 0ns"]),
+    ];
+    for (headers, expected) in cases {
         let request = RequestView::new("GET", "/", None, &headers);
         let screening = check.screening(None);
-        let allowed = || now(check.judge(&screening, &request)).is_ok();
-        assert_eq!([allowed(), allowed()], [headers == [(AUTH, "Bearer me")]; 2]);
+        let first = now(check.judge(&screening, &request));
+        assert_eq!(seen.take(), expected, "{headers:?}");
+        let _ = now(screening.verdict(&request));
+        let _ = screening.verdict_now(&request);
+        let again = now(screening.require(&request));
+        let authenticated = now(guard.check_authenticated().judge(&screening, &request));
+        assert_eq!(seen.take(), [""; 0], "{headers:?}");
+        if let (Err(first), Err(again), Err(authenticated)) = (first, again, authenticated) {
+            assert_eq!([first.correlation_id(), again.correlation_id(), authenticated.correlation_id()], ["r-7"; 3]);
+        }
     }
-    let expected =
-        ["no_credentials false", "no_credentials false", "signature false", "keys_unavailable true", "verified"];
-    assert_eq!(*seen.0.lock().expect("lock"), expected, "a verdict on a token is told once, the want of one each time");
+}
+
+#[test]
+fn requests_without_credentials_reach_no_verdict_that_is_told() {
+    let seen = Seen::default();
+    let guard = Guard::builder(Named::default()).observer(seen.clone()).build().expect("a guard");
+    let none: [(&str, &str); 0] = [];
+    let request = RequestView::new("GET", "/", None, &none);
+    let screening = Screening::enter(&guard, None);
+    assert!(now(screening.optional(&request)).is_ok());
+    assert_eq!(seen.take(), [""; 0]);
+    assert!(now(screening.require(&request)).is_err());
+    assert!(matches!(&*seen.take(), [refused] if refused.starts_with("refused: no_credentials, ")));
+}
+
+#[test]
+fn a_verdict_takes_as_long_as_the_call_that_reaches_it() {
+    let cases: [(&str, &[&str]); 2] =
+        [("Bearer me", &["verified in 50ms"]), ("Bearer bad", &["signature in 43ms", "refused: signature, r-7"])];
+    for (credential, expected) in cases {
+        let (seen, clock) = (Seen::default(), HandClock::default());
+        clock.advance(1_000_000);
+        let builder = Guard::builder(Slow(clock.clone(), Named::default())).revocation(SlowStatus(clock.clone()));
+        let guard = builder.observer(seen.clone()).clock(clock.clone()).build().expect("a guard");
+        let check = guard.check_authenticated();
+        let headers = [(AUTH, credential), ID];
+        let request = RequestView::new("GET", "/", None, &headers);
+        let screening = check.screening(None);
+        assert!(check.judge_now(&screening, &request).is_none());
+        assert_eq!(seen.take(), [""; 0], "nothing is known yet");
+        clock.advance(500);
+        let mut judging = pin!(check.judge(&screening, &request));
+        assert!(poll(judging.as_mut()).is_pending());
+        clock.advance(40);
+        assert!(poll(judging.as_mut()).is_ready());
+        assert_eq!(seen.take(), expected);
+    }
+}
+
+#[test]
+fn of_several_who_reach_a_verdict_at_once_one_tells_it() {
+    for (credential, expected) in [("Bearer me", 1), ("Bearer bad", 2)] {
+        let (seen, clock) = (Seen::default(), HandClock::default());
+        let guard = Guard::builder(Slow(clock, Named::default())).observer(seen.clone()).build().expect("a guard");
+        let headers = [(AUTH, credential)];
+        let request = RequestView::new("GET", "/", None, &headers);
+        let outer = Screening::enter(&guard, None);
+        let check = guard.check_authenticated();
+        let inner = check.screening(Some(&outer));
+        let (mut one, mut other) = (pin!(outer.require(&request)), pin!(check.judge(&inner, &request)));
+        assert!(poll(one.as_mut()).is_pending() && poll(other.as_mut()).is_pending());
+        let answers = (poll(one.as_mut()), poll(other.as_mut()));
+        let (Poll::Ready(one), Poll::Ready(other)) = answers else { panic!("both have been polled twice") };
+        assert_eq!(seen.take().len(), expected, "{credential}");
+        let id = |answer: Result<VerifiedToken, Denial>| answer.err().map(|denial| denial.correlation_id().to_owned());
+        assert_eq!(id(one), id(other), "one refusal, which all are answered with");
+    }
+}
+
+#[test]
+fn a_refusal_is_found_by_the_id_of_its_request() {
+    let guard = Guard::builder(Named::default()).correlation_header("X-Trace").build().expect("a guard");
+    let id = |value: Option<&str>| {
+        let headers: Vec<_> = [(AUTH, "Bearer bad"), ID].into_iter().chain(value.map(|v| ("x-trace", v))).collect();
+        let headers = headers.as_slice();
+        let request = RequestView::new("GET", "/", None, &headers);
+        let denial = now(Screening::enter(&guard, None).require(&request)).unwrap_err();
+        denial.correlation_id().to_owned()
+    };
+    assert_eq!(id(Some("t-1")), "t-1");
+    for hostile in [None, Some("t\r\nx: y"), Some("\""), Some("\0"), Some("\u{1b}[2J"), Some(&*"t".repeat(10 * 1024))] {
+        let (one, other) = (id(hostile), id(hostile));
+        assert!(one.len() == 16 && one.bytes().all(|octet| octet.is_ascii_hexdigit()), "{one}");
+        assert_ne!(one, other);
+    }
+}
+
+#[test]
+fn the_id_stands_in_no_part_of_the_answer() {
+    let guard = Guard::builder(Named::default()).realm("api").build().expect("a guard");
+    let answer = |headers: &[(&str, &str)]| {
+        let request = RequestView::new("GET", "/", None, &headers);
+        let denial = now(Screening::enter(&guard, None).require(&request)).unwrap_err();
+        (denial.headers().collect::<Vec<_>>(), denial.body().clone())
+    };
+    let bad = (AUTH, "Bearer bad");
+    assert_eq!(answer(&[bad, ID]), answer(&[bad]));
+}
+
+#[test]
+fn refusals_without_a_request_at_hand_take_the_id_that_was_found() {
+    let seen = Seen::default();
+    let guard = Guard::builder(Named::default()).authorizer(ByName).observer(seen.clone()).build().expect("a guard");
+    let headers = [(AUTH, "Bearer reader"), ID];
+    let request = RequestView::new("GET", "/", None, &headers);
+    let screening = Screening::enter(&guard, None);
+    let token = now(screening.require(&request)).expect("verified");
+    let misfit = |screening: &Screening| screening.claims::<u8>(&token).unwrap_err().correlation_id().to_owned();
+
+    let random = misfit(&screening);
+    assert_eq!((random.len(), misfit(&screening)), (16, random.clone()), "one id for each request");
+    assert_ne!(misfit(&Screening::enter(&guard, None)), random);
+
+    let refused = Screening::enter(&guard, None);
+    let check = guard.check(role("admin")).expect("judged");
+    assert!(now(check.judge(&refused, &request)).is_err());
+    assert_eq!(misfit(&refused), "r-7");
+
+    seen.take();
+    let own = guard.refuse(Reason::CrossSite);
+    assert_eq!(seen.take(), [format!("refused: cross_site, {}", own.correlation_id())]);
+}
+
+/// Says which fields it was asked for.
+struct Watched(Mutex<Vec<String>>);
+impl crate::request::HeaderSource for Watched {
+    fn header(&self, name: &str, nth: usize) -> Option<&[u8]> {
+        self.0.lock().expect("lock").push(name.to_owned());
+        (name == AUTH && nth == 0).then_some(b"Bearer me".as_slice())
+    }
+}
+
+#[test]
+fn a_verified_request_is_not_asked_for_its_id() {
+    let guard = Guard::builder(Named::default()).build().expect("a guard");
+    let headers = Watched(Mutex::default());
+    let request = RequestView::new("GET", "/", None, &headers);
+    assert!(now(Screening::enter(&guard, None).require(&request)).is_ok());
+    assert!(headers.0.lock().expect("lock").iter().all(|name| name == AUTH));
 }
 
 #[test]
@@ -243,11 +449,14 @@ fn scopes_are_told_only_where_they_are_public() {
 }
 
 #[test]
-fn what_a_header_cannot_carry_is_refused_when_built() {
+fn what_makes_no_sense_in_a_header_is_refused_when_built() {
     let builder = || Guard::builder(Named::default());
     assert_eq!(builder().realm("a\nb").build().unwrap_err().setting(), "realm");
     assert_eq!(builder().scope("é").build().unwrap_err().setting(), "scope");
     assert_eq!(builder().resource_metadata("\u{7f}").build().unwrap_err().setting(), "resource_metadata");
+    for name in ["", "x id", "x\r\ny", "é", "Authorization", "cookie"] {
+        assert_eq!(builder().correlation_header(name).build().unwrap_err().setting(), "correlation_header", "{name}");
+    }
     let basic = HeaderExtractor::new("authorization").and_then(|h| h.prefix("Basic")).expect("a scheme");
     assert_eq!(builder().extractor(basic).build().unwrap_err().setting(), "realm");
 }
