@@ -20,6 +20,11 @@
 //! The algorithm comes from the key and never from the token; there is no `none`. Issuer and audience must be named.
 //! `exp` is required. `crit`, duplicate members, non-canonical base64url and unknown types of token are refused
 //! before a key is asked for. Each way to weaken a check is a variant of [`danger::Danger`].
+//!
+//! # Features
+//!
+//! `ring`, on by default, is the backend for signatures. `tracing` and `metrics`, off by default, bring the
+//! [observers](observe) that write log lines and count.
 
 mod alg;
 pub mod authorize;

@@ -1,4 +1,17 @@
 //! What happens, told to whoever watches: the seam [`Observer`].
+//!
+//! With the feature `tracing`, `TracingObserver` writes events to the log; with `metrics`, `MetricsObserver` counts them.
+//! A pair of observers is one: `(TracingObserver, MetricsObserver)`.
+
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(feature = "tracing")]
+mod tracing;
+
+#[cfg(feature = "metrics")]
+pub use self::metrics::MetricsObserver;
+#[cfg(feature = "tracing")]
+pub use self::tracing::TracingObserver;
 
 use crate::reason::Reason;
 use std::fmt::Debug;
@@ -148,6 +161,12 @@ impl UnknownKeyOutcome {
     }
 }
 
+/// The name of a refresh that gave keys; one that gave none is named by the kind of its failure.
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+fn outcome(is_new: bool) -> &'static str {
+    if is_new { "new" } else { "unchanged" }
+}
+
 /// Watches. Called in the middle of a request: it must not block.
 ///
 /// ```
@@ -176,6 +195,21 @@ impl Observer for NoObserver {
     fn observe(&self, _: &Event<'_>) {}
 }
 
+/// Both watch, the first one first. Pairs nest.
+///
+/// ```
+/// use countersign::observe::{Event, NoObserver, Observer};
+///
+/// let both = (NoObserver, (NoObserver, NoObserver));
+/// both.observe(&Event::TokenCacheAsked { is_hit: true });
+/// ```
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn observe(&self, event: &Event<'_>) {
+        self.0.observe(event);
+        self.1.observe(event);
+    }
+}
+
 macro_rules! forward {
     ($($pointer:ident),*) => {$(
         #[deny(clippy::missing_trait_methods)]
@@ -187,3 +221,7 @@ macro_rules! forward {
     )*};
 }
 forward!(Arc, Box);
+
+#[cfg(test)]
+#[cfg(all(feature = "metrics", feature = "tracing"))]
+mod tests;
