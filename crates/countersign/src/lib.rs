@@ -74,7 +74,11 @@ pub mod keys {
 /// Is it true? The seam `TokenVerifier`, and what [`JwtVerifier`] is made with.
 pub mod verify {
     pub use crate::token::UnverifiedToken;
-    pub use crate::verifier::{Explanation, JwtVerifierBuilder, Outcome, Step, TokenVerifier, VerifyError};
+    #[cfg(feature = "token-cache")]
+    pub use crate::verifier::TokenCache;
+    pub use crate::verifier::{
+        Explanation, IssuerRouter, JwtVerifierBuilder, Outcome, Step, TokenVerifier, VerifyError,
+    };
 }
 
 /// What adapters are made with: a [`Guard`] applied to one request.

@@ -45,6 +45,16 @@ impl TokenRules {
         self.each_own(token, &mut |outcome| outcome)
     }
 
+    /// What time, or the application, may have changed since all of it was checked.
+    #[cfg(feature = "token-cache")]
+    pub(crate) fn check_again(&self, token: &VerifiedToken, now: Duration) -> Result<(), Rejection> {
+        self.check_expiration(token.expires_at(), now)?;
+        self.check_start(token.not_before(), Rejection::NotYetValid, now)?;
+        self.check_start(token.issued_at(), Rejection::IssuedInFuture, now)?;
+        self.check_age(token.issued_at(), now)?;
+        self.each_own(token, &mut |outcome| outcome)
+    }
+
     /// Tells the outcome of each check before the key, by name and in order, until `tell` has enough.
     pub(crate) fn each_unverified(
         &self,

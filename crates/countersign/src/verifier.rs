@@ -1,8 +1,14 @@
 //! Is it true? The seam [`TokenVerifier`], and the verifier for JWTs.
 
 mod explain;
+mod router;
+#[cfg(feature = "token-cache")]
+mod token_cache;
 
 pub use explain::{Explanation, Outcome, Step};
+pub use router::IssuerRouter;
+#[cfg(feature = "token-cache")]
+pub use token_cache::TokenCache;
 
 use crate::alg::Algorithm;
 use crate::clock::{Clock, SystemClock, since_epoch};
@@ -10,6 +16,8 @@ use crate::config::ConfigError;
 use crate::danger::Danger;
 use crate::jws::{MAX_BYTES, Policy};
 use crate::key::VerifyingKey;
+#[cfg(feature = "token-cache")]
+use crate::observe::{Event, NoObserver, Observer};
 use crate::provider::{KeyProvider, KeyProviderError, KeyRequest, Unavailable};
 use crate::reason::Rejection;
 use crate::request::Credential;
@@ -145,6 +153,10 @@ pub struct JwtVerifier {
     rules: TokenRules,
     policy: Policy,
     max_candidates: usize,
+    #[cfg(feature = "token-cache")]
+    verdicts: Option<token_cache::Verdicts>,
+    #[cfg(feature = "token-cache")]
+    observer: Box<dyn Observer>,
 }
 
 impl JwtVerifier {
@@ -171,6 +183,10 @@ impl JwtVerifier {
             max_bytes: MAX_BYTES,
             max_candidates: 1,
             dangers: Vec::new(),
+            #[cfg(feature = "token-cache")]
+            token_cache: None,
+            #[cfg(feature = "token-cache")]
+            observer: Box::new(NoObserver),
         }
     }
 
@@ -191,7 +207,29 @@ impl JwtVerifier {
             key => token.verify(&key?)?,
         };
         self.rules.check(&token, since_epoch(self.clock.now()))?;
+        #[cfg(feature = "token-cache")]
+        if let Some(verdicts) = &self.verdicts {
+            verdicts.keep(credential.expose(), &token, &*self.clock);
+        }
         Ok(token)
+    }
+
+    /// The token, where it has been verified before and that verdict still counts. Why it does not, the full verification
+    /// says.
+    #[cfg(feature = "token-cache")]
+    fn verified_before(&self, credential: &Credential<'_>) -> Option<VerifiedToken> {
+        let verdicts = self.verdicts.as_ref()?;
+        let now = since_epoch(self.clock.now());
+        let found = verdicts
+            .find(credential.expose(), &*self.clock)
+            .filter(|(token, key)| self.keys.trusts(key) && self.rules.check_again(token, now).is_ok());
+        self.observer.observe(&Event::TokenCacheAsked { is_hit: found.is_some() });
+        found.map(|(token, _)| token)
+    }
+
+    #[cfg(not(feature = "token-cache"))]
+    fn verified_before(&self, _: &Credential<'_>) -> Option<VerifiedToken> {
+        None
     }
 
     fn try_candidates(
@@ -223,6 +261,9 @@ fn wanted_key<'a>(token: &'a UnverifiedToken<'_>) -> KeyRequest<'a> {
 #[async_trait]
 impl TokenVerifier for JwtVerifier {
     fn verify_now(&self, credential: &Credential<'_>) -> Option<Result<VerifiedToken, VerifyError>> {
+        if let Some(token) = self.verified_before(credential) {
+            return Some(Ok(token));
+        }
         match self.parse(credential) {
             Ok(token) => {
                 let key = self.keys.key_now(&wanted_key(&token))?;
@@ -233,6 +274,9 @@ impl TokenVerifier for JwtVerifier {
     }
 
     async fn verify(&self, credential: &Credential<'_>) -> Result<VerifiedToken, VerifyError> {
+        if let Some(token) = self.verified_before(credential) {
+            return Ok(token);
+        }
         let token = self.parse(credential)?;
         let key = self.keys.key(&wanted_key(&token)).await;
         self.finish(credential, token, key)
@@ -269,6 +313,10 @@ pub struct JwtVerifierBuilder {
     max_bytes: usize,
     max_candidates: usize,
     dangers: Vec<Danger>,
+    #[cfg(feature = "token-cache")]
+    token_cache: Option<TokenCache>,
+    #[cfg(feature = "token-cache")]
+    observer: Box<dyn Observer>,
 }
 
 /// A kind of token with rules of its own, all of which hold or none (RFC 8725 §3.12).
@@ -461,6 +509,20 @@ impl JwtVerifierBuilder {
         self
     }
 
+    /// Keeps what has been verified, so that a token that is sent again costs no signature. Off unless set.
+    #[cfg(feature = "token-cache")]
+    pub fn token_cache(mut self, cache: TokenCache) -> Self {
+        self.token_cache = Some(cache);
+        self
+    }
+
+    /// Is told how the token cache fares.
+    #[cfg(feature = "token-cache")]
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Box::new(observer);
+        self
+    }
+
     /// Where the time comes from: the system unless set.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Box::new(clock);
@@ -554,6 +616,10 @@ impl JwtVerifierBuilder {
             rules,
             policy: self.dangers.iter().fold(Policy::new().max_bytes(self.max_bytes), |policy, d| policy.danger(*d)),
             max_candidates: self.max_candidates,
+            #[cfg(feature = "token-cache")]
+            verdicts: self.token_cache.map(TokenCache::build).transpose()?,
+            #[cfg(feature = "token-cache")]
+            observer: self.observer,
         })
     }
 

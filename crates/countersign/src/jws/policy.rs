@@ -76,6 +76,15 @@ impl Policy {
         self
     }
 
+    /// What either of the two allows, for reading what one of them will judge.
+    pub(crate) fn or(mut self, other: &Self) -> Self {
+        self.max_bytes = self.max_bytes.max(other.max_bytes);
+        self.unencoded |= other.unencoded;
+        self.padded |= other.padded;
+        self.understood.extend(other.understood.iter().cloned());
+        self
+    }
+
     pub(super) fn unpadded(mut self) -> Self {
         self.padded = false;
         self
