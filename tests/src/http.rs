@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 mod handlers;
+mod observed;
 mod servers;
 mod shared_cases;
 mod table;

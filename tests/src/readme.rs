@@ -1,4 +1,4 @@
-//! The README's code, compiled: each of its lines stands here too.
+//! The code of README and of docs/OBSERVABILITY.md, compiled: each of their lines stands here too.
 
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
@@ -46,11 +46,20 @@ fn shared_secret(secret: &[u8]) -> Result<(JwtVerifier, String), Box<dyn Error>>
     Ok((verifier, token))
 }
 
-#[test]
-fn every_line_of_code_in_the_readme_compiles() {
-    let (readme, here) = (include_str!("../../README.md"), include_str!("readme.rs"));
-    let compiled: Vec<_> = here.lines().map(str::trim).collect();
-    let mut blocks = readme.split("```");
+#[rustfmt::skip]
+fn observed(issuer: &str, verifier: JwtVerifier) -> Result<(JwksProvider, Guard), Box<dyn Error>> {
+    use countersign::observe::{MetricsObserver, TracingObserver};
+
+    MetricsObserver::describe();
+    let keys  = JwksProvider::discover(issuer).observer((TracingObserver, MetricsObserver)).build()?;
+    let guard = Guard::builder(verifier).observer((TracingObserver, MetricsObserver)).build()?;
+    Ok((keys, guard))
+}
+
+/// How many lines of Rust a page has. Each stands in this file too.
+fn compiled_lines(page: &str) -> usize {
+    let compiled: Vec<_> = include_str!("readme.rs").lines().map(str::trim).collect();
+    let mut blocks = page.split("```");
     let mut lines = 0;
     while let (Some(_), Some(block)) = (blocks.next(), blocks.next()) {
         let Some(code) = block.strip_prefix("rust\n") else { continue };
@@ -59,10 +68,17 @@ fn every_line_of_code_in_the_readme_compiles() {
             lines += 1;
         }
     }
-    assert_eq!(lines, 14);
-    assert!(shared_secret(&[7; 32]).is_ok());
-    // A machine without certificate authorities has no client for the public; any other failure is the README's.
-    if let Err(error) = axum_app() {
+    lines
+}
+
+#[test]
+fn every_line_of_code_in_readme_and_observability_compiles() {
+    assert_eq!(compiled_lines(include_str!("../../README.md")), 14);
+    assert_eq!(compiled_lines(include_str!("../../docs/OBSERVABILITY.md")), 4);
+    let (verifier, _) = shared_secret(&[7; 32]).expect("a verifier");
+    // A machine without certificate authorities has no client for the public; any other failure is the page's.
+    let built = [axum_app().map(drop), observed("https://tenant.auth0.com/", verifier).map(drop)];
+    for error in built.into_iter().filter_map(Result::err) {
         assert!(error.to_string().contains("TLS"), "{error}");
     }
 }

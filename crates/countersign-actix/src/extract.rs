@@ -2,6 +2,8 @@ use crate::middleware::Planted;
 use crate::{Headers, Refusal, view};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use countersign::request::RequestView;
+use countersign::screening::Screening;
 use countersign::{Denial, VerifiedToken};
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -60,6 +62,16 @@ impl<T> Future for Extracting<T> {
     }
 }
 
+/// `Option<…>` around the extractor may take the want of a token for an answer, and is not known here: that refusal is told
+/// by the middleware, when it is what the request is answered with.
+fn somebody(
+    screening: &Screening,
+    request: &RequestView<'_>,
+    answer: Result<Option<VerifiedToken>, Denial>,
+) -> Result<VerifiedToken, Denial> {
+    answer?.ok_or_else(|| screening.want_of_credentials(request))
+}
+
 fn extract<T: 'static>(
     request: &HttpRequest,
     finish: impl Fn(&Planted, VerifiedToken) -> Result<T, Denial> + 'static,
@@ -79,7 +91,8 @@ fn extract<T: 'static>(
     };
     let answer_now = {
         let headers = Headers(request.headers());
-        planted.screening.require_now(&view(request, &headers))
+        let (screening, view) = (&planted.screening, view(request, &headers));
+        screening.optional_now(&view).map(|answer| somebody(screening, &view, answer))
     };
     if let Some(answer) = answer_now {
         return Extracting(State::Ready(conclude(&planted, request, answer)));
@@ -88,7 +101,8 @@ fn extract<T: 'static>(
     Extracting(State::Waiting(Box::pin(async move {
         let answer = {
             let headers = Headers(request.headers());
-            planted.screening.require(&view(&request, &headers)).await
+            let (screening, view) = (&planted.screening, view(&request, &headers));
+            somebody(screening, &view, screening.optional(&view).await)
         };
         match conclude(&planted, &request, answer) {
             Some(answer) => answer,

@@ -43,6 +43,13 @@ impl Planted {
         self.refused.set(Some(Refused { denial, request }));
     }
 
+    /// Tells the refusal that an extractor came to, where it is what the handler's caller is answered with.
+    fn tell(&self, error: Option<&Error>) {
+        if let Some(Refusal(denial)) = error.and_then(Error::as_error) {
+            self.screening.tell(denial);
+        }
+    }
+
     fn uproot(self, request: &HttpRequest) {
         let mut extensions = request.extensions_mut();
         match self.outer {
@@ -70,10 +77,14 @@ where
     });
     match answer.await {
         Ok(Ok(response)) => {
+            planted.tell(response.response().error());
             planted.uproot(response.request());
             Ok(response.map_into_left_body())
         }
-        Ok(Err(error)) => Err(error),
+        Ok(Err(error)) => {
+            planted.tell(Some(&error));
+            Err(error)
+        }
         Err(Refused { denial, request }) => {
             planted.uproot(&request);
             Ok(ServiceResponse::new(request, Refusal(denial).error_response()).map_into_right_body())

@@ -140,6 +140,10 @@ impl Denial {
         )
     }
 
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether the request merely brought no credentials: what an optional asker takes for an answer.
     #[must_use]
     pub fn is_for_want_of_credentials(&self) -> bool {

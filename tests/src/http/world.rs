@@ -107,6 +107,11 @@ impl Tokens {
 
     /// The guard of a world.
     pub(crate) fn guard(&self, world: &str) -> Guard {
+        self.builder(world).build().expect("a guard")
+    }
+
+    /// What the guard of a world is made with.
+    pub(crate) fn builder(&self, world: &str) -> GuardBuilder {
         let keys = StaticKeys::from_keys([self.key.verifying_key().clone()]);
         let rbac = RbacAuthorizer::builder()
             .role("reader", ["posts:read"])
@@ -140,8 +145,6 @@ impl Tokens {
             "undecided" => builder().authorizer(Unsure),
             other => panic!("no world is called {other}"),
         }
-        .build()
-        .expect("a guard")
     }
 }
 

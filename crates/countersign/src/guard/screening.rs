@@ -4,6 +4,7 @@ use crate::reason::Reason;
 use crate::request::RequestView;
 use crate::token::VerifiedToken;
 use serde::de::DeserializeOwned;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -29,8 +30,9 @@ struct Progress {
     /// Verified, whether or not revocation has been asked yet.
     token: OnceLock<VerifiedToken>,
     verdict: OnceLock<Verdict>,
-    /// The refusal of a request without credentials, where somebody had to be there.
+    /// The refusal of a request without credentials, where somebody had to be there, and whether it has been told.
     nobody: OnceLock<Denial>,
+    nobody_told: AtomicBool,
     /// Found when the first refusal needs it.
     correlation_id: OnceLock<CorrelationId>,
 }
@@ -120,18 +122,10 @@ impl Screening {
         progress.correlation_id.get_or_init(|| CorrelationId::of(request, &guard.0.correlation_header)).clone()
     }
 
-    /// The refusal of a request without credentials.
     pub(super) fn refuse_nobody(&self, request: &RequestView<'_>) -> Denial {
-        let Screened { guard, progress, .. } = &*self.0;
-        let mut is_first = false;
-        let denial = progress.nobody.get_or_init(|| {
-            is_first = true;
-            guard.deny(Reason::NoCredentials.into(), &[], self.correlation_id(request))
-        });
-        if is_first {
-            guard.tell_refused(denial);
-        }
-        denial.clone()
+        let denial = self.want_of_credentials(request);
+        self.tell(&denial);
+        denial
     }
 
     /// The refusal of a request whose token does not suffice, or cannot be judged.
@@ -169,6 +163,26 @@ impl Screening {
     /// The [`Denial`] of a request with credentials that do not count.
     pub async fn optional(&self, request: &RequestView<'_>) -> Result<Option<VerifiedToken>, Denial> {
         anybody(self.verdict(request).await)
+    }
+
+    /// The refusal of a request without credentials, told to nobody yet: for frameworks in which the handler may still
+    /// take it for "nobody". Where it becomes the answer, [`tell`](Self::tell) it.
+    #[must_use]
+    pub fn want_of_credentials(&self, request: &RequestView<'_>) -> Denial {
+        let Screened { guard, progress, .. } = &*self.0;
+        let refuse = || guard.deny(Reason::NoCredentials.into(), &[], self.correlation_id(request));
+        progress.nobody.get_or_init(refuse).clone()
+    }
+
+    /// Tells the observer that the request is answered with this refusal, which must come from
+    /// [`want_of_credentials`](Self::want_of_credentials) of this request and guard: every other one has been told. Once is
+    /// enough, and a second time does nothing.
+    pub fn tell(&self, denial: &Denial) {
+        let Screened { guard, progress, .. } = &*self.0;
+        let is_own = progress.nobody.get().is_some_and(|own| own.is_same_as(denial));
+        if is_own && !progress.nobody_told.swap(true, Ordering::Relaxed) {
+            guard.tell_refused(denial);
+        }
     }
 
     fn somebody(

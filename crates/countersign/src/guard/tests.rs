@@ -321,6 +321,26 @@ fn requests_without_credentials_reach_no_verdict_that_is_told() {
 }
 
 #[test]
+fn a_want_of_credentials_is_told_once_and_only_where_it_is_the_answer() {
+    let seen = Seen::default();
+    let guard = Guard::builder(Named::default()).observer(seen.clone()).build().expect("a guard");
+    let none: [(&str, &str); 0] = [];
+    let request = RequestView::new("GET", "/", None, &none);
+    let (screening, other) = (Screening::enter(&guard, None), Screening::enter(&guard, None));
+    let denial = screening.want_of_credentials(&request);
+    assert_eq!(seen.take(), [""; 0]);
+    other.tell(&denial);
+    screening.tell(&other.want_of_credentials(&request));
+    screening.tell(&Denial::unguarded());
+    assert_eq!(seen.take(), [""; 0], "another's");
+    screening.tell(&denial);
+    screening.tell(&denial);
+    let required = now(screening.require(&request)).unwrap_err();
+    assert_eq!(seen.take(), [format!("refused: no_credentials, {}", denial.correlation_id())]);
+    assert_eq!(required.correlation_id(), denial.correlation_id());
+}
+
+#[test]
 fn a_verdict_takes_as_long_as_the_call_that_reaches_it() {
     let cases: [(&str, &[&str]); 2] =
         [("Bearer me", &["verified in 50ms"]), ("Bearer bad", &["signature in 43ms", "refused: signature, r-7"])];
