@@ -28,3 +28,4 @@ mod readme;
 mod remote_keys;
 #[cfg(test)]
 mod secrecy;
+mod revocation;

@@ -1,0 +1,173 @@
+//! A denylist in the memory of this process.
+
+use super::{RevocationCheck, TokenStatus, judge};
+use crate::clock::{Clock, SystemClock};
+use crate::token::VerifiedToken;
+use async_trait::async_trait;
+use std::collections::HashMap;
+use std::fmt::{self, Debug};
+use std::sync::{PoisonError, RwLock};
+use std::time::SystemTime;
+
+/// Revoked tokens and subjects, in the memory of this process.
+///
+/// An entry is kept at least until the token that it stops would have expired; what is over goes when the list grows.
+///
+/// ```
+/// use countersign::revocation::{MemoryDenylist, RevocationCheck, TokenStatus};
+/// use countersign::VerifiedToken;
+/// use std::time::{Duration, UNIX_EPOCH};
+///
+/// let denylist = MemoryDenylist::new();
+/// let far_away = UNIX_EPOCH + Duration::from_secs(4_000_000_000);
+/// let token = VerifiedToken::vouched(&serde_json::json!({"iss": "me", "jti": "t1", "sub": "u1", "iat": 100}))?;
+/// assert_eq!(denylist.status_now(&token), Some(TokenStatus::Active));
+///
+/// // everything issued to `u1` before second 101
+/// denylist.revoke_subject_before("me", "u1", UNIX_EPOCH + Duration::from_secs(101), far_away);
+/// assert_eq!(denylist.status_now(&token), Some(TokenStatus::Revoked));
+/// # Ok::<(), countersign::claims::ClaimsError>(())
+/// ```
+pub struct MemoryDenylist {
+    clock: Box<dyn Clock>,
+    entries: RwLock<Entries>,
+}
+
+/// Keyed by issuer and name, because a token id or a subject is unique within its issuer only.
+#[derive(Default)]
+struct Entries {
+    tokens: HashMap<(String, String), SystemTime>,
+    subjects: HashMap<(String, String), SubjectEntry>,
+    /// When the list has this many entries, those that are over are dropped.
+    sweep_at: usize,
+}
+
+struct SubjectEntry {
+    before: SystemTime,
+    until: SystemTime,
+}
+
+const FIRST_SWEEP: usize = 1024;
+
+impl MemoryDenylist {
+    /// An empty list.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_clock(SystemClock::new())
+    }
+
+    /// An empty list on a clock of the caller's.
+    #[must_use]
+    pub fn with_clock(clock: impl Clock) -> Self {
+        let entries = Entries { sweep_at: FIRST_SWEEP, ..Entries::default() };
+        Self { clock: Box::new(clock), entries: RwLock::new(entries) }
+    }
+
+    /// Revokes the token with this `jti` from this issuer. `until` is when the token expires, leeway included: the
+    /// entry may be forgotten then.
+    pub fn revoke_token(&self, issuer: &str, token_id: &str, until: SystemTime) {
+        self.change(|entries| {
+            let entry = entries.tokens.entry((issuer.to_owned(), token_id.to_owned())).or_insert(until);
+            *entry = until.max(*entry);
+        });
+    }
+
+    /// Revokes every token that this issuer issued to this subject before `before`, and those that do not say when.
+    /// `until` is when the last of them expires, leeway included.
+    pub fn revoke_subject_before(&self, issuer: &str, subject: &str, before: SystemTime, until: SystemTime) {
+        self.change(|entries| {
+            let entry = entries
+                .subjects
+                .entry((issuer.to_owned(), subject.to_owned()))
+                .or_insert(SubjectEntry { before, until });
+            entry.before = before.max(entry.before);
+            entry.until = until.max(entry.until);
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Entries)) {
+        let now = self.clock.now();
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        change(&mut entries);
+        if entries.tokens.len() + entries.subjects.len() >= entries.sweep_at {
+            entries.tokens.retain(|_, until| *until > now);
+            entries.subjects.retain(|_, entry| entry.until > now);
+            entries.sweep_at = FIRST_SWEEP.max(2 * (entries.tokens.len() + entries.subjects.len()));
+        }
+    }
+
+    fn look_up(&self, token: &VerifiedToken) -> TokenStatus {
+        let issuer = token.issuer().unwrap_or_default();
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let key = |name: &str| (issuer.to_owned(), name.to_owned());
+        if !entries.tokens.is_empty() && token.token_id().is_some_and(|id| entries.tokens.contains_key(&key(id))) {
+            return TokenStatus::Revoked;
+        }
+        if entries.subjects.is_empty() {
+            return TokenStatus::Active;
+        }
+        let entry = token.subject().and_then(|subject| entries.subjects.get(&key(subject)));
+        entry.map_or(TokenStatus::Active, |entry| judge(token, entry.before))
+    }
+}
+
+impl Default for MemoryDenylist {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Debug for MemoryDenylist {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryDenylist").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl RevocationCheck for MemoryDenylist {
+    fn status_now(&self, token: &VerifiedToken) -> Option<TokenStatus> {
+        Some(self.look_up(token))
+    }
+
+    async fn status(&self, token: &VerifiedToken) -> TokenStatus {
+        self.look_up(token)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::sync::Arc;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    #[derive(Clone, Debug)]
+    struct At(Arc<RwLock<u64>>);
+    impl Clock for At {
+        fn now(&self) -> SystemTime {
+            at(*self.0.read().expect("lock"))
+        }
+    }
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn status(list: &MemoryDenylist, claims: serde_json::Value) -> TokenStatus {
+        list.look_up(&VerifiedToken::vouched(&claims).expect("claims"))
+    }
+
+    #[test]
+    fn entries_go_when_their_tokens_are_over_and_not_before() {
+        let time = Arc::new(RwLock::new(0));
+        let list = MemoryDenylist::with_clock(At(time.clone()));
+        for n in 0..10_000_u64 {
+            *time.write().expect("lock") = n;
+            list.revoke_token("a", &n.to_string(), at(n + 10));
+        }
+        let kept = list.entries.read().expect("lock").tokens.len();
+        assert!(kept <= 2 * FIRST_SWEEP, "{kept} entries kept");
+        assert_eq!(status(&list, json!({"iss": "a", "jti": "9999"})), TokenStatus::Revoked);
+        assert_eq!(status(&list, json!({"iss": "a", "jti": "9995"})), TokenStatus::Revoked);
+    }
+}
