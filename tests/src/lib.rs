@@ -27,5 +27,6 @@ mod readme;
 #[cfg(test)]
 mod remote_keys;
 #[cfg(test)]
-mod secrecy;
 mod revocation;
+#[cfg(test)]
+mod secrecy;

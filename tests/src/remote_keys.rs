@@ -7,7 +7,7 @@ use countersign::request::RequestView;
 use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
 use countersign_keys::JwksProvider;
 use countersign_testkit::clock::FakeClock;
-use countersign_testkit::jwks_server::{Answer, JwksServer};
+use countersign_testkit::jwks_server::{Answer, Authority, Certificate, JwksServer};
 use std::time::Duration;
 
 fn key(key_id: &str) -> SigningKey {
@@ -86,6 +86,18 @@ async fn what_is_no_good_document_never_replaces_a_good_one() {
         assert_eq!(ask(&keys, "good").await, "unavailable", "{name}: past the bound");
     }
     assert_eq!(elsewhere.connections(), 0, "no redirect was followed");
+}
+
+#[tokio::test]
+async fn a_server_without_a_good_certificate_is_asked_nothing() {
+    let published = document(&[&key("a")]);
+    for certificate in [Authority::new().certificate(), Certificate::self_signed()] {
+        let server = JwksServer::start_tls(certificate, Answer::json(&published)).await;
+        let keys = provider(server.url("/jwks"), &FakeClock::at(1_800_000_000));
+        assert_eq!(ask(&keys, "a").await, "unavailable");
+        assert!(server.connections() > 0, "it was tried");
+        assert_eq!(server.requests(), 0);
+    }
 }
 
 #[tokio::test]

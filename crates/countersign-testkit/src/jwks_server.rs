@@ -2,11 +2,17 @@
 
 mod answer;
 mod body;
+mod connection;
 mod request;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use answer::{Answer, Hold};
 pub use request::Request;
+#[cfg(feature = "tls")]
+pub use tls::{Authority, Certificate};
 
+use connection::Connection;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -69,6 +75,8 @@ struct Shared {
     script: Mutex<Script>,
     log: watch::Sender<Vec<Request>>,
     connections: AtomicUsize,
+    #[cfg(feature = "tls")]
+    certificate: Option<Certificate>,
 }
 
 #[derive(Debug)]
@@ -91,11 +99,22 @@ impl JwksServer {
     /// # Panics
     /// When the address is none that stays within this machine, or cannot be listened on.
     pub async fn start_on(address: impl Into<IpAddr>, answers: impl Into<Answers>) -> Self {
-        let address = address.into();
+        Self::run(address.into(), Shared::new(answers.into()))
+    }
+
+    /// Starts it on 127.0.0.1, over TLS.
+    ///
+    /// # Panics
+    /// When no port of this machine can be listened on.
+    #[cfg(feature = "tls")]
+    pub async fn start_tls(certificate: Certificate, answers: impl Into<Answers>) -> Self {
+        let shared = Shared { certificate: Some(certificate), ..Shared::new(answers.into()) };
+        Self::run(Ipv4Addr::LOCALHOST.into(), shared)
+    }
+
+    fn run(address: IpAddr, shared: Shared) -> Self {
         assert!(address.is_loopback(), "`{address}` is not of this machine alone");
         let socket = bound((address, 0).into()).expect("a free port");
-        let script = Mutex::new(Script { at: HashMap::new(), elsewhere: answers.into() });
-        let shared = Shared { script, log: watch::Sender::default(), connections: AtomicUsize::new(0) };
         let shared = Arc::new(shared);
         let address = socket.local_addr().expect("an address");
         let task = serve(socket, Arc::clone(&shared));
@@ -105,7 +124,8 @@ impl JwksServer {
     /// The URL of a path, by the address.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        let scheme = if self.shared.is_secure() { "https" } else { "http" };
+        format!("{scheme}://{}{path}", self.address)
     }
 
     /// Where it is.
@@ -193,6 +213,23 @@ impl Drop for JwksServer {
 }
 
 impl Shared {
+    fn new(answers: Answers) -> Self {
+        Self {
+            script: Mutex::new(Script { at: HashMap::new(), elsewhere: answers }),
+            log: watch::Sender::default(),
+            connections: AtomicUsize::new(0),
+            #[cfg(feature = "tls")]
+            certificate: None,
+        }
+    }
+
+    fn is_secure(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.certificate.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+
     /// The answer whose turn it is. Whoever waits for the request hears of it once its answer is chosen, and can have
     /// the next one answered differently.
     fn answer(&self, request: &Request) -> Answer {
@@ -274,8 +311,17 @@ fn serve(socket: TcpSocket, shared: Arc<Shared>) -> JoinHandle<()> {
 }
 
 /// An error is the client's going away, which is no business of the server.
-async fn converse(mut stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+async fn converse(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    #[cfg(feature = "tls")]
+    if let Some(Certificate(config)) = &shared.certificate {
+        let stream = tokio_rustls::TlsAcceptor::from(Arc::clone(config)).accept(stream).await?;
+        return respond(stream, &shared).await;
+    }
+    respond(stream, &shared).await
+}
+
+async fn respond(mut stream: impl Connection, shared: &Shared) -> io::Result<()> {
     if let Some(request) = Request::read(&mut stream).await? {
         shared.answer(&request).give(&request, &mut stream).await?;
     }

@@ -1,9 +1,9 @@
 use super::body::Body;
+use super::connection::Connection;
 use super::request::Request;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -246,7 +246,7 @@ impl Answer {
     }
 
     /// Says it to a client.
-    pub(super) async fn give(self, request: &Request, stream: &mut TcpStream) -> io::Result<()> {
+    pub(super) async fn give(self, request: &Request, stream: &mut impl Connection) -> io::Result<()> {
         if let Some(hold) = &self.hold {
             hold.released().await;
         }
@@ -263,11 +263,11 @@ impl Answer {
                 until_gone(stream).await
             }
             End::Hang => until_gone(stream).await,
-            End::Reset => stream.set_zero_linger(),
+            End::Reset => stream.tcp().set_zero_linger(),
         }
     }
 
-    async fn give_body(&self, stream: &mut TcpStream) -> io::Result<()> {
+    async fn give_body(&self, stream: &mut impl Connection) -> io::Result<()> {
         let mut left = if let Stop::After(octets) = self.stop { octets } else { u64::MAX };
         for piece in self.body.pieces(if self.drip.is_some() { 1 } else { PIECE }) {
             let piece = usize::try_from(left).ok().and_then(|left| piece.get(..left)).unwrap_or(piece);
@@ -346,7 +346,7 @@ fn status_line(status: u16) -> String {
 }
 
 /// Waits until the client has closed the connection.
-async fn until_gone(stream: &mut TcpStream) -> io::Result<()> {
+async fn until_gone(stream: &mut impl Connection) -> io::Result<()> {
     let mut ignored = [0; 1024];
     while stream.read(&mut ignored).await? > 0 {}
     Ok(())
