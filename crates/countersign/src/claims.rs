@@ -3,6 +3,7 @@
 use crate::json::{self, Members, Wrong};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -219,6 +220,8 @@ pub(crate) struct RegisteredClaims {
     pub(crate) scp: Option<OneOrMany>,
     /// Whether there is a `cnf` (RFC 7800), whatever is in it.
     pub(crate) is_bound: bool,
+    /// Whether `events` makes it a Security Event Token (RFC 8417 §2.2).
+    pub(crate) is_event: bool,
 }
 
 impl RegisteredClaims {
@@ -256,10 +259,26 @@ impl<'de> Members<'de> for RegisteredClaims {
                 self.is_bound = true;
                 json::skip(map)?;
             }
+            "events" => self.is_event = are_events(map.next_value()?),
             _ => json::skip(map)?,
         }
         Ok(())
     }
+}
+
+/// Whether a claim of the name `events` is the one of RFC 8417 §2.2: an object whose members have URIs for names.
+fn are_events(value: &RawValue) -> bool {
+    struct Names(bool);
+    impl<'de> Members<'de> for Names {
+        fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
+            self.0 |= name.contains(':');
+            json::skip(map)
+        }
+    }
+    let mut names = Names(false);
+    // An object that cannot be read strictly may be one to another reader.
+    let read = json::read_object(value.get().as_bytes(), &mut names);
+    names.0 || (read.is_err() && value.get().starts_with('{'))
 }
 
 /// The strings of the member `name`, if it is there.

@@ -52,6 +52,8 @@ pub enum Rejection {
     Lifetime,
     /// Bound to a holder (`cnf`, RFC 7800), and the sender has not shown to be that holder.
     Confirmation,
+    /// A Security Event Token (RFC 8417), of which logout tokens are a kind, where an access or ID token is due.
+    SecurityEvent,
     /// A check of the application's own said no, with this constant reason.
     Check(&'static str),
     /// Credentials other than a JWT (a password, say) are wrong.
@@ -86,6 +88,7 @@ impl Rejection {
             Self::TooOld => "too_old",
             Self::Lifetime => "lifetime",
             Self::Confirmation => "confirmation",
+            Self::SecurityEvent => "security_event",
             Self::Check(reason) => reason,
             Self::Credentials => "credentials",
         }
@@ -115,7 +118,8 @@ impl Rejection {
             | Self::KeyMismatch
             | Self::KeyAmbiguous
             | Self::Signature
-            | Self::Confirmation => "The access token could not be verified",
+            | Self::Confirmation
+            | Self::SecurityEvent => "The access token could not be verified",
         }
     }
 }

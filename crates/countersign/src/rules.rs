@@ -82,7 +82,8 @@ impl TokenRules {
         tell("required claims", self.check_required(token))?;
         tell("sub", self.check_subject(token))?;
         tell("azp", self.check_authorized_party(token))?;
-        tell("cnf", self.check_holder(token))
+        tell("cnf", self.check_holder(token))?;
+        tell("events", Self::check_event(token))
     }
 
     /// Tells the outcome of each check of the application's own. They see claims that are verified, and no others.
@@ -142,6 +143,19 @@ impl TokenRules {
 
     fn check_holder(&self, token: &VerifiedToken) -> Result<(), Rejection> {
         if self.holder_required && token.registered().is_bound { Err(Rejection::Confirmation) } else { Ok(()) }
+    }
+
+    /// What tells that something has happened to somebody says nothing about who is asking. Signed by the same issuer, and
+    /// often for the same audience, it differs in `events` alone where its `typ` does not name it (OpenID Connect
+    /// Back-Channel Logout §2.4; RFC 8417 §4.5).
+    fn check_event(token: &VerifiedToken) -> Result<(), Rejection> {
+        let token_type = token.header().and_then(Header::token_type);
+        let says_so = |own| ["logout+jwt", "secevent+jwt"].iter().any(|event| is_type(own, event));
+        // A verifier that was told to take such a `typ` wants such a token.
+        if token.registered().is_event && !token_type.is_some_and(says_so) {
+            return Err(Rejection::SecurityEvent);
+        }
+        Ok(())
     }
 
     fn check_audience(&self, token: &VerifiedToken) -> Result<(), Rejection> {

@@ -179,6 +179,36 @@ fn types_of_token_are_kept_apart() {
 }
 
 #[test]
+fn a_logout_token_stands_in_for_no_other() {
+    let key = signing_key();
+    let events = |events: Value| {
+        let mut claims = with("events", events);
+        claims["jti"] = json!("x");
+        claims["client_id"] = json!("c");
+        claims["aud"] = json!("api");
+        claims
+    };
+    let logout = || events(json!({"http://schemas.openid.net/event/backchannel-logout": {}}));
+    let verdict = |builder: JwtVerifierBuilder, token_type: &str, claims: &Value| {
+        let token = JwtSigner::new(key.clone()).token_type(token_type).sign(claims).expect("sign");
+        outcome(&builder.build().expect("a verifier"), &token).err()
+    };
+    let plain = || builder(key.verifying_key().clone());
+    assert_eq!(verdict(plain(), "JWT", &logout()), Some(Rejection::SecurityEvent));
+    assert_eq!(verdict(plain(), "at+jwt", &logout()), Some(Rejection::SecurityEvent));
+    assert_eq!(verdict(plain().id_tokens_only(), "JWT", &logout()), Some(Rejection::SecurityEvent));
+    assert_eq!(verdict(plain().access_tokens_only(), "at+jwt", &logout()), Some(Rejection::SecurityEvent));
+    assert_eq!(verdict(plain().types(["JWT", "logout+jwt"]), "JWT", &logout()), Some(Rejection::SecurityEvent));
+    assert_eq!(verdict(plain(), "logout+jwt", &logout()), Some(Rejection::TokenType));
+    assert_eq!(verdict(plain().types(["logout+jwt"]), "logout+jwt", &logout()), None, "it is asked for by its name");
+    for claims in [json!({"created": 1}), json!(["https://example.com/"]), json!("x:y"), json!(null), json!({})] {
+        assert_eq!(verdict(plain(), "JWT", &events(claims.clone())), None, "a claim of an application's own: {claims}");
+    }
+    let risc = events(json!({"https://schemas.openid.net/secevent/risc/event-type/account-disabled": {"reason": 1}}));
+    assert_eq!(verdict(plain(), "JWT", &risc), Some(Rejection::SecurityEvent));
+}
+
+#[test]
 fn nothing_is_looked_up_for_a_token_that_is_refused_anyway() {
     let key = signing_key();
     let asked = Arc::new(AtomicUsize::new(0));
