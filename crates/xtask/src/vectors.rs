@@ -31,7 +31,7 @@ pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
         run_file(&file, &mut tally, &mut |line| println!("{line}"))?;
     }
     println!("{tally}");
-    if tally.is_good() { Ok(()) } else { Err(Failure::Failed(format!("{} cases that must hold do not", tally.grave))) }
+    tally.verdict()
 }
 
 /// Runs each case of a file, and tells of each in a line.
@@ -40,6 +40,9 @@ fn run_file(file: &Path, tally: &mut Tally, tell: &mut dyn FnMut(&str)) -> Resul
     let lines = BufReader::new(File::open(file).map_err(|error| cannot(&error))?).lines();
     for (at, line) in lines.enumerate() {
         let line = line.map_err(|error| cannot(&error))?;
+        if line.trim().is_empty() {
+            continue;
+        }
         let case: Case =
             serde_json::from_str(&line).map_err(|error| cannot(&format_args!("line {}: {error}", at + 1)))?;
         let verdict = drive(&case);
@@ -78,8 +81,12 @@ impl Tally {
         }
     }
 
-    fn is_good(&self) -> bool {
-        self.grave == 0 && self.passed > 0
+    fn verdict(&self) -> Result<(), Failure> {
+        match self.grave {
+            0 if *self == Self::default() => Err(Failure::Failed("the files hold no case".into())),
+            0 => Ok(()),
+            grave => Err(Failure::Failed(format!("{grave} cases that must hold do not"))),
+        }
     }
 }
 

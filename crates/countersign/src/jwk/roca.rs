@@ -34,7 +34,7 @@ mod tests {
             let mut sum = [&octets[..], &[0, 0]].concat();
             let mut carry = 0;
             for at in (0..sum.len()).rev() {
-                let below = (at >= 2).then(|| octets[at - 2]).unwrap_or_default();
+                let below = if at >= 2 { octets[at - 2] } else { 0 };
                 let digit = u16::from(sum[at]) + u16::from(below) + carry;
                 sum[at] = digit.to_le_bytes()[0];
                 carry = digit >> 8;
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn the_markers_are_the_primes_that_tell_something() {
-        let is_prime = |number: u32| (2..number).all(|divisor| number % divisor != 0);
+        let is_prime = |number: u32| !(2..number).any(|divisor| number.is_multiple_of(divisor));
         let tells = |prime: &u32| {
             let powers = std::iter::successors(Some(65537 % prime), |power| Some(power * 65537 % prime));
             (powers.take_while(|power| *power != 1).count() + 1) < *prime as usize - 1

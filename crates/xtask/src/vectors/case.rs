@@ -1,5 +1,5 @@
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// One line of a file of vectors. Members that say where a case comes from are not read.
 #[derive(Debug, Deserialize)]
@@ -14,10 +14,10 @@ pub(super) struct Case {
     /// A detached payload, in base64url.
     #[serde(default)]
     pub(super) payload: Option<String>,
-    /// The keys given to the verifier.
+    /// The keys given to the verifier, as they stand.
     #[serde(default)]
-    pub(super) jwks: Option<Value>,
-    /// A key that is no JWK Set, and its form.
+    pub(super) jwks: Option<Box<RawValue>>,
+    /// The keys as text, and its form.
     #[serde(default)]
     pub(super) key_doc: Option<String>,
     #[serde(default)]
@@ -38,7 +38,7 @@ pub(super) struct Case {
     pub(super) keys: Option<usize>,
     /// A key, and its thumbprint.
     #[serde(default)]
-    pub(super) jwk: Option<Value>,
+    pub(super) jwk: Option<Box<RawValue>>,
     #[serde(default)]
     pub(super) sha256: Option<String>,
 }
@@ -80,8 +80,13 @@ impl Case {
         self.expect.unwrap_or(Expect::Accept)
     }
 
-    /// Whether an RFC or plain security demands the outcome.
+    /// Whether a token of this algorithm may be accepted. Where a token is merely parsed, any may.
+    pub(super) fn allows(&self, algorithm: &str) -> bool {
+        self.level == "parse" || self.options.algs.iter().any(|allowed| allowed == algorithm)
+    }
+
+    /// Whether an RFC or plain security demands the outcome. Of a key's thumbprint there is one.
     pub(super) fn is_binding(&self) -> bool {
-        matches!(self.grade.as_deref(), Some("must" | "strict"))
+        self.level == "thumbprint" || matches!(self.grade.as_deref(), Some("must" | "strict"))
     }
 }

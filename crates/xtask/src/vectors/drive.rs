@@ -13,6 +13,7 @@ use countersign::request::Credential;
 use countersign::verify::{TokenVerifier, UnverifiedToken, VerifyError};
 use countersign::{Algorithm, JwtVerifier, VerifyingKey};
 use serde_json::Value;
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What became of a case.
@@ -58,12 +59,12 @@ impl From<Rejection> for Verdict {
 const NOT_HERE: &[&str] = &["ES512", "ES256K", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"];
 
 pub(super) fn drive(case: &Case) -> Verdict {
-    let verdict = match case.level.as_str() {
+    match case.level.as_str() {
         "jws" => jws(case),
         "jwt" => jwt(case),
         "parse" => match UnverifiedToken::parse(&case.token, jws::MAX_BYTES) {
             Ok(_) => Verdict::Accept,
-            Err(rejection) => rejection.into(),
+            Err(rejection) => refused(case, rejection, &case.token),
         },
         "jwks" => jwks(case),
         "thumbprint" => thumbprint(case),
@@ -71,16 +72,16 @@ pub(super) fn drive(case: &Case) -> Verdict {
         "jws-detached" => detached(case),
         "http" | "jwks-http" => Verdict::Skip("driven over sockets elsewhere"),
         other => Verdict::Error(format!("unknown level `{other}`")),
-    };
-    let named = match &case.json {
-        Some(json) => serde_json::from_str::<Value>(json).ok().and_then(|json| {
-            algorithm_named(json["protected"].as_str().or(json["signatures"][0]["protected"].as_str())?)
-        }),
-        None => algorithm_named(&case.token),
-    };
-    match (&verdict, named) {
-        (Verdict::Reject(_), Some(name)) if NOT_HERE.contains(&name.as_str()) => Verdict::Unsupported(name),
-        _ => verdict,
+    }
+}
+
+/// A refusal, unless it is for want of a backend: the header is sound, and the case allows the algorithm that it names.
+fn refused(case: &Case, rejection: Rejection, token: &str) -> Verdict {
+    match algorithm_named(token) {
+        Some(name) if rejection == Rejection::Algorithm && NOT_HERE.contains(&name.as_str()) && case.allows(&name) => {
+            Verdict::Unsupported(name)
+        }
+        _ => rejection.into(),
     }
 }
 
@@ -124,7 +125,7 @@ fn policy(case: &Case) -> Result<Policy, String> {
 fn compact<'c>(case: &'c Case, parse: impl Fn() -> Result<Compact<'c>, Rejection>) -> Verdict {
     let header = match parse() {
         Ok(token) => token.header().clone(),
-        Err(rejection) => return rejection.into(),
+        Err(rejection) => return refused(case, rejection, &case.token),
     };
     match keys_for(case, header.algorithm(), header.key_id()) {
         Ok(keys) => first_good(keys, |key| parse().and_then(|token| token.verify(key)).map(drop)),
@@ -144,21 +145,32 @@ fn json(case: &Case) -> Verdict {
     };
     let jws = match parsed {
         Ok(jws) => jws,
-        Err(rejection) => return rejection.into(),
+        Err(rejection) => return refused(case, rejection, &protected(document, 0)),
     };
-    let mut last = Verdict::from(Rejection::UnknownKey);
-    for signature in jws.signatures() {
-        // One that this library cannot judge is void, and no reason against the others.
-        let Some(algorithm) = signature.algorithm() else { continue };
-        last = match keys_for(case, algorithm, signature.key_id()) {
-            Ok(keys) => first_good(keys, |key| jws.verify(key).map(drop)),
-            Err(verdict) => verdict,
+    let mut verdict = Verdict::from(Rejection::UnknownKey);
+    for (index, signature) in jws.signatures().iter().enumerate() {
+        let one = match signature.algorithm() {
+            None => refused(case, Rejection::Algorithm, &protected(document, index)),
+            Some(algorithm) => match keys_for(case, algorithm, signature.key_id()) {
+                Ok(keys) => first_good(keys, |key| jws.verify(key).map(drop)),
+                Err(verdict) => verdict,
+            },
         };
-        if last == Verdict::Accept {
-            return last;
+        match one {
+            Verdict::Accept => return one,
+            // What cannot be judged might be the one that verifies.
+            _ if matches!(verdict, Verdict::Unsupported(_)) => {}
+            _ => verdict = one,
         }
     }
-    last
+    verdict
+}
+
+/// The protected header of a signature, in base64url; empty where there is none.
+fn protected(document: &str, index: usize) -> String {
+    let document: Value = serde_json::from_str(document).unwrap_or_default();
+    let protected = document["signatures"][index]["protected"].as_str().or(document["protected"].as_str());
+    protected.unwrap_or_default().to_owned()
 }
 
 /// The keys to try for a signature, if the case allows its algorithm.
@@ -166,8 +178,9 @@ fn keys_for(case: &Case, algorithm: Algorithm, key_id: Option<&str>) -> Result<V
     if !algorithms(case).iter().any(|allowed| allowed.is_same_as(algorithm)) {
         return Err(Rejection::Algorithm.into());
     }
+    let keys = key_set(case).map_err(|error| Verdict::Reject(error.to_string()))?;
     let wanted = KeyRequest::new(algorithm).with_key_id(key_id);
-    candidates(&key_set(case), &wanted).map_err(|error| Verdict::Reject(error.to_string()))
+    candidates(&keys, &wanted).map_err(|error| Verdict::Reject(error.to_string()))
 }
 
 fn first_good(keys: Vec<VerifyingKey>, verify: impl Fn(&VerifyingKey) -> Result<(), Rejection>) -> Verdict {
@@ -181,11 +194,17 @@ fn first_good(keys: Vec<VerifyingKey>, verify: impl Fn(&VerifyingKey) -> Result<
     last.into()
 }
 
-/// The key for a token, or up to 8 for one that names none.
+/// Of more keys than these, none is tried.
+const MOST_KEYS: usize = 8;
+
+/// The key for a token, or those that fit one that names none: what a verifier does that was told to try several.
 fn candidates(keys: &KeySet, wanted: &KeyRequest<'_>) -> Result<Vec<VerifyingKey>, KeyProviderError> {
     match keys.find(wanted) {
         Ok(key) => Ok(vec![key.clone()]),
-        Err(KeyProviderError::Ambiguous) => Ok(keys.candidates(wanted).into_iter().take(8).collect()),
+        Err(KeyProviderError::Ambiguous) => {
+            let keys = keys.candidates(wanted);
+            if keys.len() <= MOST_KEYS { Ok(keys) } else { Err(KeyProviderError::Ambiguous) }
+        }
         Err(error) => Err(error),
     }
 }
@@ -202,11 +221,15 @@ impl Clock for At {
 fn jwt(case: &Case) -> Verdict {
     let Options { iss, aud, now, leeway, required, typ, .. } = &case.options;
     let now = now.map_or_else(|| SystemClock::new().now(), |now| UNIX_EPOCH + Duration::from_secs(now));
-    let mut builder = JwtVerifier::builder(key_set(case))
+    let keys = match key_set(case) {
+        Ok(keys) => keys,
+        Err(error) => return Verdict::Reject(error.to_string()),
+    };
+    let mut builder = JwtVerifier::builder(keys)
         .algorithms(algorithms(case))
         .leeway(Duration::from_secs(leeway.unwrap_or(0)))
         .clock(At(now))
-        .try_keys(8);
+        .try_keys(MOST_KEYS);
     builder = match iss {
         Some(issuer) => builder.issuer(issuer),
         None => builder.danger(Danger::AnyIssuer),
@@ -224,13 +247,16 @@ fn jwt(case: &Case) -> Verdict {
     }
     let verifier = match builder.build() {
         Ok(verifier) => verifier,
-        // No algorithm that the case allows is to be had.
-        Err(error) if error.setting() == "algorithms" => return Verdict::Unsupported(case.options.algs.join(" ")),
+        // No algorithm that the case allows is to be had, and no token to be taken.
+        Err(error) if error.setting() == "algorithms" => {
+            let rejection = UnverifiedToken::parse(&case.token, jws::MAX_BYTES).err();
+            return refused(case, rejection.unwrap_or(Rejection::Algorithm), &case.token);
+        }
         Err(error) => return Verdict::Error(error.to_string()),
     };
     match verifier.verify_now(&Credential::new("Bearer", &case.token)) {
         Some(Ok(_)) => Verdict::Accept,
-        Some(Err(VerifyError::Rejected(rejection))) => rejection.into(),
+        Some(Err(VerifyError::Rejected(rejection))) => refused(case, rejection, &case.token),
         Some(Err(error)) => Verdict::Error(error.to_string()),
         None => Verdict::Error("a local key set must answer at once".into()),
     }
@@ -247,9 +273,9 @@ fn jwks(case: &Case) -> Verdict {
         Ok(set) => set,
         Err(error) => return Verdict::Reject(error.to_string()),
     };
-    let is_usable =
-        |key: &&Jwk| key.algorithms().into_iter().any(|algorithm| VerifyingKey::from_jwk(key, algorithm).is_ok());
-    let usable = set.keys().iter().filter(is_usable).count();
+    let keys = KeySet::from_jwks(&set);
+    let name = |key: &VerifyingKey| Some((key.key_id().map(str::to_owned), key.jwk()?.thumbprint().ok()?));
+    let usable = keys.iter().filter_map(name).collect::<HashSet<_>>().len();
     let elsewhere = keys_of_curves_not_here(document);
     match (usable, case.keys) {
         (usable, expected)
@@ -258,7 +284,7 @@ fn jwks(case: &Case) -> Verdict {
             Verdict::Unsupported(format!("{usable} usable keys, and {elsewhere} on curves that no backend has"))
         }
         (0, _) => {
-            let reason = set.quarantined().first().map(|key| key.reason.to_string());
+            let reason = keys.quarantined().first().map(|key| key.reason.to_string());
             Verdict::Reject(reason.unwrap_or_else(|| "no usable key".into()))
         }
         (usable, Some(expected)) if usable != expected => {
@@ -285,8 +311,8 @@ fn keys_of_curves_not_here(document: &str) -> usize {
 }
 
 fn thumbprint(case: &Case) -> Verdict {
-    let jwk = case.jwk.as_ref().map(Value::to_string).unwrap_or_default();
-    match Jwk::parse(&jwk).and_then(|jwk| jwk.thumbprint()) {
+    let jwk = case.jwk.as_ref().map(|jwk| jwk.get()).unwrap_or_default();
+    match Jwk::parse(jwk).and_then(|jwk| jwk.thumbprint()) {
         Ok(thumbprint) if case.sha256.as_deref() == Some(&thumbprint.to_string()) => Verdict::Accept,
         Ok(thumbprint) => Verdict::Reject(format!("the thumbprint is {thumbprint}")),
         Err(error) => Verdict::Reject(error.to_string()),
