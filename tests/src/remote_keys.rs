@@ -1,5 +1,9 @@
 //! `JwksProvider` over real sockets.
 
+mod endpoint;
+mod faults;
+
+use countersign::issue::JwtSigner;
 use countersign::jwk::JwkSet;
 use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest};
 use countersign::reason::Reason;
@@ -9,6 +13,8 @@ use countersign_keys::JwksProvider;
 use countersign_testkit::clock::FakeClock;
 use countersign_testkit::jwks_server::{Answer, Authority, Certificate, JwksServer};
 use std::time::Duration;
+
+const NOW: u64 = 1_800_000_000;
 
 fn key(key_id: &str) -> SigningKey {
     SigningKey::generate(Algorithm::ES256).expect("a key").with_key_id(key_id)
@@ -28,6 +34,18 @@ async fn ask(keys: &JwksProvider, key_id: &str) -> &'static str {
     }
 }
 
+/// A token that is good for a day.
+fn token(key: &SigningKey) -> String {
+    let claims = serde_json::json!({"iss": "me", "aud": "api", "nbf": NOW, "exp": NOW + 86_400, "jti": fresh_id()});
+    JwtSigner::new(key.clone()).sign(&claims).expect("a token")
+}
+
+/// Of a different token each time.
+fn fresh_id() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0).to_string()
+}
+
 fn provider(url: String, clock: &FakeClock) -> JwksProvider {
     JwksProvider::url(url).allow_http_on_loopback().clock(clock.clone()).build().expect("a provider")
 }
@@ -36,7 +54,7 @@ fn provider(url: String, clock: &FakeClock) -> JwksProvider {
 async fn keys_come_over_http_and_follow_a_rotation() {
     let (old, new) = (key("old"), key("new"));
     let server = JwksServer::start(Answer::json(document(&[&old]))).await;
-    let clock = FakeClock::at(1_800_000_000);
+    let clock = FakeClock::at(NOW);
     let keys = provider(server.url("/jwks"), &clock);
     assert_eq!(ask(&keys, "old").await, "key");
     server.say(Answer::json(document(&[&new])));
@@ -74,7 +92,7 @@ async fn what_is_no_good_document_never_replaces_a_good_one() {
     ];
     for (name, answer) in answers {
         let server = JwksServer::start(Answer::json(document(&[&good]))).await;
-        let clock = FakeClock::at(1_800_000_000);
+        let clock = FakeClock::at(NOW);
         let keys = provider(server.url("/jwks"), &clock);
         assert_eq!(ask(&keys, "good").await, "key", "{name}");
         server.say(answer);
@@ -93,7 +111,7 @@ async fn a_server_without_a_good_certificate_is_asked_nothing() {
     let published = document(&[&key("a")]);
     for certificate in [Authority::new().certificate(), Certificate::self_signed()] {
         let server = JwksServer::start_tls(certificate, Answer::json(&published)).await;
-        let keys = provider(server.url("/jwks"), &FakeClock::at(1_800_000_000));
+        let keys = provider(server.url("/jwks"), &FakeClock::at(NOW));
         assert_eq!(ask(&keys, "a").await, "unavailable");
         assert!(server.connections() > 0, "it was tried");
         assert_eq!(server.requests(), 0);
@@ -103,7 +121,7 @@ async fn a_server_without_a_good_certificate_is_asked_nothing() {
 #[tokio::test]
 async fn a_server_that_hangs_costs_its_deadline_and_no_more() {
     let server = JwksServer::start(Answer::silence()).await;
-    let clock = FakeClock::at(1_800_000_000);
+    let clock = FakeClock::at(NOW);
     let keys = provider(server.url("/jwks"), &clock);
     let both = async { tokio::join!(ask(&keys, "a"), ask(&keys, "b")) };
     let answers = tokio::time::timeout(Duration::from_secs(60), both).await.expect("a deadline");
@@ -115,13 +133,12 @@ async fn a_server_that_hangs_costs_its_deadline_and_no_more() {
 async fn unreachable_keys_are_503_with_retry_after_and_a_bad_token_is_still_401() {
     let mut server = JwksServer::start(Answer::silence()).await;
     server.refuse().await;
-    let clock = FakeClock::at(1_800_000_000);
+    let clock = FakeClock::at(NOW);
     let verifier =
         JwtVerifier::builder(provider(server.url("/jwks"), &clock)).issuer("me").audience("api").clock(clock.clone());
     let guard = Guard::builder(verifier.build().expect("a verifier")).build().expect("a guard");
     let check = guard.check_authenticated();
-    let claims = serde_json::json!({"iss": "me", "aud": "api", "exp": 1_800_000_600});
-    let token = countersign::issue::JwtSigner::new(key("a")).sign(&claims).expect("a token");
+    let token = token(&key("a"));
     for (token, status, reason) in [
         (token.as_str(), 503, Reason::KeysUnavailable),
         ("garbage", 401, Reason::Rejected(countersign::reason::Rejection::Malformed)),

@@ -16,6 +16,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
+use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use url::{Host, Url};
@@ -264,17 +266,16 @@ impl JwksFetch for HttpFetch {
 }
 
 fn transport(error: reqwest::Error) -> FetchError {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    let mut source: Option<&(dyn Error + 'static)> = Some(&error);
     let mut is_tls = false;
     while let Some(cause) = source {
         if cause.is::<NotAllowed>() {
             return FetchError::Address;
         }
-        // An `io::Error` shows what stands behind the error that it wraps, and not that error itself.
-        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
-        is_tls |= cause.is::<rustls::Error>()
-            || wrapped.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>);
-        source = cause.source();
+        is_tls |= cause.is::<rustls::Error>();
+        // An `io::Error` names as its source what stands behind the error that it wraps, and not that error itself.
+        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        source = wrapped.map_or_else(|| cause.source(), |wrapped| Some(wrapped));
     }
     match () {
         () if is_tls => FetchError::Tls(error.into()),
