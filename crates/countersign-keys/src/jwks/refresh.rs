@@ -202,7 +202,7 @@ impl Refresher {
             return answer;
         }
         let question = self.question();
-        let snapshot = self.current().await?;
+        let (snapshot, is_settled) = self.current().await?;
         match snapshot.keys.find(wanted) {
             Ok(key) => {
                 self.tell_stale(&snapshot, self.now());
@@ -211,6 +211,8 @@ impl Refresher {
             Err(KeyProviderError::NotFound) if question.is_answered_by(&snapshot) => {
                 Err(self.is_absent(wanted, &question))
             }
+            // Whoever has waited for a refresh that does not end waits for it no longer.
+            Err(KeyProviderError::NotFound) if !is_settled => Err(self.unresolved(&snapshot)),
             Err(KeyProviderError::NotFound) => self.look_further(wanted).await,
             Err(error) => Err(error),
         }
@@ -326,8 +328,8 @@ impl Refresher {
         Some(snapshot)
     }
 
-    /// A set that may serve, fetched now if there is none.
-    async fn current(self: &Arc<Self>) -> Result<Arc<Snapshot>, KeyProviderError> {
+    /// A set that may serve, fetched now if there is none; and whether no refresh was waited for in vain.
+    async fn current(self: &Arc<Self>) -> Result<(Arc<Snapshot>, bool), KeyProviderError> {
         let now = self.now();
         let (wait, is_due, trigger) = match self.usable(now) {
             None => {
@@ -337,27 +339,31 @@ impl Refresher {
             Some(snapshot) => {
                 let is_due = self.is_due(&snapshot, now);
                 if !(is_due && self.is_worth_waiting(&snapshot, now)) {
-                    return Ok(snapshot);
+                    return Ok((snapshot, true));
                 }
                 (NEXT_WAIT, is_due, RefreshTrigger::Schedule)
             }
         };
         // After a failure nobody asks again before it is due, however many wait.
         let landed = if is_due { self.start(trigger) } else { self.under_way() };
-        wait_for(landed, wait).await;
-        self.usable(self.now()).ok_or_else(|| self.unavailable())
+        let is_settled = wait_for(landed, wait).await;
+        let snapshot = self.usable(self.now()).ok_or_else(|| self.unavailable())?;
+        Ok((snapshot, is_settled))
     }
 
     /// The set in use lacks the key: a newer one may have it.
     async fn look_further(self: &Arc<Self>, wanted: &KeyRequest<'_>) -> Result<VerifyingKey, KeyProviderError> {
         if let Some(landed) = self.under_way() {
-            wait_for(Some(landed), NEXT_WAIT).await;
-            match self.usable(self.now()).ok_or_else(|| self.unavailable())?.keys.find(wanted) {
-                Err(KeyProviderError::NotFound) => {}
-                answer => {
-                    self.tell_unknown(UnknownKeyOutcome::Joined);
-                    return answer.cloned();
-                }
+            let is_settled = wait_for(Some(landed), NEXT_WAIT).await;
+            let snapshot = self.usable(self.now()).ok_or_else(|| self.unavailable())?;
+            let answer = match snapshot.keys.find(wanted) {
+                Err(KeyProviderError::NotFound) if is_settled => None,
+                Err(KeyProviderError::NotFound) => Some(Err(self.unresolved(&snapshot))),
+                answer => Some(answer.cloned()),
+            };
+            if let Some(answer) = answer {
+                self.tell_unknown(UnknownKeyOutcome::Joined);
+                return answer;
             }
         }
         let question = self.question();
@@ -371,10 +377,15 @@ impl Refresher {
             Err(KeyProviderError::NotFound) if question.is_answered_by(&snapshot) => {
                 Err(self.is_absent(wanted, &question))
             }
-            // The scheduled refreshes fail too, so that nobody can say what is published.
-            Err(KeyProviderError::NotFound) if snapshot.is_stale(question.asked_at) => Err(self.unavailable()),
+            Err(KeyProviderError::NotFound) => Err(self.unresolved(&snapshot)),
             answer => answer.cloned(),
         }
+    }
+
+    /// The set lacks the key, and no newer one could be had: past its time to live the scheduled refreshes fail too, so
+    /// that nobody can say what is published.
+    fn unresolved(&self, snapshot: &Snapshot) -> KeyProviderError {
+        if snapshot.is_stale(self.now()) { self.unavailable() } else { KeyProviderError::NotFound }
     }
 
     fn question(&self) -> Question {
@@ -653,10 +664,11 @@ fn is_overdue(since: u64, now: Duration) -> bool {
     millis(now).abs_diff(since) >= millis(FLIGHT_TIMEOUT + NEXT_WAIT)
 }
 
-async fn wait_for(landed: Option<watch::Receiver<u64>>, at_most: Duration) {
-    if let Some(mut landed) = landed {
-        // Whether it landed, and how, is seen in the snapshot.
-        let _ = within(at_most, landed.changed()).await;
+/// Whether nothing is left to wait for. How a refresh landed is seen in the snapshot.
+async fn wait_for(landed: Option<watch::Receiver<u64>>, at_most: Duration) -> bool {
+    match landed {
+        Some(mut landed) => within(at_most, landed.changed()).await.is_some(),
+        None => true,
     }
 }
 
