@@ -1,6 +1,7 @@
 //! The cache stores of `countersign-cache` against the rules that any store keeps, and Redis in all its
 //! moods.
 
+mod faults;
 mod flawed;
 
 use countersign::Bytes;
@@ -8,9 +9,9 @@ use countersign::cache::{CacheError, CacheKey, CacheStore};
 use countersign_cache::{MemoryCache, RedisCache, TieredCache};
 use countersign_testkit::clock::FakeClock;
 use countersign_testkit::conformance;
+use countersign_testkit::redis_proxy::RedisProxy;
 use countersign_testkit::redis_server::RedisServer;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 
 const TTL: Duration = Duration::from_secs(3_600);
@@ -263,31 +264,13 @@ async fn a_login_that_was_refused_is_tried_again() {
 #[tokio::test]
 async fn a_connection_that_fell_silent_is_given_up_for_a_new_one() {
     let server = server().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let store = store(format!("redis://{}/", listener.local_addr().expect("an address")));
-    let target = server.port();
-    let (fall_silent, silence) = tokio::sync::oneshot::channel::<()>();
-    let proxy = tokio::spawn(async move {
-        let connect = async || {
-            let (client, _) = listener.accept().await.expect("a client");
-            (client, TcpStream::connect(("127.0.0.1", target)).await.expect("the server"))
-        };
-        let mut first = connect().await;
-        tokio::select! {
-            _ = tokio::io::copy_bidirectional(&mut first.0, &mut first.1) => {}
-            _ = silence => {}
-        }
-        // Still open, both of them, while the second one works.
-        let mut second = connect().await;
-        let _ = tokio::io::copy_bidirectional(&mut second.0, &mut second.1).await;
-        drop(first);
-    });
-
+    let proxy = RedisProxy::start(server.port()).await.expect("a proxy");
+    let store = store(proxy.url());
     store.put(&key(), value(), TTL).await.expect("put");
-    fall_silent.send(()).expect("the proxy runs");
-    assert_no_verb_works(&store).await;
+    proxy.forget();
+    assert!(timeout(HANGS, store.get(&key())).await.expect("the deadline holds").is_err());
     assert_recovers(&store).await;
-    proxy.abort();
+    assert!(proxy.connections() > 1);
 }
 
 /// The connection lives on the runtime that made it; when that one ends, the next verb's runtime takes over.

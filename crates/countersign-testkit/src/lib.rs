@@ -1,8 +1,8 @@
 //! For tests of Countersign, and of what is built on it.
 //!
 //! Depend on it in `[dev-dependencies]`: to set the time by hand ([`clock`]), to have a real server beside a
-//! test ([`redis_server`]), and, above all, if you implement one of the seams: [`conformance`] holds the
-//! rules that your implementation must keep, and runs them against it.
+//! test ([`redis_server`]) and a bad way to it ([`redis_proxy`]), and, above all, if you implement one of the
+//! seams: [`conformance`] holds the rules that your implementation must keep, and runs them against it.
 //!
 //! What goes wrong here is a panic with its reason: that is how a test fails.
 #![allow(
@@ -15,4 +15,5 @@
 pub mod clock;
 pub mod conformance;
 pub mod jwks_server;
+pub mod redis_proxy;
 pub mod redis_server;

@@ -1,0 +1,308 @@
+//! The way to a Redis server, on which things go wrong: [`RedisProxy`].
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+
+/// What a [`RedisProxy`] does with what comes, on connections old and new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Traffic {
+    /// Passes it on, both ways.
+    Pass,
+    /// Closes every connection, new ones as soon as they are made. They are not refused in the sense of TCP: the port
+    /// would be anybody's then. [`RedisServer::kill`](crate::redis_server::RedisServer::kill) does that.
+    Close,
+    /// Takes connections and passes nothing on. What came meanwhile is passed on when it may pass again.
+    Hang,
+    /// Passes questions on at once, and answers when they are this old.
+    Delay(Duration),
+    /// Passes questions on, and of the answers the complement of each byte, which is no answer in any version of Redis'
+    /// protocol.
+    Garble,
+}
+
+/// Stands before a Redis server (see [`RedisServer`](crate::redis_server::RedisServer)), on a free loopback port, and
+/// does to the connections through it what networks do. Connections end with it.
+///
+/// ```no_run
+/// use countersign_testkit::redis_proxy::{RedisProxy, Traffic};
+/// use countersign_testkit::redis_server::RedisServer;
+///
+/// # async fn example() -> std::io::Result<()> {
+/// let server = RedisServer::start().await?;
+/// let proxy = RedisProxy::start(server.port()).await?;
+/// // a store on `proxy.url()`, and then a network that takes everything and returns nothing:
+/// proxy.set(Traffic::Hang);
+/// proxy.set(Traffic::Pass);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct RedisProxy {
+    address: SocketAddr,
+    state: Arc<watch::Sender<State>>,
+    connections: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct State {
+    traffic: Traffic,
+    /// How often the connections of the time were cut.
+    cuts: u64,
+    /// How often they were forgotten.
+    forgotten: u64,
+}
+
+impl RedisProxy {
+    /// Starts one before the server at this port of 127.0.0.1, which need not run yet. It passes everything on.
+    ///
+    /// # Errors
+    /// Where no port of this machine can be listened on.
+    pub async fn start(port: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let state = Arc::new(watch::Sender::new(State { traffic: Traffic::Pass, cuts: 0, forgotten: 0 }));
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (states, count) = (state.clone(), connections.clone());
+        let task = tokio::spawn(async move {
+            let mut open = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
+                let born = *states.borrow();
+                open.spawn(serve(client, port, states.subscribe(), born));
+                while open.try_join_next().is_some() {}
+            }
+        });
+        Ok(Self { address, state, connections, task })
+    }
+
+    /// The address as a URL: `redis://127.0.0.1:port/`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://{}/", self.address)
+    }
+
+    /// Treats the traffic like this from now on.
+    pub fn set(&self, traffic: Traffic) {
+        self.state.send_modify(|state| state.traffic = traffic);
+    }
+
+    /// Closes the connections that there are. New ones can be made.
+    pub fn cut(&self) {
+        self.state.send_modify(|state| state.cuts += 1);
+    }
+
+    /// Passes nothing more on, ever, on the connections that there are, and leaves them open: what a peer without power or
+    /// a firewall without memory does. New ones can be made.
+    pub fn forget(&self) {
+        self.state.send_modify(|state| state.forgotten += 1);
+    }
+
+    /// How many connections have been made, those included that were closed at once.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for RedisProxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Serves one client until it, the server or the proxy has had enough.
+async fn serve(client: TcpStream, port: u16, state: watch::Receiver<State>, born: State) {
+    let mut end = state.clone();
+    tokio::select! {
+        _ = relay(client, port, Way { state, forgotten: born.forgotten }) => {}
+        _ = end.wait_for(|now| now.cuts != born.cuts || now.traffic == Traffic::Close) => {}
+    }
+}
+
+async fn relay(client: TcpStream, port: u16, mut way: Way) -> io::Result<()> {
+    way.open().await;
+    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    tokio::select! {
+        ended = way.clone().questions(from_client, to_server) => ended,
+        ended = way.answers(from_server, to_client) => ended,
+    }
+}
+
+/// The state as one connection sees it.
+#[derive(Clone)]
+struct Way {
+    state: watch::Receiver<State>,
+    /// As it was when the connection was made.
+    forgotten: u64,
+}
+
+impl Way {
+    /// Waits until something may pass, and says how.
+    async fn open(&mut self) -> Traffic {
+        let forgotten = self.forgotten;
+        let is_open = |now: &State| now.traffic != Traffic::Hang && now.forgotten == forgotten;
+        let traffic = self.state.wait_for(is_open).await.map(|now| now.traffic);
+        match traffic {
+            Ok(traffic) => traffic,
+            // The proxy is gone, and this connection with it.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    async fn questions(mut self, mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
+        let mut chunk = vec![0; 1 << 14];
+        loop {
+            let read = from.read(&mut chunk).await?;
+            if read == 0 {
+                return Ok(());
+            }
+            self.open().await;
+            to.write_all(&chunk[..read]).await?;
+        }
+    }
+
+    async fn answers(mut self, mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
+        let mut chunk = vec![0; 1 << 14];
+        loop {
+            let read = from.read(&mut chunk).await?;
+            if read == 0 {
+                return Ok(());
+            }
+            if let delay @ Traffic::Delay(time) = self.open().await {
+                // Over when its time is, or when answers are treated otherwise.
+                let _ = timeout(time, self.state.wait_for(|now| now.traffic != delay)).await;
+            }
+            if self.open().await == Traffic::Garble {
+                chunk[..read].iter_mut().for_each(|byte| *byte = !*byte);
+            }
+            to.write_all(&chunk[..read]).await?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A proxy before a server that returns what it is sent.
+    async fn proxy() -> RedisProxy {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let (mut from, mut to) = stream.into_split();
+                    tokio::io::copy(&mut from, &mut to).await
+                });
+            }
+        });
+        RedisProxy::start(port).await.expect("a proxy")
+    }
+
+    async fn connect(proxy: &RedisProxy) -> TcpStream {
+        TcpStream::connect(proxy.address).await.expect("a connection")
+    }
+
+    async fn send(stream: &mut TcpStream, question: &[u8]) {
+        stream.write_all(question).await.expect("it takes the question");
+    }
+
+    async fn receive(stream: &mut TcpStream, length: usize) -> Vec<u8> {
+        let mut answer = vec![0; length];
+        stream.read_exact(&mut answer).await.expect("an answer");
+        answer
+    }
+
+    async fn is_closed(stream: &mut TcpStream) -> bool {
+        stream.read(&mut [0]).await.map_or(true, |read| read == 0)
+    }
+
+    #[tokio::test]
+    async fn what_passes_is_what_was_sent_and_what_is_garbled_is_not() {
+        let proxy = proxy().await;
+        let mut stream = connect(&proxy).await;
+        for (traffic, expected) in [
+            (Traffic::Pass, *b"*1+OK"),
+            (Traffic::Garble, (*b"*1+OK").map(|byte| !byte)),
+            (Traffic::Delay(Duration::from_millis(1)), *b"*1+OK"),
+        ] {
+            proxy.set(traffic);
+            send(&mut stream, b"*1+OK").await;
+            assert_eq!(receive(&mut stream, 5).await, expected, "{traffic:?}");
+        }
+        assert_eq!(proxy.connections(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_was_held_up_passes_later() {
+        for held_up in [Traffic::Hang, Traffic::Delay(Duration::from_secs(3_600))] {
+            let proxy = proxy().await;
+            let mut old = connect(&proxy).await;
+            send(&mut old, b"a").await;
+            receive(&mut old, 1).await;
+            proxy.set(held_up);
+            let mut new = connect(&proxy).await;
+            send(&mut old, b"old").await;
+            send(&mut new, b"new").await;
+            proxy.set(Traffic::Pass);
+            assert_eq!(receive(&mut old, 3).await, b"old", "{held_up:?}");
+            assert_eq!(receive(&mut new, 3).await, b"new", "{held_up:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn connections_are_closed_and_new_ones_too_or_not() {
+        let proxy = proxy().await;
+        let (mut first, mut second) = (connect(&proxy).await, connect(&proxy).await);
+        for stream in [&mut first, &mut second] {
+            send(stream, b"a").await;
+            receive(stream, 1).await;
+        }
+        proxy.cut();
+        assert!(is_closed(&mut first).await && is_closed(&mut second).await);
+        let mut third = connect(&proxy).await;
+        send(&mut third, b"a").await;
+        receive(&mut third, 1).await;
+        proxy.set(Traffic::Close);
+        assert!(is_closed(&mut third).await);
+        assert!(is_closed(&mut connect(&proxy).await).await);
+        assert_eq!(proxy.connections(), 4);
+    }
+
+    #[tokio::test]
+    async fn what_is_forgotten_stays_open_beside_new_connections() {
+        let proxy = proxy().await;
+        let mut old = connect(&proxy).await;
+        send(&mut old, b"a").await;
+        receive(&mut old, 1).await;
+        proxy.forget();
+        send(&mut old, b"b").await;
+        let mut new = connect(&proxy).await;
+        send(&mut new, b"c").await;
+        assert_eq!(receive(&mut new, 1).await, b"c");
+        assert!(old.try_read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock));
+        drop(proxy);
+        assert!(is_closed(&mut old).await);
+    }
+
+    #[tokio::test]
+    async fn where_no_server_runs_connections_are_closed() {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let port = free.local_addr().expect("an address").port();
+        drop(free);
+        let proxy = RedisProxy::start(port).await.expect("a proxy");
+        assert!(is_closed(&mut connect(&proxy).await).await);
+    }
+}
