@@ -9,7 +9,7 @@ use std::time::Duration;
 
 #[test]
 fn inspect_tells_every_check_and_ends_accordingly() {
-    let key = SigningKey::generate(Algorithm::ES256).expect("a key").with_key_id("k1");
+    let key = SigningKey::generate(Algorithm::ES256).expect("a key").with_key_id("k1").expect("a kid");
     let set: JwkSet = key.verifying_key().jwk().into_iter().collect();
     let claims = Claims::new("me").audience("another").lifetime(Duration::from_secs(60));
     let token = JwtSigner::new(key).issue(&claims).expect("a token");

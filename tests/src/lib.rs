@@ -28,5 +28,6 @@ mod readme;
 mod remote_keys;
 #[cfg(test)]
 mod revocation;
+mod roundtrip;
 #[cfg(test)]
 mod secrecy;

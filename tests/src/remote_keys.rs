@@ -17,7 +17,7 @@ use std::time::Duration;
 const NOW: u64 = 1_800_000_000;
 
 fn key(key_id: &str) -> SigningKey {
-    SigningKey::generate(Algorithm::ES256).expect("a key").with_key_id(key_id)
+    SigningKey::generate(Algorithm::ES256).expect("a key").with_key_id(key_id).expect("a kid")
 }
 
 fn document(keys: &[&SigningKey]) -> String {

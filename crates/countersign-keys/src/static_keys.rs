@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_file_gives_the_keys_that_its_text_gives() {
-        let key = SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("a");
+        let key = SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("a").expect("a kid");
         let set: JwkSet = key.verifying_key().jwk().into_iter().collect();
         let path = std::env::temp_dir().join(format!("countersign-static-keys-{}.json", std::process::id()));
         std::fs::write(&path, serde_json::to_string(&set).expect("serialise")).expect("write");

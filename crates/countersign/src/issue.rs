@@ -10,7 +10,7 @@ use crate::claims::{ClaimsError, RegisteredClaims};
 use crate::clock::{Clock, SystemClock};
 use crate::crypto::SigningFailed;
 use crate::danger::Danger;
-use crate::jws::{self, Header};
+use crate::jws::{self, Header, SignError};
 use crate::key::SigningKey;
 use crate::key_error::KeyError;
 use serde::Serialize;
@@ -26,9 +26,9 @@ pub enum IssueError {
     /// No lifetime was given: a token that never expires is made only on purpose.
     #[error("the token has no lifetime, and `Danger::NoExpiration` is not said")]
     NoLifetime,
-    /// The backend refused.
+    /// The header could not be read back, or the backend refused.
     #[error(transparent)]
-    Signing(#[from] SigningFailed),
+    Signing(#[from] SignError),
     /// The key that lives elsewhere did not sign.
     #[error("the remote key did not sign")]
     Remote(#[source] RemoteError),
@@ -37,13 +37,19 @@ pub enum IssueError {
     Key(#[from] KeyError),
 }
 
+impl From<SigningFailed> for IssueError {
+    fn from(error: SigningFailed) -> Self {
+        Self::Signing(error.into())
+    }
+}
+
 /// Signs JWTs with one key.
 ///
 /// ```
 /// use countersign::issue::JwtSigner;
 /// use countersign::{Algorithm, SigningKey};
 ///
-/// let key = SigningKey::generate(Algorithm::ES256)?.with_key_id("2026-11");
+/// let key = SigningKey::generate(Algorithm::ES256)?.with_key_id("2026-11")?;
 /// let signer = JwtSigner::new(key).token_type("at+jwt");
 /// let token = signer.sign(&serde_json::json!({"iss": "https://issuer.example/", "sub": "7", "exp": 4_000_000_000_u32}))?;
 /// assert_eq!(token.split('.').count(), 3);
@@ -90,7 +96,7 @@ impl JwtSigner {
     ///
     /// # Errors
     /// [`IssueError::NoLifetime`]; [`IssueError::Claims`] for what no verifier could read back;
-    /// [`IssueError::Signing`] when the backend refuses.
+    /// [`IssueError::Signing`] for a header that no verifier could read back, and when the backend refuses.
     pub fn issue(&self, claims: &Claims) -> Result<String, IssueError> {
         self.sign(&claims.at(self.clock.now())?)
     }
@@ -98,7 +104,8 @@ impl JwtSigner {
     /// A signed token with these claims, as they are: nothing is added.
     ///
     /// # Errors
-    /// [`IssueError::Claims`] for what no verifier could read back; [`IssueError::Signing`] when the backend refuses.
+    /// [`IssueError::Claims`] and [`IssueError::Signing`] for claims and headers that no verifier could read back, and the
+    /// latter when the backend refuses.
     pub fn sign(&self, claims: &impl Serialize) -> Result<String, IssueError> {
         let payload = claims_set(claims)?;
         let sign = if self.padded { jws::sign_padded } else { jws::sign };
@@ -159,37 +166,44 @@ mod tests {
         assert_eq!(format!("{own:?}"), "Claims { .. }");
     }
 
+    /// A key, its `kid`, and whether the service that has it is up.
+    #[derive(Debug)]
+    struct Elsewhere(SigningKey, &'static str, bool);
+    #[async_trait::async_trait]
+    impl RemoteSigner for Elsewhere {
+        fn algorithm(&self) -> Algorithm {
+            self.0.algorithm()
+        }
+        fn key_id(&self) -> Option<&str> {
+            Some(self.1)
+        }
+        async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, RemoteError> {
+            if self.2 { Ok(self.0.sign(message)?) } else { Err("the service is down".into()) }
+        }
+    }
+
+    fn now<F: Future>(future: F) -> F::Output {
+        match std::pin::pin!(future).poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+            std::task::Poll::Ready(output) => output,
+            std::task::Poll::Pending => panic!("nothing here waits"),
+        }
+    }
+
     #[test]
     fn a_key_that_lives_elsewhere_signs_alike() {
-        #[derive(Debug)]
-        struct Elsewhere(SigningKey, bool);
-        #[async_trait::async_trait]
-        impl RemoteSigner for Elsewhere {
-            fn algorithm(&self) -> Algorithm {
-                self.0.algorithm()
-            }
-            fn key_id(&self) -> Option<&str> {
-                self.0.key_id()
-            }
-            async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, RemoteError> {
-                if self.1 { Ok(self.0.sign(message)?) } else { Err("the service is down".into()) }
-            }
-        }
-        fn now<F: Future>(future: F) -> F::Output {
-            match std::pin::pin!(future).poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
-                std::task::Poll::Ready(output) => output,
-                std::task::Poll::Pending => panic!("nothing here waits"),
-            }
-        }
-        let key = signer().key().clone().with_key_id("k");
+        let key = signer().key().clone().with_key_id("k").expect("a kid");
         let claims = Claims::new("me").lifetime(Duration::from_secs(60)).token_id("t");
         let here = JwtSigner::new(key.clone()).token_type("at+jwt").clock(At(1000)).issue(&claims).expect("a token");
         let signs = |is_up| {
-            let boxed: Box<dyn RemoteSigner> = Box::new(Arc::new(Elsewhere(key.clone(), is_up)));
+            let boxed: Box<dyn RemoteSigner> = Box::new(Arc::new(Elsewhere(key.clone(), "k", is_up)));
             now(RemoteJwtSigner::new(boxed).token_type("at+jwt").clock(At(1000)).issue(&claims))
         };
         assert_eq!(signs(true).expect("a token"), here);
         assert!(matches!(signs(false), Err(IssueError::Remote(_))));
+        for key_id in ["", "a\nb"] {
+            let outcome = now(RemoteJwtSigner::new(Elsewhere(key.clone(), key_id, true)).issue(&claims));
+            assert!(matches!(outcome, Err(IssueError::Signing(SignError::Unreadable))), "{key_id:?}");
+        }
     }
 
     #[test]

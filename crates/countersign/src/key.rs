@@ -8,7 +8,7 @@ use crate::crypto::{
     Backend, PrivateMaterial, PublicMaterial, SignatureMismatch, SignatureVerifier, Signer, SigningFailed,
     default_backend, small_rsa_verifier,
 };
-use crate::jwk::{Jwk, material_family, read_private};
+use crate::jwk::{Jwk, is_key_id, material_family, read_private};
 use crate::key_error::KeyError;
 use crate::secret::Secret;
 use std::fmt;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// ```
 /// use countersign::{Algorithm, VerifyingKey};
 ///
-/// let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?.with_key_id("2026-11");
+/// let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?.with_key_id("2026-11")?;
 /// assert_eq!(format!("{key:?}"), r#"VerifyingKey { key_id: Some("2026-11"), algorithm: HS256 }"#);
 /// # Ok::<(), countersign::keys::KeyError>(())
 /// ```
@@ -128,10 +128,10 @@ impl VerifyingKey {
             return Err(KeyError::WrongAlgorithm);
         }
         let key = Self::from_material(default_backend()?, algorithm, jwk.material().clone())?;
-        Ok(match jwk.key_id() {
+        match jwk.key_id() {
             Some(key_id) => key.with_key_id(key_id),
-            None => key,
-        })
+            None => Ok(key),
+        }
     }
 
     /// A public key in PEM: `PUBLIC KEY` (SPKI) or `RSA PUBLIC KEY` (PKCS#1).
@@ -194,18 +194,24 @@ impl VerifyingKey {
         }
         let verifier = small_rsa_verifier(algorithm, jwk.material())?;
         let key = Self::assemble(algorithm, *jwk.thumbprint()?.as_bytes(), Some(jwk.material().clone()), verifier);
-        Ok(match jwk.key_id() {
+        match jwk.key_id() {
             Some(key_id) => key.with_key_id(key_id),
-            None => key,
-        })
+            None => Ok(key),
+        }
     }
 
     /// The same key under a `kid`.
-    #[must_use]
-    pub fn with_key_id(self, key_id: impl Into<String>) -> Self {
+    ///
+    /// # Errors
+    /// [`KeyError::Malformed`] for a `kid` that no token could name: it has 1 to 256 octets and no control characters.
+    pub fn with_key_id(self, key_id: impl Into<String>) -> Result<Self, KeyError> {
+        let key_id = key_id.into();
+        if !is_key_id(&key_id) {
+            return Err(KeyError::Malformed("`kid` is empty, too long or has control characters"));
+        }
         let mut inner = Arc::unwrap_or_clone(self.0);
-        inner.key_id = Some(key_id.into());
-        Self(Arc::new(inner))
+        inner.key_id = Some(key_id);
+        Ok(Self(Arc::new(inner)))
     }
 
     /// The key's one algorithm.
@@ -275,7 +281,7 @@ impl fmt::Debug for VerifyingKey {
 /// ```
 /// use countersign::{Algorithm, SigningKey};
 ///
-/// let key = SigningKey::generate(Algorithm::ES256)?.with_key_id("demo");
+/// let key = SigningKey::generate(Algorithm::ES256)?.with_key_id("demo")?;
 /// let signature = key.sign(b"message").expect("ring signs");
 /// assert!(key.verifying_key().verify(b"message", &signature).is_ok());
 /// assert!(key.verifying_key().verify(b"massage", &signature).is_err());
@@ -332,10 +338,10 @@ impl SigningKey {
             return Err(KeyError::WrongAlgorithm);
         }
         let key = Self::from_material(default_backend()?, algorithm, &jwk.material)?;
-        Ok(match jwk.key_id {
+        match jwk.key_id {
             Some(key_id) => key.with_key_id(key_id),
-            None => key,
-        })
+            None => Ok(key),
+        }
     }
 
     /// A fresh key, for an issuer that lives as long as its process, and for tests.
@@ -367,10 +373,12 @@ impl SigningKey {
     }
 
     /// The same key under a `kid`, which its tokens then name.
-    #[must_use]
-    pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
-        self.verifying = self.verifying.with_key_id(key_id);
-        self
+    ///
+    /// # Errors
+    /// As [`VerifyingKey::with_key_id`].
+    pub fn with_key_id(mut self, key_id: impl Into<String>) -> Result<Self, KeyError> {
+        self.verifying = self.verifying.with_key_id(key_id)?;
+        Ok(self)
     }
 
     /// The key's one algorithm.

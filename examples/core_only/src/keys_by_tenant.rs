@@ -63,7 +63,12 @@ mod tests {
     const RETRY_AFTER: Duration = Duration::from_secs(7);
 
     fn key(key_id: &str) -> VerifyingKey {
-        SigningKey::generate(Algorithm::ES256).expect("a key").with_key_id(key_id).verifying_key().clone()
+        SigningKey::generate(Algorithm::ES256)
+            .expect("a key")
+            .with_key_id(key_id)
+            .expect("a kid")
+            .verifying_key()
+            .clone()
     }
 
     fn outcome(keys: &KeysByTenant, issuer: Option<&str>, key_id: &str) -> &'static str {

@@ -161,7 +161,7 @@ async fn a_tenant_signs_for_itself_and_an_outage_is_no_refusal() {
         .expect("a verifier");
     let check = Guard::builder(verifier).build().expect("a guard").check_authenticated();
 
-    let key = SigningKey::generate(Algorithm::ES256).expect("a key").with_key_id("1");
+    let key = SigningKey::generate(Algorithm::ES256).expect("a key").with_key_id("1").expect("a kid");
     let published = || Source::Published([key.verifying_key().clone()].into_iter().collect());
     let signer = JwtSigner::new(key.clone());
     let outcome = async |issuer: &str| {

@@ -47,8 +47,8 @@ impl DemoIssuer {
     /// # Errors
     /// [`KeyError`] when a key cannot be made.
     pub fn new(url: impl Into<String>) -> Result<Self, KeyError> {
-        let rs256 = SigningKey::from_pem(Algorithm::RS256, DEMO_RSA_KEY)?.with_key_id("demo-rs256");
-        let es256 = SigningKey::generate(Algorithm::ES256)?.with_key_id("demo-es256");
+        let rs256 = SigningKey::from_pem(Algorithm::RS256, DEMO_RSA_KEY)?.with_key_id("demo-rs256")?;
+        let es256 = SigningKey::generate(Algorithm::ES256)?.with_key_id("demo-es256")?;
         let signer = |key| JwtSigner::new(key).token_type("at+jwt");
         Ok(Self { url: url.into(), rs256: signer(rs256), es256: signer(es256) })
     }

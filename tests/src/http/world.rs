@@ -30,8 +30,9 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     pub(crate) fn new() -> Self {
-        let key = SigningKey::generate(Algorithm::ES256).expect("a key").with_key_id("k1");
-        let hmac = SigningKey::from_secret(Algorithm::HS256, [7; 32]).expect("a secret").with_key_id("k1");
+        let key = SigningKey::generate(Algorithm::ES256).expect("a key").with_key_id("k1").expect("a kid");
+        let hmac =
+            SigningKey::from_secret(Algorithm::HS256, [7; 32]).expect("a secret").with_key_id("k1").expect("a kid");
         Self { key, hmac, made: Mutex::default() }
     }
 
@@ -74,7 +75,7 @@ impl Tokens {
             "ROLES" => self.sign(|claims| claims["roles"] = json!({"reader": true})),
             "HS256" => JwtSigner::new(self.hmac.clone()).sign(&json!({"sub": "reader"})).expect("a token"),
             "KID" => {
-                let other = self.key.clone().with_key_id("k2");
+                let other = self.key.clone().with_key_id("k2").expect("a kid");
                 JwtSigner::new(other).sign(&json!({"iss": ISSUER, "aud": "api", "exp": NOW + 600})).expect("a token")
             }
             "NONE" => forged(json!({"alg": "none"})),

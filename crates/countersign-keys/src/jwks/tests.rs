@@ -122,7 +122,7 @@ fn world_with(settings: impl FnOnce(JwksProviderBuilder) -> JwksProviderBuilder)
 }
 
 fn key(key_id: &str) -> SigningKey {
-    SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id(key_id)
+    SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id(key_id).expect("a kid")
 }
 
 fn document(keys: &[&SigningKey]) -> String {

@@ -24,8 +24,8 @@ pub const MAX_SIGNATURES: usize = 8;
 /// ```
 /// use countersign::{Algorithm, SigningKey, jws};
 ///
-/// let ours = SigningKey::generate(Algorithm::ES256)?.with_key_id("ours");
-/// let theirs = SigningKey::generate(Algorithm::Ed25519)?.with_key_id("theirs");
+/// let ours = SigningKey::generate(Algorithm::ES256)?.with_key_id("ours")?;
+/// let theirs = SigningKey::generate(Algorithm::Ed25519)?.with_key_id("theirs")?;
 /// let json = jws::Signing::new(b"a contract")
 ///     .by(&ours, jws::Header::new(&ours))
 ///     .by(&theirs, jws::Header::new(&theirs))

@@ -1,9 +1,9 @@
 //! Signing: one payload, one or several keys, any serialization.
 
 use super::compact::signing_input;
-use super::header::{Header, WithUnencodedPayload};
+use super::header::{Fields, Header, WithUnencodedPayload};
 use super::json::MAX_SIGNATURES;
-use super::{MAX_HEADER_BYTES, fits, is_url_safe};
+use super::{MAX_HEADER_BYTES, fits, is_url_safe, members};
 use crate::base64url;
 use crate::config::ConfigError;
 use crate::crypto::SigningFailed;
@@ -16,14 +16,14 @@ use std::fmt;
 /// Signs `payload` into a compact JWS.
 ///
 /// # Errors
-/// [`SigningFailed`] when the backend refuses, for a header that was made for another key, and for one longer than any
-/// that this crate reads.
-pub fn sign(key: &SigningKey, header: &Header, payload: &[u8]) -> Result<String, SigningFailed> {
+/// [`SignError`], by its variants: a header that was made for another key, or that could not be read back, and whatever
+/// the backend refuses.
+pub fn sign(key: &SigningKey, header: &Header, payload: &[u8]) -> Result<String, SignError> {
     sign_with(key, header, payload, base64url::encode)
 }
 
 /// The same with padding, for [`Danger::PaddedBase64url`](crate::danger::Danger::PaddedBase64url).
-pub(crate) fn sign_padded(key: &SigningKey, header: &Header, payload: &[u8]) -> Result<String, SigningFailed> {
+pub(crate) fn sign_padded(key: &SigningKey, header: &Header, payload: &[u8]) -> Result<String, SignError> {
     sign_with(key, header, payload, base64url::encode_padded)
 }
 
@@ -32,25 +32,29 @@ fn sign_with(
     header: &Header,
     payload: &[u8],
     encode: fn(&[u8]) -> String,
-) -> Result<String, SigningFailed> {
-    fits(header.algorithm, header.key_id(), key.verifying_key()).map_err(|_| SigningFailed)?;
-    let json = to_short_json(header)?;
-    let mut token = format!("{}.{}", encode(&json), encode(payload));
+) -> Result<String, SignError> {
+    fits(header.algorithm, header.key_id(), key.verifying_key()).map_err(|_| SignError::Header)?;
+    let json = readable(to_json(header)?)?;
+    let mut token = format!("{}.{}", encode(json.as_bytes()), encode(payload));
     let signature = key.sign(token.as_bytes())?;
     token.push('.');
     token.push_str(&encode(&signature));
     Ok(token)
 }
 
-fn to_short_json(header: &Header) -> Result<Vec<u8>, SigningFailed> {
-    let json = serde_json::to_vec(header).map_err(|_| SigningFailed)?;
-    if json.len() > MAX_HEADER_BYTES { Err(SigningFailed) } else { Ok(json) }
+/// A protected header that this crate reads back: what it does not take from others it does not give to them.
+fn readable(protected: String) -> Result<String, SignError> {
+    if protected.len() > MAX_HEADER_BYTES {
+        return Err(SignError::TooLarge);
+    }
+    let read = Fields::read(protected.as_bytes(), true).and_then(|fields| fields.check_key_id());
+    read.map(|()| protected).map_err(|_| SignError::Unreadable)
 }
 
 /// What is to be signed elsewhere …
-pub(crate) fn unsigned(header: &Header, payload: &[u8]) -> Result<String, SigningFailed> {
-    let json = to_short_json(header)?;
-    Ok(format!("{}.{}", base64url::encode(&json), base64url::encode(payload)))
+pub(crate) fn unsigned(header: &Header, payload: &[u8]) -> Result<String, SignError> {
+    let json = readable(to_json(header)?)?;
+    Ok(format!("{}.{}", base64url::encode(json.as_bytes()), base64url::encode(payload)))
 }
 
 /// … and the token that it becomes.
@@ -74,6 +78,10 @@ pub enum SignError {
     /// A header longer than any that this crate reads.
     #[error("a header is too large")]
     TooLarge,
+    /// A header that this crate would refuse to read: with a `kid` of no or of too many octets, or with members that are
+    /// too many or nested too deep.
+    #[error("a header could not be read back")]
+    Unreadable,
     /// The compact and the flattened serialization have one signature, the general one 1 to [`MAX_SIGNATURES`].
     #[error("this serialization does not take that many signatures")]
     Signatures,
@@ -128,7 +136,7 @@ impl fmt::Debug for Unprotected {
 /// ```
 /// use countersign::{Algorithm, SigningKey, jws};
 ///
-/// let key = SigningKey::generate(Algorithm::ES256)?.with_key_id("2026-11");
+/// let key = SigningKey::generate(Algorithm::ES256)?.with_key_id("2026-11")?;
 /// let header = jws::Header::new(&key).without_key_id().with("purpose", "receipt".into())?;
 /// let hints = jws::Unprotected::new().with("kid", "2026-11".into())?;
 /// let json = jws::Signing::new(b"paid").by_with_unprotected(&key, header, hints).flattened()?;
@@ -250,13 +258,15 @@ impl<'a> Signing<'a> {
         if unprotected.keys().any(|name| header.has(name)) {
             return Err(SignError::NotDisjoint);
         }
-        let protected = match self.unencoded {
+        let protected = readable(match self.unencoded {
             true => to_json(&WithUnencodedPayload(header))?,
             false => to_json(header)?,
-        };
-        if protected.len() > MAX_HEADER_BYTES || to_json(unprotected)?.len() > MAX_HEADER_BYTES {
+        })?;
+        let hints = to_json(unprotected)?;
+        if hints.len() > MAX_HEADER_BYTES {
             return Err(SignError::TooLarge);
         }
+        members::read_all(hints.as_bytes()).map_err(|_| SignError::Unreadable)?;
         let protected = base64url::encode(protected.as_bytes());
         let input = match self.unencoded {
             true => signing_input(&protected, self.payload),
@@ -300,7 +310,7 @@ struct General<'s> {
 }
 
 fn to_json(value: &impl Serialize) -> Result<String, SignError> {
-    serde_json::to_string(value).map_err(|_| SignError::Signing(SigningFailed))
+    serde_json::to_string(value).map_err(|_| SignError::Unreadable)
 }
 
 #[cfg(test)]

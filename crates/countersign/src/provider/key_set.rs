@@ -174,7 +174,7 @@ mod tests {
     fn key(algorithm: Algorithm, key_id: Option<&str>) -> VerifyingKey {
         let key = SigningKey::generate(algorithm).expect("generate");
         match key_id {
-            Some(key_id) => key.with_key_id(key_id).verifying_key().clone(),
+            Some(key_id) => key.with_key_id(key_id).expect("a kid").verifying_key().clone(),
             None => key.verifying_key().clone(),
         }
     }
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(repeated.len(), 1, "the same key twice is one key");
         let edwards = key(Algorithm::EdDSA, Some("e"));
         let renamed = VerifyingKey::from_material(&crate::crypto::Ring, Algorithm::Ed25519, material(&edwards));
-        let both: KeySet = [edwards, renamed.expect("a key").with_key_id("e")].into_iter().collect();
+        let both: KeySet = [edwards, renamed.expect("a key").with_key_id("e").expect("a kid")].into_iter().collect();
         assert_eq!((both.len(), both.quarantined().len()), (1, 0), "under either name");
     }
 

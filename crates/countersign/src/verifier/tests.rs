@@ -31,7 +31,7 @@ impl KeyProvider for Counting {
 }
 
 fn signing_key() -> SigningKey {
-    SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("k1")
+    SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("k1").expect("a kid")
 }
 
 fn builder(keys: impl KeyProvider) -> JwtVerifierBuilder {
@@ -242,17 +242,17 @@ fn keys_and_algorithms_are_not_confused() {
     let sign = |key: SigningKey| JwtSigner::new(key).sign(&claims()).expect("sign");
     // the public key's own bytes as an HMAC secret: 32 of them, so that length does not save us
     let hmac = SigningKey::from_secret(Algorithm::HS256, &public.as_bytes()[10..42]).expect("a secret");
-    assert_eq!(outcome(&verifier, &sign(hmac.with_key_id("k1"))).err(), Some(Rejection::KeyMismatch));
-    let same_id = SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("k1");
+    assert_eq!(outcome(&verifier, &sign(hmac.with_key_id("k1").expect("a kid"))).err(), Some(Rejection::KeyMismatch));
+    let same_id = SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("k1").expect("a kid");
     assert_eq!(outcome(&verifier, &sign(same_id)).err(), Some(Rejection::Signature));
-    let other_id = key.clone().with_key_id("k2");
+    let other_id = key.clone().with_key_id("k2").expect("a kid");
     assert_eq!(outcome(&verifier, &sign(other_id)).err(), Some(Rejection::UnknownKey));
 }
 
 #[test]
 fn a_token_without_kid_tries_as_many_keys_as_it_is_told() {
     use crate::provider::KeySet;
-    let keys: Vec<_> = (0..9).map(|n| signing_key().with_key_id(n.to_string())).collect();
+    let keys: Vec<_> = (0..9).map(|n| signing_key().with_key_id(n.to_string()).expect("a kid")).collect();
     let set = |count| -> KeySet { keys.iter().take(count).map(|key| key.verifying_key().clone()).collect() };
     let nameless = |key: &SigningKey| {
         let payload = claims().to_string();
@@ -355,7 +355,7 @@ fn an_explanation_tells_every_check_and_agrees_with_the_verdict() {
     });
     let verifier = verifier.build().expect("a verifier");
     let sign = |key: &SigningKey, claims: &Value| JwtSigner::new(key.clone()).sign(claims).expect("sign");
-    let stranger = SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("k1");
+    let stranger = SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("k1").expect("a kid");
     let mut bad = without("aud");
     bad["exp"] = json!(1);
     bad["nbf"] = json!(NOW + 1000);
@@ -368,7 +368,7 @@ fn an_explanation_tells_every_check_and_agrees_with_the_verdict() {
             vec![Rejection::Signature, Rejection::Audience, Rejection::Expired, Rejection::NotYetValid],
         ),
         (sign(&key, &with("iss", json!("x"))), vec![Rejection::Issuer]),
-        (sign(&key.clone().with_key_id("k2"), &claims()), vec![Rejection::UnknownKey]),
+        (sign(&key.clone().with_key_id("k2").expect("a kid"), &claims()), vec![Rejection::UnknownKey]),
         ("garbage".to_owned(), vec![Rejection::Malformed]),
     ];
     for (token, expected) in cases {

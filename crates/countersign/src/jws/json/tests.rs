@@ -96,7 +96,7 @@ fn both_signatures_of_rfc_7515_appendix_a_6_verify_and_say_which_they_are() {
         assert_eq!(verified.unprotected("kid").and_then(Value::as_str), key.key_id());
         assert_eq!((verified.header().key_id(), verified.header().get("kid")), (None, None), "it was not protected");
     }
-    assert_eq!(signed.verify(&ec().with_key_id("2010-12-29")).err(), Some(Rejection::KeyMismatch));
+    assert_eq!(signed.verify(&ec().with_key_id("2010-12-29").expect("a kid")).err(), Some(Rejection::KeyMismatch));
     assert_eq!(signed.verify(secret().verifying_key()).err(), Some(Rejection::KeyMismatch));
 }
 
@@ -118,7 +118,7 @@ fn all_keys_must_verify_and_no_key_counts_twice() {
     let cases: [(&[VerifyingKey], Rejection); 5] = [
         (&[], Rejection::KeyMismatch),
         (&[ec(), ec()], Rejection::KeyMismatch),
-        (&[ec(), ec().with_key_id("another")], Rejection::KeyMismatch),
+        (&[ec(), ec().with_key_id("another").expect("a kid")], Rejection::KeyMismatch),
         (&[ec(), other.clone()], Rejection::Signature),
         (&[ec(), rsa(), other], Rejection::KeyMismatch),
     ];
@@ -324,7 +324,7 @@ fn a_detached_payload_is_given_and_not_sent() {
 
 #[test]
 fn every_flipped_bit_is_refused() {
-    let key = secret().with_key_id("k");
+    let key = secret().with_key_id("k").expect("a kid");
     let header = Header::new(&key).without_key_id();
     let hints = Unprotected::new().with("kid", "k".into()).expect("a kid");
     let good = Signing::new(b"{}").by_with_unprotected(&key, header, hints).flattened().expect("sign");

@@ -21,6 +21,7 @@ fn key(algorithm: Algorithm) -> SigningKey {
         false => SigningKey::generate(algorithm).expect("generate"),
     }
     .with_key_id(algorithm.name())
+    .expect("a kid")
 }
 
 fn secret() -> SigningKey {
@@ -112,7 +113,10 @@ fn what_could_not_be_read_back_is_not_signed() {
     let long = header().with("x", "x".repeat(5000).into()).expect("a member");
     let cases: Vec<(Result<String, SignError>, SignError)> = vec![
         (Signing::new(b"{}").by(&other, header()).compact(), SignError::Header),
-        (Signing::new(b"{}").by(&key.clone().with_key_id("k"), header()).flattened(), SignError::Header),
+        (
+            Signing::new(b"{}").by(&key.clone().with_key_id("k").expect("a kid"), header()).flattened(),
+            SignError::Header,
+        ),
         (hinted("kid").flattened(), SignError::NotDisjoint),
         (hinted("kid").general(), SignError::NotDisjoint),
         (hinted("x").compact(), SignError::Unprotected),
@@ -133,9 +137,58 @@ fn what_could_not_be_read_back_is_not_signed() {
     }
     assert!(many(MAX_SIGNATURES).general().is_ok());
     assert!(one(b"\xff").unencoded().detached().flattened().is_ok());
-    assert_eq!(sign(&other, &header(), b"{}"), Err(SigningFailed));
-    assert_eq!(sign(&key, &long, b"{}"), Err(SigningFailed));
-    assert_eq!(unsigned(&long, b"{}"), Err(SigningFailed));
+    assert_eq!(sign(&other, &header(), b"{}"), Err(SignError::Header));
+    assert_eq!(sign(&key, &long, b"{}"), Err(SignError::TooLarge));
+    assert_eq!(unsigned(&long, b"{}"), Err(SignError::TooLarge));
+}
+
+#[test]
+fn a_header_that_could_not_be_read_back_is_not_signed() {
+    let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+    let key = SigningKey::from_secret(Algorithm::HS256, [7; 32]).expect("a secret");
+    let header = || Header::new(&key);
+    let many = |n: usize| (0..n).try_fold(header(), |header, n| header.with(format!("m{n}"), json!(n))).expect("names");
+    let named = |key_id: &str| Header::of(Algorithm::HS256, Some(key_id));
+    let octets = "k".repeat(256);
+    let cases = [
+        (named(""), false),
+        (named("a\nb"), false),
+        (named(&"k".repeat(257)), false),
+        (named(&octets), true),
+        (many(256), false),
+        (many(255), true),
+        (header().with("x", nested(40)).expect("a name"), false),
+        (header().with("x", nested(31)).expect("a name"), true),
+        (header().with_critical("x", nested(40)).expect("a name"), false),
+    ];
+    for (at, (header, readable)) in cases.into_iter().enumerate() {
+        let signing = || Signing::new(b"{}").by(&key, header.clone());
+        let outcomes = [
+            sign(&key, &header, b"{}"),
+            sign_padded(&key, &header, b"{}"),
+            unsigned(&header, b"{}"),
+            signing().compact(),
+            signing().unencoded().detached().compact(),
+            signing().flattened(),
+            signing().general(),
+        ];
+        for (way, outcome) in outcomes.into_iter().enumerate() {
+            // Two members more, `b64` and `crit`, fit no longer.
+            let readable = readable && !(at == 5 && way == 4);
+            assert_eq!(outcome.err(), (!readable).then_some(SignError::Unreadable), "case {at}, way {way}");
+        }
+    }
+    let hints = |value| Unprotected::new().with("x", value).expect("a name");
+    let hinted = |hints| Signing::new(b"{}").by_with_unprotected(&key, header(), hints);
+    let crowd = (0..257).try_fold(Unprotected::new(), |hints, n| hints.with(format!("m{n}"), json!(n)));
+    assert_eq!(hinted(hints(nested(40))).flattened(), Err(SignError::Unreadable));
+    assert_eq!(hinted(crowd.expect("names")).general(), Err(SignError::Unreadable));
+    assert!(hinted(hints(nested(31))).general().is_ok());
+    for key_id in ["", "a\nb", &"k".repeat(257)] {
+        assert!(key.clone().with_key_id(key_id).is_err(), "{key_id:?}");
+        assert!(key.verifying_key().clone().with_key_id(key_id).is_err(), "{key_id:?}");
+    }
+    assert!(key.clone().with_key_id(&octets).is_ok());
 }
 
 #[test]
