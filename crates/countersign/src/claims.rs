@@ -1,7 +1,7 @@
 //! Registered claims (RFC 7519 §4.1), read strictly and once.
 
 use crate::json::{self, Members, Wrong};
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -222,13 +222,37 @@ pub(crate) struct RegisteredClaims {
     pub(crate) is_bound: bool,
     /// Whether `events` makes it a Security Event Token (RFC 8417 §2.2).
     pub(crate) is_event: bool,
+    /// The claim that was wanted in place of `aud`.
+    pub(crate) audience_claim: Option<OneOrMany>,
+    /// `azp`, where it was wanted.
+    pub(crate) authorized_party: Option<String>,
+    /// How many of the required claims are there and not `null`.
+    required: usize,
+}
+
+/// What is to be noted while the claims are read, beyond the registered ones.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WantedClaims {
+    /// Which must be there, each of them once.
+    pub(crate) required: Vec<String>,
+    /// The one that stands for the audience instead of `aud`. None of the registered ones.
+    pub(crate) audience: Option<String>,
+    /// Whether `azp` is asked for (OpenID Connect Core §2).
+    pub(crate) authorized_party: bool,
 }
 
 impl RegisteredClaims {
-    pub(crate) fn parse(payload: &[u8]) -> Result<Self, JsonError> {
-        let mut claims = Self::default();
-        json::read_object(payload, &mut claims)?;
-        Ok(claims)
+    /// Reads them all in one pass.
+    pub(crate) fn parse(payload: &[u8], wanted: &WantedClaims) -> Result<Self, JsonError> {
+        let mut reader = Reader { claims: Self::default(), wanted };
+        json::read_object(payload, &mut reader)?;
+        Ok(reader.claims)
+    }
+
+    /// Whether all claims that were wanted as required are there.
+    pub(crate) fn has_required(&self, wanted: &WantedClaims) -> bool {
+        // No member stands twice, and no name in the list, so the numbers tell.
+        self.required == wanted.required.len()
     }
 
     /// Each scope once for each time it stands there; a string of scopes is split at spaces, a list is not.
@@ -243,24 +267,41 @@ impl RegisteredClaims {
     }
 }
 
-impl<'de> Members<'de> for RegisteredClaims {
+struct Reader<'w> {
+    claims: RegisteredClaims,
+    wanted: &'w WantedClaims,
+}
+
+impl<'de> Members<'de> for Reader<'_> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
+        let claims = &mut self.claims;
+        let mut is_null = false;
         match name {
-            "iss" => self.issuer = Some(json::typed(map, "iss")?),
-            "sub" => self.subject = Some(json::typed(map, "sub")?),
-            "aud" => self.audience = Some(json::typed(map, "aud")?),
-            "exp" => self.expires_at = Some(json::typed(map, "exp")?),
-            "nbf" => self.not_before = Some(json::typed(map, "nbf")?),
-            "iat" => self.issued_at = Some(json::typed(map, "iat")?),
-            "jti" => self.token_id = Some(json::typed(map, "jti")?),
-            "scope" => self.scope = Some(json::typed(map, "scope")?),
-            "scp" => self.scp = Some(json::typed(map, "scp")?),
-            "cnf" => {
-                self.is_bound = true;
-                json::skip(map)?;
+            "iss" => claims.issuer = Some(json::typed(map, "iss")?),
+            "sub" => claims.subject = Some(json::typed(map, "sub")?),
+            "aud" => claims.audience = Some(json::typed(map, "aud")?),
+            "exp" => claims.expires_at = Some(json::typed(map, "exp")?),
+            "nbf" => claims.not_before = Some(json::typed(map, "nbf")?),
+            "iat" => claims.issued_at = Some(json::typed(map, "iat")?),
+            "jti" => claims.token_id = Some(json::typed(map, "jti")?),
+            "scope" => claims.scope = Some(json::typed(map, "scope")?),
+            "scp" => claims.scp = Some(json::typed(map, "scp")?),
+            "events" => {
+                let value: &RawValue = map.next_value()?;
+                claims.is_event = are_events(value);
+                is_null = value.get() == "null";
             }
-            "events" => self.is_event = are_events(map.next_value()?),
-            _ => json::skip(map)?,
+            _ if self.wanted.audience.as_deref() == Some(name) => {
+                claims.audience_claim = Some(json::typed(map, "aud")?)
+            }
+            "azp" if self.wanted.authorized_party => claims.authorized_party = Some(json::typed(map, "azp")?),
+            _ => {
+                claims.is_bound |= name == "cnf";
+                is_null = map.next_value::<Option<IgnoredAny>>()?.is_none();
+            }
+        }
+        if !is_null && self.wanted.required.iter().any(|required| required == name) {
+            claims.required += 1;
         }
         Ok(())
     }
@@ -281,40 +322,30 @@ fn are_events(value: &RawValue) -> bool {
     names.0 || (read.is_err() && value.get().starts_with('{'))
 }
 
-/// The strings of the member `name`, if it is there.
-pub(crate) fn strings_of(payload: &[u8], name: &str) -> Result<Option<OneOrMany>, JsonError> {
-    struct Strings<'n>(&'n str, Option<OneOrMany>);
-    impl<'de> Members<'de> for Strings<'_> {
+/// The member `name`, if it is there and a string.
+pub(crate) fn string_of(payload: &[u8], name: &str) -> Option<String> {
+    struct Text<'n>(&'n str, Option<String>);
+    impl<'de> Members<'de> for Text<'_> {
         fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
             if name == self.0 {
-                self.1 = Some(json::typed(map, "audience")?);
+                self.1 = Some(json::typed(map, "string")?);
                 return Ok(());
             }
             json::skip(map)
         }
     }
-    let mut strings = Strings(name, None);
-    json::read_object(payload, &mut strings)?;
-    Ok(strings.1)
-}
-
-/// Whether the object has a member `name` with a value other than `null`.
-pub(crate) fn has_member(payload: &[u8], name: &str) -> bool {
-    struct Has<'n>(&'n str, bool);
-    impl<'de> Members<'de> for Has<'_> {
-        fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
-            let value: Option<serde::de::IgnoredAny> = map.next_value()?;
-            self.1 |= name == self.0 && value.is_some();
-            Ok(())
-        }
-    }
-    let mut has = Has(name, false);
-    json::read_object(payload, &mut has).is_ok() && has.1
+    let mut text = Text(name, None);
+    json::read_object(payload, &mut text).ok()?;
+    text.1
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(payload: &str) -> Result<RegisteredClaims, JsonError> {
+        RegisteredClaims::parse(payload.as_bytes(), &WantedClaims::default())
+    }
 
     #[test]
     fn registered_claims_have_their_types() {
@@ -344,7 +375,7 @@ mod tests {
             ("null", Some(JsonError::Syntax)),
         ];
         for (payload, expected) in cases {
-            assert_eq!(RegisteredClaims::parse(payload.as_bytes()).err(), *expected, "{payload}");
+            assert_eq!(parse(payload).err(), *expected, "{payload}");
         }
     }
 
@@ -358,17 +389,43 @@ mod tests {
             (r#"{}"#, &[]),
         ];
         for (payload, expected) in cases {
-            let claims =
-                RegisteredClaims::parse(payload.as_bytes()).unwrap_or_else(|error| panic!("{error}: {payload}"));
+            let claims = parse(payload).unwrap_or_else(|error| panic!("{error}: {payload}"));
             assert_eq!(claims.scopes().collect::<Vec<_>>(), *expected, "{payload}");
         }
     }
 
     #[test]
-    fn a_null_member_is_no_member() {
-        assert!(has_member(br#"{"a":0}"#, "a"));
-        assert!(!has_member(br#"{"a":null}"#, "a"));
-        assert!(!has_member(br#"{"b":1}"#, "a"));
+    fn what_is_wanted_is_noted_on_the_way() {
+        let wanted = |required: &[&str]| WantedClaims {
+            required: required.iter().map(|name| (*name).to_owned()).collect(),
+            audience: Some("client_id".to_owned()),
+            authorized_party: true,
+        };
+        let payload =
+            br#"{"sub":"s","x":0,"y":null,"cnf":null,"events":null,"z":{"deep":[null]},"client_id":["c"],"azp":"a"}"#;
+        for (required, is_there) in [
+            (&[][..], true),
+            (&["sub", "x", "z", "client_id", "azp"], true),
+            (&["y"], false),
+            (&["cnf"], false),
+            (&["events"], false),
+            (&["deep"], false),
+            (&["sub", "absent"], false),
+        ] {
+            let wanted = wanted(required);
+            let claims = RegisteredClaims::parse(payload, &wanted).expect("claims");
+            assert_eq!(claims.has_required(&wanted), is_there, "{required:?}");
+            assert_eq!(claims.audience_claim, Some(OneOrMany::Many(vec!["c".to_owned()])));
+            assert_eq!(claims.authorized_party.as_deref(), Some("a"));
+        }
+        let plain = parse(std::str::from_utf8(payload).expect("text")).expect("claims");
+        assert!(plain.audience_claim.is_none() && plain.authorized_party.is_none() && plain.is_bound);
+        for (payload, wrong) in [(r#"{"client_id":7}"#, "aud"), (r#"{"azp":["a"]}"#, "azp"), (r#"{"azp":null}"#, "azp")]
+        {
+            let outcome = RegisteredClaims::parse(payload.as_bytes(), &wanted(&[]));
+            assert_eq!(outcome.err(), Some(JsonError::WrongType(wrong)), "{payload}");
+            assert!(parse(payload).is_ok(), "{payload}: nobody asked");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod remote;
 pub use claims::Claims;
 pub use remote::{RemoteError, RemoteJwtSigner, RemoteSigner};
 
-use crate::claims::{ClaimsError, RegisteredClaims};
+use crate::claims::{ClaimsError, RegisteredClaims, WantedClaims};
 use crate::clock::{Clock, SystemClock};
 use crate::crypto::SigningFailed;
 use crate::danger::Danger;
@@ -122,7 +122,7 @@ impl JwtSigner {
 /// The claims as JSON, if a verifier could read them back.
 fn claims_set(claims: &impl Serialize) -> Result<Vec<u8>, IssueError> {
     let payload = serde_json::to_vec(claims).map_err(ClaimsError::unwritable)?;
-    RegisteredClaims::parse(&payload).map_err(ClaimsError::from)?;
+    RegisteredClaims::parse(&payload, &WantedClaims::default()).map_err(ClaimsError::from)?;
     Ok(payload)
 }
 

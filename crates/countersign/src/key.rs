@@ -113,7 +113,7 @@ impl VerifyingKey {
         }
         let key = Self::from_secret(algorithm, secret.expose())?;
         Ok(match jwk.key_id {
-            Some(key_id) => key.with_key_id(key_id),
+            Some(key_id) => key.with_key_id(key_id)?,
             None => key,
         })
     }

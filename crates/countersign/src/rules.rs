@@ -1,7 +1,7 @@
 //! What a token must say to be taken: issuer, audience, times, type, claims.
 
 use crate::alg::Algorithm;
-use crate::claims::{NumericDate, OneOrMany, has_member, strings_of};
+use crate::claims::{NumericDate, WantedClaims};
 use crate::jws::Header;
 use crate::reason::Rejection;
 use crate::token::{UnverifiedToken, VerifiedToken};
@@ -19,18 +19,16 @@ pub(crate) struct TokenRules {
     pub(crate) type_optional: bool,
     pub(crate) issuers: Option<Vec<String>>,
     pub(crate) audiences: Option<Vec<String>>,
-    /// The claim that stands for the audience.
-    pub(crate) audience_claim: String,
     pub(crate) subjects: Vec<String>,
-    /// Whether `azp` must be one of the audiences (OpenID Connect Core §3.1.3.7).
-    pub(crate) authorized_party: bool,
     pub(crate) holder_required: bool,
     pub(crate) max_age: Option<Duration>,
     pub(crate) max_lifetime: Option<Duration>,
     pub(crate) checks: Vec<Check>,
     pub(crate) leeway: Duration,
     pub(crate) expiration_required: bool,
-    pub(crate) required_claims: Vec<String>,
+    /// What else is asked of the claims; where that is `azp`, it must be one of the audiences (OpenID Connect Core
+    /// §3.1.3.7).
+    pub(crate) wanted: WantedClaims,
 }
 
 impl TokenRules {
@@ -115,8 +113,7 @@ impl TokenRules {
     }
 
     fn check_required(&self, token: &VerifiedToken) -> Result<(), Rejection> {
-        let is_missing = |name: &String| !has_member(token.payload(), name);
-        if self.required_claims.iter().any(is_missing) { Err(Rejection::MissingClaim) } else { Ok(()) }
+        if token.registered().has_required(&self.wanted) { Ok(()) } else { Err(Rejection::MissingClaim) }
     }
 
     fn check_subject(&self, token: &VerifiedToken) -> Result<(), Rejection> {
@@ -127,16 +124,16 @@ impl TokenRules {
     /// OpenID Connect Core §3.1.3.7, 3 to 5: no audience but those that are named here; `azp` present where there are
     /// several, and one of them where present.
     fn check_authorized_party(&self, token: &VerifiedToken) -> Result<(), Rejection> {
-        if !self.authorized_party {
+        if !self.wanted.authorized_party {
             return Ok(());
         }
         let ours = |party: &str| self.audiences.as_ref().is_none_or(|own| own.iter().any(|name| name == party));
         if !token.audience().is_some_and(|audience| audience.iter().all(ours)) {
             return Err(Rejection::Audience);
         }
-        match strings_of(token.payload(), "azp") {
-            Ok(Some(OneOrMany::One(party))) if ours(&party) => Ok(()),
-            Ok(None) if token.audience().is_some_and(|audience| audience.iter().count() == 1) => Ok(()),
+        match &token.registered().authorized_party {
+            Some(party) if ours(party) => Ok(()),
+            None if token.audience().is_some_and(|audience| audience.iter().count() == 1) => Ok(()),
             _ => Err(Rejection::AuthorizedParty),
         }
     }
@@ -160,12 +157,9 @@ impl TokenRules {
 
     fn check_audience(&self, token: &VerifiedToken) -> Result<(), Rejection> {
         let Some(audiences) = &self.audiences else { return Ok(()) };
-        let other;
-        let audience = if self.audience_claim == "aud" {
-            token.audience()
-        } else {
-            other = strings_of(token.payload(), &self.audience_claim).map_err(|_| Rejection::Audience)?;
-            other.as_ref()
+        let audience = match self.wanted.audience {
+            Some(_) => token.registered().audience_claim.as_ref(),
+            None => token.audience(),
         };
         let audience = audience.ok_or(Rejection::Audience)?;
         if audiences.iter().any(|own| audience.contains(own)) { Ok(()) } else { Err(Rejection::Audience) }
@@ -255,16 +249,14 @@ mod tests {
             type_optional: true,
             issuers: None,
             audiences: None,
-            audience_claim: "aud".into(),
             subjects: vec![],
-            authorized_party: false,
             holder_required: true,
             max_age: None,
             max_lifetime: None,
             checks: vec![],
             leeway: Duration::from_secs(30),
             expiration_required: true,
-            required_claims: vec![],
+            wanted: WantedClaims::default(),
         };
         let at = |seconds: u32| Some(NumericDate::from_secs(seconds));
         let now = Duration::from_secs(1000);

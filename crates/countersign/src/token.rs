@@ -1,7 +1,7 @@
 //! Tokens before and after verification: two types, so that nothing unverified can be read by mistake.
 
 use crate::base64url;
-use crate::claims::{ClaimsError, JsonError, NumericDate, OneOrMany, RegisteredClaims, strings_of};
+use crate::claims::{ClaimsError, JsonError, NumericDate, OneOrMany, RegisteredClaims, WantedClaims, string_of};
 use crate::crypto::default_backend;
 use crate::jws::{Compact, Header, Policy};
 use crate::key::{KeyIdentity, VerifyingKey};
@@ -28,14 +28,15 @@ impl<'t> UnverifiedToken<'t> {
     /// As [`Compact::parse`]; and [`Rejection::Issuer`], [`Rejection::Audience`] or [`Rejection::InvalidClaim`] when
     /// a registered claim has the wrong type.
     pub fn parse(token: &'t str, max_bytes: usize) -> Result<Self, Rejection> {
-        Self::parse_with(token, &Policy::new().max_bytes(max_bytes))
+        Self::parse_with(token, &Policy::new().max_bytes(max_bytes), &WantedClaims::default())
     }
 
-    pub(crate) fn parse_with(token: &'t str, policy: &Policy) -> Result<Self, Rejection> {
+    pub(crate) fn parse_with(token: &'t str, policy: &Policy, wanted: &WantedClaims) -> Result<Self, Rejection> {
         let compact = Compact::parse_jwt(token, policy)?;
-        let claims = RegisteredClaims::parse(compact.unverified_payload()).map_err(|error| match error {
+        let claims = RegisteredClaims::parse(compact.unverified_payload(), wanted).map_err(|error| match error {
             JsonError::WrongType("iss") => Rejection::Issuer,
             JsonError::WrongType("aud") => Rejection::Audience,
+            JsonError::WrongType("azp") => Rejection::AuthorizedParty,
             JsonError::WrongType(_) => Rejection::InvalidClaim,
             JsonError::Syntax | JsonError::Duplicate | JsonError::TooMany => Rejection::Malformed,
         })?;
@@ -60,11 +61,19 @@ impl<'t> UnverifiedToken<'t> {
         VerifiedToken::new(Some(header), payload, self.claims, None)
     }
 
-    /// Checks the signature. The claims still need their rules.
-    pub(crate) fn verify(self, key: &VerifyingKey) -> Result<VerifiedToken, Rejection> {
-        let header = self.compact.header().clone();
-        let payload = self.compact.verify(key)?;
-        Ok(VerifiedToken::new(Some(header), payload, self.claims, Some(key.identity())))
+    /// Checks that one of `keys` has signed it, in their order. The claims still need their rules.
+    pub(crate) fn verify(self, keys: &[VerifyingKey]) -> Result<VerifiedToken, Rejection> {
+        for key in keys {
+            match self.compact.check(key) {
+                Ok(()) => {
+                    let (header, payload) = self.compact.into_parts();
+                    return Ok(VerifiedToken::new(Some(header), payload, self.claims, Some(key.identity())));
+                }
+                Err(Rejection::Signature) => {}
+                Err(rejection) => return Err(rejection),
+            }
+        }
+        Err(Rejection::Signature)
     }
 }
 
@@ -120,7 +129,7 @@ impl VerifiedToken {
     /// [`ClaimsError`] when the claims are no JSON object, or a registered claim among them has the wrong type.
     pub fn vouched(claims: &impl Serialize) -> Result<Self, ClaimsError> {
         let payload = serde_json::to_vec(claims).map_err(ClaimsError::unwritable)?;
-        let registered = RegisteredClaims::parse(&payload)?;
+        let registered = RegisteredClaims::parse(&payload, &WantedClaims::default())?;
         Ok(Self::new(None, payload, registered, None))
     }
 
@@ -208,7 +217,7 @@ impl VerifiedToken {
     /// # Errors
     /// [`Rejection::Nonce`] when it answers another, or names none; and for an empty `nonce`, which starts no login.
     pub fn check_nonce(&self, nonce: &str) -> Result<(), Rejection> {
-        match self.string("nonce") {
+        match string_of(self.payload(), "nonce") {
             Some(own) if !nonce.is_empty() && Secret::new(own.as_str()).matches(nonce.as_bytes()) => Ok(()),
             _ => Err(Rejection::Nonce),
         }
@@ -224,16 +233,9 @@ impl VerifiedToken {
         let backend = default_backend().map_err(|_| Rejection::AccessTokenHash)?;
         let hash = backend.digest(header.algorithm().hash(), &[access_token.as_bytes()]);
         let half = hash.get(..hash.len() / 2).unwrap_or_default();
-        match self.string("at_hash") {
+        match string_of(self.payload(), "at_hash") {
             Some(own) if own == base64url::encode(half) => Ok(()),
             _ => Err(Rejection::AccessTokenHash),
-        }
-    }
-
-    fn string(&self, name: &str) -> Option<String> {
-        match strings_of(self.payload(), name) {
-            Ok(Some(OneOrMany::One(text))) => Some(text),
-            _ => None,
         }
     }
 

@@ -11,6 +11,7 @@ pub use router::IssuerRouter;
 pub use token_cache::TokenCache;
 
 use crate::alg::Algorithm;
+use crate::claims::WantedClaims;
 use crate::clock::{Clock, SystemClock, since_epoch};
 use crate::config::ConfigError;
 use crate::danger::Danger;
@@ -24,6 +25,7 @@ use crate::request::Credential;
 use crate::rules::{Check, TokenRules};
 use crate::token::{UnverifiedToken, VerifiedToken};
 use async_trait::async_trait;
+use std::collections::BTreeSet;
 use std::fmt::{self, Debug};
 use std::future::Future;
 use std::pin::Pin;
@@ -191,7 +193,7 @@ impl JwtVerifier {
     }
 
     fn parse<'t>(&self, credential: &Credential<'t>) -> Result<UnverifiedToken<'t>, Rejection> {
-        let token = UnverifiedToken::parse_with(credential.expose(), &self.policy)?;
+        let token = UnverifiedToken::parse_with(credential.expose(), &self.policy, &self.rules.wanted)?;
         self.rules.check_unverified(&token)?;
         Ok(token)
     }
@@ -203,16 +205,26 @@ impl JwtVerifier {
         key: Result<VerifyingKey, KeyProviderError>,
     ) -> Result<VerifiedToken, VerifyError> {
         let token = match key {
-            Err(KeyProviderError::Ambiguous) if self.max_candidates > 1 => self.try_candidates(credential, &token)?,
-            key => token.verify(&key?)?,
+            Err(KeyProviderError::Ambiguous) if self.max_candidates > 1 => {
+                let keys = self.candidates(&token)?;
+                token.verify(&keys)?
+            }
+            key => token.verify(std::slice::from_ref(&key?))?,
         };
         self.rules.check(&token, since_epoch(self.clock.now()))?;
-        #[cfg(feature = "token-cache")]
-        if let Some(verdicts) = &self.verdicts {
-            verdicts.keep(credential.expose(), &token, &*self.clock);
-        }
+        self.keep(credential, &token);
         Ok(token)
     }
+
+    #[cfg(feature = "token-cache")]
+    fn keep(&self, credential: &Credential<'_>, token: &VerifiedToken) {
+        if let Some(verdicts) = &self.verdicts {
+            verdicts.keep(credential.expose(), token, &*self.clock);
+        }
+    }
+
+    #[cfg(not(feature = "token-cache"))]
+    fn keep(&self, _: &Credential<'_>, _: &VerifiedToken) {}
 
     /// The token, where it has been verified before and that verdict still counts. Why it does not, the full verification
     /// says.
@@ -232,23 +244,11 @@ impl JwtVerifier {
         None
     }
 
-    fn try_candidates(
-        &self,
-        credential: &Credential<'_>,
-        token: &UnverifiedToken<'_>,
-    ) -> Result<VerifiedToken, Rejection> {
+    /// The keys to try for a token that names none.
+    fn candidates(&self, token: &UnverifiedToken<'_>) -> Result<Vec<VerifyingKey>, Rejection> {
         let keys = self.keys.candidates(&wanted_key(token));
         // More than are tried is as good as any number: which one comes first must not decide.
-        if keys.is_empty() || keys.len() > self.max_candidates {
-            return Err(Rejection::KeyAmbiguous);
-        }
-        for key in keys {
-            match self.parse(credential)?.verify(&key) {
-                Err(Rejection::Signature) => {}
-                verdict => return verdict,
-            }
-        }
-        Err(Rejection::Signature)
+        if keys.is_empty() || keys.len() > self.max_candidates { Err(Rejection::KeyAmbiguous) } else { Ok(keys) }
     }
 }
 
@@ -374,7 +374,8 @@ impl JwtVerifierBuilder {
     }
 
     /// The claim that stands for the audience, instead of `aud`: some providers' access tokens name their client there,
-    /// and nothing else. A string or a list of strings, as `aud` is.
+    /// and nothing else. A string or a list of strings, as `aud` is. Claims that mean something else to every verifier,
+    /// such as `sub` and `scope`, are refused by [`build`](Self::build).
     ///
     /// ```
     /// use countersign::{Algorithm, JwtVerifier, VerifyingKey};
@@ -547,7 +548,7 @@ impl JwtVerifierBuilder {
     /// # Errors
     /// [`ConfigError`] that names the setting: `issuer` or `audience` not set, an empty list, a leeway beyond its
     /// bound, settings that contradict each other.
-    pub fn build(mut self) -> Result<JwtVerifier, ConfigError> {
+    pub fn build(self) -> Result<JwtVerifier, ConfigError> {
         let profile = self.profile()?;
         let named = |names: Vec<String>, setting, danger| {
             named_or_dangerous(names, setting, danger, self.dangers.contains(&danger))
@@ -563,8 +564,8 @@ impl JwtVerifierBuilder {
         if self.leeway > MAX_LEEWAY {
             return Err(ConfigError::new("leeway", format!("more than {} s", MAX_LEEWAY.as_secs())));
         }
-        if self.audience_claim.as_ref().is_some_and(String::is_empty) {
-            return Err(ConfigError::new("audience_claim", "is empty"));
+        if let Some(problem) = self.audience_claim.as_deref().and_then(no_audience_claim) {
+            return Err(ConfigError::new("audience_claim", problem));
         }
         if self.audience_claim.is_some() && audiences.is_none() {
             return Err(ConfigError::new("audience_claim", "is set, and `Danger::AnyAudience` is said"));
@@ -586,8 +587,9 @@ impl JwtVerifierBuilder {
         if !(1..=MAX_CANDIDATES).contains(&self.max_candidates) {
             return Err(ConfigError::new("try_keys", format!("not between 1 and {MAX_CANDIDATES}")));
         }
+        let mut required_claims = BTreeSet::from_iter(self.required_claims);
         if let Some(profile) = profile {
-            self.required_claims.extend(profile.required_claims().iter().map(|name| (*name).to_owned()));
+            required_claims.extend(profile.required_claims().iter().map(|name| (*name).to_owned()));
         }
         let rules = TokenRules {
             algorithms: self.algorithms,
@@ -599,16 +601,18 @@ impl JwtVerifierBuilder {
             },
             issuers,
             audiences,
-            audience_claim: self.audience_claim.unwrap_or_else(|| "aud".to_owned()),
             subjects: self.subjects,
-            authorized_party: profile == Some(Profile::IdToken),
             holder_required: !self.dangers.contains(&Danger::AnyHolder),
             max_age: self.max_age,
             max_lifetime: self.max_lifetime,
             checks: self.checks.0,
             leeway: self.leeway,
             expiration_required: !self.dangers.contains(&Danger::NoExpiration),
-            required_claims: self.required_claims,
+            wanted: WantedClaims {
+                required: required_claims.into_iter().collect(),
+                audience: self.audience_claim.filter(|name| name != "aud"),
+                authorized_party: profile == Some(Profile::IdToken),
+            },
         };
         Ok(JwtVerifier {
             keys: self.keys,
@@ -640,6 +644,17 @@ impl JwtVerifierBuilder {
             }
             None => Ok(Some(profile)),
         }
+    }
+}
+
+/// Why a claim cannot stand for the audience.
+fn no_audience_claim(name: &str) -> Option<&'static str> {
+    match name {
+        "" => Some("is empty"),
+        "iss" | "sub" | "exp" | "nbf" | "iat" | "jti" | "scope" | "scp" | "cnf" | "events" => {
+            Some("names a claim that has a meaning of its own")
+        }
+        _ => None,
     }
 }
 

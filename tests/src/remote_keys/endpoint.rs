@@ -96,7 +96,7 @@ impl Cast {
     fn token(&self, wanted: &str, clock_started: u64) -> String {
         let sign = |key: &SigningKey, kid: &str| {
             let claims = json!({"iss": ISSUER, "aud": "api", "nbf": clock_started, "exp": clock_started + 86_400});
-            JwtSigner::new(key.clone().with_key_id(kid)).sign(&claims).expect("a token")
+            JwtSigner::new(key.clone().with_key_id(kid).expect("a key id")).sign(&claims).expect("a token")
         };
         match wanted.trim_start_matches("token signed by ").trim_start_matches("token ") {
             "A" | "A (nbf now)" | "A token1" => sign(&self.a, "A"),

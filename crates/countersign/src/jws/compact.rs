@@ -166,9 +166,15 @@ impl<'t> Compact<'t> {
         Ok(Verified { payload, header: self.header, unprotected: Map::new(), index: 0 })
     }
 
-    fn check(&self, key: &VerifyingKey) -> Result<(), Rejection> {
+    /// Whether `key` has signed it.
+    pub(crate) fn check(&self, key: &VerifyingKey) -> Result<(), Rejection> {
         fits(self.header.algorithm, self.header.key_id(), key)?;
         key.verify(&self.signing_input, &self.signature).map_err(|_| Rejection::Signature)
+    }
+
+    /// The header and the payload, of which nothing is known unless [`check`](Self::check) says so.
+    pub(crate) fn into_parts(self) -> (Header, Bytes) {
+        (self.header, self.payload.into_owned().into())
     }
 
     /// The payload before verification: for the registered claims alone, which decide what key is asked for.

@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn a_secret_beside_public_keys_is_set_aside() {
         let secret =
-            |key_id: &str| VerifyingKey::from_secret(Algorithm::HS256, [7; 32]).map(|key| key.with_key_id(key_id));
+            |key_id: &str| VerifyingKey::from_secret(Algorithm::HS256, [7; 32]).and_then(|key| key.with_key_id(key_id));
         let (one, two) = (secret("one").expect("a secret"), secret("two").expect("a secret"));
         let secrets: KeySet = [one.clone(), two.clone()].into_iter().collect();
         assert_eq!((secrets.len(), secrets.quarantined().len()), (2, 0));

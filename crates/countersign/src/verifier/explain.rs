@@ -114,7 +114,7 @@ impl JwtVerifier {
     /// ```
     pub async fn explain(&self, token: &str) -> Explanation {
         let mut told = Explanation { steps: Vec::new() };
-        let unverified = match UnverifiedToken::parse_with(token, &self.policy) {
+        let unverified = match UnverifiedToken::parse_with(token, &self.policy, &self.rules.wanted) {
             Ok(unverified) => unverified,
             Err(rejection) => {
                 told.push("form", Outcome::Failed(rejection));
@@ -157,10 +157,12 @@ impl JwtVerifier {
         unverified: &UnverifiedToken<'_>,
         told: &mut Explanation,
     ) -> Option<VerifiedToken> {
-        let credential = Credential::new("Bearer", token);
+        let parse = || self.parse(&Credential::new("Bearer", token));
         let verdict = match self.keys.key(&wanted_key(unverified)).await {
-            Ok(key) => self.parse(&credential).and_then(|token| token.verify(&key)),
-            Err(KeyProviderError::Ambiguous) if self.max_candidates > 1 => self.try_candidates(&credential, unverified),
+            Ok(key) => parse().and_then(|token| token.verify(&[key])),
+            Err(KeyProviderError::Ambiguous) if self.max_candidates > 1 => {
+                self.candidates(unverified).and_then(|keys| parse()?.verify(&keys))
+            }
             Err(error) => {
                 told.push(
                     "key",

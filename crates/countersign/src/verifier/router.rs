@@ -1,4 +1,5 @@
 use super::{JwtVerifier, TokenVerifier, VerifyError};
+use crate::claims::WantedClaims;
 use crate::config::ConfigError;
 use crate::jws::Policy;
 use crate::reason::Rejection;
@@ -57,7 +58,7 @@ impl IssuerRouter {
     }
 
     fn verifier(&self, credential: &Credential<'_>) -> Result<&JwtVerifier, Rejection> {
-        let token = UnverifiedToken::parse_with(credential.expose(), &self.policy)?;
+        let token = UnverifiedToken::parse_with(credential.expose(), &self.policy, &WantedClaims::default())?;
         let at = token.unverified_issuer().and_then(|issuer| self.by_issuer.get(issuer));
         at.and_then(|at| self.verifiers.get(*at)).ok_or(Rejection::Issuer)
     }
@@ -92,7 +93,7 @@ mod tests {
 
     fn key() -> SigningKey {
         // The same key id everywhere.
-        SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("1")
+        SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("1").expect("a key id")
     }
 
     fn verifier(key: &SigningKey, issuer: &str) -> JwtVerifierBuilder {

@@ -101,6 +101,7 @@ fn further_rules_meet_their_verdict() {
     };
     type Rule = fn(JwtVerifierBuilder) -> JwtVerifierBuilder;
     let client: Rule = |b| b.audience_claim("client_id");
+    let twice: Rule = |b| b.require_claim("sub").require_claim("sub").require_claim("aud").audience_claim("aud");
     let subject: Rule = |b| b.subject("7").subject("8");
     let age: Rule = |b| b.max_age(Duration::from_secs(60));
     let lifetime: Rule = |b| b.max_lifetime(Duration::from_secs(60));
@@ -126,6 +127,8 @@ fn further_rules_meet_their_verdict() {
         (client, with("client_id", json!(["x", "api"])), None),
         (client, with("client_id", json!("web")), Some(Rejection::Audience)),
         (client, with("client_id", json!(7)), Some(Rejection::Audience)),
+        (twice, claims(), None),
+        (twice, without("sub"), Some(Rejection::MissingClaim)),
         (client, claims(), Some(Rejection::Audience)),
         (subject, claims(), None),
         (subject, with("sub", json!("8")), None),
@@ -312,6 +315,8 @@ fn settings_that_make_no_sense_name_themselves() {
         (builder(key()).leeway(Duration::from_secs(121)), "leeway"),
         (builder(key()).require_claim(""), "require_claim"),
         (builder(key()).audience_claim(""), "audience_claim"),
+        (builder(key()).audience_claim("sub"), "audience_claim"),
+        (builder(key()).audience_claim("events"), "audience_claim"),
         (bare().issuer(ISSUER).audience_claim("client_id").danger(Danger::AnyAudience), "audience_claim"),
         (builder(key()).access_tokens_only().types(["JWT"]), "types"),
         (builder(key()).types(["at+jwt"]).access_tokens_only(), "types"),

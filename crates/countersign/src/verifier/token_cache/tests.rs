@@ -81,7 +81,7 @@ struct World {
 fn world(settings: impl FnOnce(JwtVerifierBuilder) -> JwtVerifierBuilder) -> World {
     let clock = Hands(Arc::new((AtomicU64::new(NOW), AtomicU64::new(0))));
     let (keys, asked) = (Keys(Arc::new((Mutex::new(Vec::new()), AtomicUsize::new(0)))), Asked::default());
-    let key = SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("a");
+    let key = SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("a").expect("a key id");
     keys.publish(&[&key]);
     let builder = JwtVerifier::builder(keys.clone())
         .issuer(ISSUER)
@@ -168,11 +168,11 @@ fn a_verdict_ends_with_its_key() {
     let w = world(|builder| builder);
     let token = w.sign(&claims("7"));
     w.outcome(&token).expect("a token");
-    let next = SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("b");
+    let next = SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("b").expect("a key id");
     w.keys.publish(&[&next]);
     assert_eq!(w.outcome(&token).err(), Some(Rejection::UnknownKey), "withdrawn");
     // Another key under the same id.
-    let other = SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("a");
+    let other = SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("a").expect("a key id");
     w.keys.publish(&[&other]);
     assert_eq!(w.outcome(&token).err(), Some(Rejection::Signature));
     w.keys.publish(&[&w.key, &next]);
@@ -218,7 +218,8 @@ fn a_flood_of_good_tokens_takes_bounded_room() {
         (TokenCache::new().max_bytes(ROOM), ROOM / MIN_WEIGHT, ROOM),
     ] {
         let w = world(|builder| builder.token_cache(settings));
-        let key = SigningKey::from_secret(Algorithm::HS256, [7; 32]).expect("a secret").with_key_id("a");
+        let key =
+            SigningKey::from_secret(Algorithm::HS256, [7; 32]).expect("a secret").with_key_id("a").expect("a key id");
         let w = World { key: key.clone(), ..w };
         w.keys.publish(&[&key]);
         let verdicts = w.verifier.verdicts.as_ref().expect("a cache");
