@@ -17,6 +17,8 @@ mod http;
 #[cfg(test)]
 mod inspect;
 #[cfg(test)]
+mod key_forms;
+#[cfg(test)]
 mod peers;
 #[cfg(test)]
 mod properties;

@@ -151,9 +151,9 @@ fn keys_of_other_libraries_are_the_same_in_every_form() {
         for other in [&case.private_sec1_pem, &case.private_pkcs1_pem].into_iter().flatten() {
             keys.push(SigningKey::from_pem(algorithm, other).expect(&case.id));
         }
-        let written = expected.to_pem().expect("a public key");
+        let written = expected.to_spki_pem().expect("a public key");
         assert_eq!(written.trim(), public.trim(), "{}: written as the other library writes it", case.id);
-        let der = VerifyingKey::from_der(algorithm, &expected.to_der().expect("a public key")).expect(&case.id);
+        let der = VerifyingKey::from_der(algorithm, &expected.to_spki_der().expect("a public key")).expect(&case.id);
         assert_eq!(der.identity(), expected.identity(), "{}", case.id);
         for key in keys {
             assert_eq!(key.verifying_key().identity(), expected.identity(), "{}", case.id);

@@ -67,6 +67,7 @@ pub enum PublicMaterial {
 }
 
 /// A private key or a shared secret. `Debug` shows the kind alone.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PrivateMaterial {
     /// RSA with the parameters that RFC 7518 §6.3.2 lists for two primes.
@@ -92,6 +93,7 @@ pub enum PrivateMaterial {
 }
 
 /// The integers of an RSA private key, big-endian without leading zeros.
+#[derive(Clone)]
 #[expect(missing_docs, reason = "RFC 7518 §6.3 names them")]
 #[expect(missing_debug_implementations, reason = "nothing of it may be printed")]
 pub struct RsaPrivate {

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod der;
+mod export;
 
 use crate::alg::{Algorithm, Family};
 use crate::crypto::{
@@ -239,28 +240,6 @@ impl VerifyingKey {
         Some(Jwk::from_parts(self.0.key_id.clone(), Some(self.algorithm()), material))
     }
 
-    /// The public key in DER (SPKI); `None` for a secret and for a custom key.
-    #[must_use]
-    pub fn to_der(&self) -> Option<Vec<u8>> {
-        der::public_to_der(self.0.public.as_ref()?).ok()
-    }
-
-    /// The public key in PEM (`PUBLIC KEY`); `None` for a secret and for a custom key.
-    ///
-    /// ```
-    /// use countersign::{Algorithm, SigningKey, VerifyingKey};
-    ///
-    /// let key = SigningKey::generate(Algorithm::ES256)?;
-    /// let pem = key.verifying_key().to_pem().expect("a public key");
-    /// let read = VerifyingKey::from_pem(Algorithm::ES256, &pem)?;
-    /// assert_eq!(read.identity(), key.verifying_key().identity());
-    /// # Ok::<(), countersign::keys::KeyError>(())
-    /// ```
-    #[must_use]
-    pub fn to_pem(&self) -> Option<String> {
-        der::public_to_pem(self.0.public.as_ref()?).ok()
-    }
-
     /// Whether `signature` stands over `message`.
     ///
     /// # Errors
@@ -278,6 +257,9 @@ impl fmt::Debug for VerifyingKey {
 
 /// A key that makes signatures of one algorithm.
 ///
+/// Cloning is cheap. `Debug` shows the key id and the algorithm alone. The private half, kept so that it can be written out,
+/// is wiped when the last clone is dropped; the backend has its own copy.
+///
 /// ```
 /// use countersign::{Algorithm, SigningKey};
 ///
@@ -291,6 +273,8 @@ impl fmt::Debug for VerifyingKey {
 pub struct SigningKey {
     signer: Arc<dyn Signer>,
     verifying: VerifyingKey,
+    /// For writing the key out; `None` for a secret.
+    private: Option<Arc<PrivateMaterial>>,
 }
 
 impl SigningKey {
@@ -309,7 +293,7 @@ impl SigningKey {
         let backend = default_backend()?;
         let verifying = VerifyingKey::from_any_secret(backend, algorithm, secret)?;
         let material = PrivateMaterial::Secret(Secret::new(secret));
-        Ok(Self { signer: backend.signer(algorithm, &material)?.signer, verifying })
+        Ok(Self { signer: backend.signer(algorithm, &material)?.signer, verifying, private: None })
     }
 
     /// A private key in PEM: `PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY` (PKCS#1) or `EC PRIVATE KEY` (SEC 1).
@@ -364,12 +348,12 @@ impl SigningKey {
     ) -> Result<Self, KeyError> {
         if let PrivateMaterial::Secret(secret) = material {
             let verifying = VerifyingKey::from_secret_with(backend, algorithm, secret.expose())?;
-            return Ok(Self { signer: backend.signer(algorithm, material)?.signer, verifying });
+            return Ok(Self { signer: backend.signer(algorithm, material)?.signer, verifying, private: None });
         }
         let parts = backend.signer(algorithm, material)?;
         let public = parts.public.ok_or(KeyError::Invalid("the backend gave no public key"))?;
         let verifying = VerifyingKey::from_material(backend, algorithm, public)?;
-        Ok(Self { signer: parts.signer, verifying })
+        Ok(Self { signer: parts.signer, verifying, private: Some(Arc::new(material.clone())) })
     }
 
     /// The same key under a `kid`, which its tokens then name.

@@ -11,8 +11,8 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use tally::Tally;
 
-/// What the tests start: a Redis of their own, and an HTTP client that is none of ours.
-const PROGRAMS: &[&str] = &["redis-server", "curl"];
+/// What the tests start: a Redis of their own, an HTTP client and a reader and writer of keys that are none of ours.
+const PROGRAMS: &[&str] = &["redis-server", "curl", "openssl"];
 
 /// Everything.
 const WHOLE: &[&str] = &["--workspace", "--all-features", "--no-fail-fast"];

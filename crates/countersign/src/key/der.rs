@@ -1,19 +1,19 @@
-//! PEM and DER: SPKI, PKCS#1, PKCS#8, SEC 1.
+//! PEM and DER read: SPKI, PKCS#1, PKCS#8, SEC 1.
 
 use crate::alg::Curve;
 use crate::crypto::{PrivateMaterial, PublicMaterial, RsaPrivate};
 use crate::jwk::{ed25519_material, rsa_material, without_leading_zeros};
 use crate::key_error::KeyError;
-use pkcs8::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef, UintRef};
-use pkcs8::der::{self, Decode, Encode};
+use pkcs8::der::asn1::{ObjectIdentifier, OctetStringRef};
+use pkcs8::der::{self, Decode};
 use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use zeroize::Zeroizing;
 
-const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
-const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
-const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+pub(super) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+pub(super) const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+pub(super) const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+pub(super) const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+pub(super) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 pub(super) fn public_from_pem(pem: &[u8]) -> Result<PublicMaterial, KeyError> {
     let (label, document) = decode_pem(pem)?;
@@ -68,37 +68,6 @@ pub(super) fn public_from_spki(document: &[u8]) -> Result<PublicMaterial, KeyErr
         ED25519 => ed25519_material(bits),
         _ => Err(KeyError::Unsupported("an unknown kind of public key")),
     }
-}
-
-/// SPKI, the form that everything reads (RFC 5280 §4.1.2.7; RFC 8410 §4 for Ed25519).
-pub(super) fn public_to_der(material: &PublicMaterial) -> Result<Vec<u8>, KeyError> {
-    const UNWRITABLE: KeyError = KeyError::Invalid("the key cannot be written as DER");
-    let write = |oid, parameters: Option<AnyRef<'_>>, bits: &[u8]| {
-        let algorithm = AlgorithmIdentifierRef { oid, parameters };
-        let subject_public_key = BitStringRef::from_bytes(bits).map_err(|_| UNWRITABLE)?;
-        SubjectPublicKeyInfoRef { algorithm, subject_public_key }.to_der().map_err(|_| UNWRITABLE)
-    };
-    match material {
-        PublicMaterial::Rsa { modulus, exponent } => {
-            let integer = |octets| UintRef::new(octets).map_err(|_| UNWRITABLE);
-            let key = pkcs1::RsaPublicKeyRef { modulus: integer(modulus)?, public_exponent: integer(exponent)? };
-            write(RSA, Some(AnyRef::NULL), &key.to_der().map_err(|_| UNWRITABLE)?)
-        }
-        PublicMaterial::Ec { curve, point } => {
-            let curve = match curve {
-                Curve::P256 => P256,
-                Curve::P384 => P384,
-            };
-            write(EC, Some(AnyRef::from(&curve)), point)
-        }
-        PublicMaterial::Ed25519(key) => write(ED25519, None, key),
-    }
-}
-
-pub(super) fn public_to_pem(material: &PublicMaterial) -> Result<String, KeyError> {
-    let document = public_to_der(material)?;
-    der::pem::encode_string("PUBLIC KEY", der::pem::LineEnding::LF, &document)
-        .map_err(|_| KeyError::Invalid("the key cannot be written as PEM"))
 }
 
 fn public_from_pkcs1(document: &[u8]) -> Result<PublicMaterial, KeyError> {

@@ -75,6 +75,37 @@ fn a_point_off_its_curve_is_refused() {
 }
 
 #[test]
+fn what_has_no_public_or_private_half_cannot_be_written() {
+    fn writing_fails<T>(outcomes: impl IntoIterator<Item = Result<T, KeyError>>) -> bool {
+        outcomes.into_iter().all(|outcome| matches!(outcome, Err(KeyError::Unsupported(_))))
+    }
+    let secret = SigningKey::from_secret(Algorithm::HS256, [7; 32]).expect("a secret");
+    let short = crate::danger::short_secret(Algorithm::HS256, [7; 16]).expect("named");
+    for key in [secret, short] {
+        assert!(writing_fails([key.to_pkcs8_der(), key.to_pkcs1_der(), key.to_sec1_der()]));
+        assert!(writing_fails([key.to_pkcs8_pem(), key.to_pkcs1_pem(), key.to_sec1_pem()]));
+        let public = key.verifying_key();
+        assert!(writing_fails([public.to_spki_der(), public.to_pkcs1_der()]));
+        assert!(writing_fails([public.to_spki_pem(), public.to_pkcs1_pem()]));
+    }
+    let edwards = SigningKey::generate(Algorithm::EdDSA).expect("generate");
+    let verifier = Arc::clone(&edwards.verifying_key().0.verifier);
+    #[derive(Debug)]
+    struct Elsewhere(Arc<dyn SignatureVerifier>);
+    impl SignatureVerifier for Elsewhere {
+        fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureMismatch> {
+            self.0.verify(message, signature)
+        }
+    }
+    let elsewhere = VerifyingKey::custom(Algorithm::EdDSA, [0; 32], Elsewhere(verifier));
+    assert!(writing_fails([elsewhere.to_spki_der()]));
+    assert!(writing_fails([edwards.to_pkcs1_der(), edwards.to_sec1_der()]));
+    assert!(writing_fails([edwards.verifying_key().to_pkcs1_der()]));
+    let curve = SigningKey::generate(Algorithm::ES256).expect("generate");
+    assert!(writing_fails([curve.to_pkcs1_der()]) && curve.to_sec1_der().is_ok());
+}
+
+#[test]
 fn garbage_is_no_key() {
     for text in ["", "-----BEGIN", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "\u{0}\u{1}"] {
         for algorithm in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
