@@ -30,6 +30,7 @@ mod readme;
 mod remote_keys;
 #[cfg(test)]
 mod revocation;
+#[cfg(test)]
 mod roundtrip;
 #[cfg(test)]
 mod secrecy;

@@ -217,7 +217,7 @@ mod tests {
     fn key(algorithm: Algorithm, key_id: Option<&str>) -> VerifyingKey {
         let key = SigningKey::generate(algorithm).expect("generate");
         match key_id {
-            Some(key_id) => key.with_key_id(key_id).verifying_key().clone(),
+            Some(key_id) => key.with_key_id(key_id).expect("a key id").verifying_key().clone(),
             None => key.verifying_key().clone(),
         }
     }
