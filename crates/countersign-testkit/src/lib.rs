@@ -1,8 +1,9 @@
 //! For tests of Countersign, and of what is built on it.
 //!
-//! Depend on it in `[dev-dependencies]`: to set the time by hand ([`clock`]), to have a real server beside a
-//! test ([`redis_server`]) and a bad way to it ([`redis_proxy`]), and, above all, if you implement one of the
-//! seams: [`conformance`] holds the rules that your implementation must keep, and runs them against it.
+//! Depend on it in `[dev-dependencies]`: to set the time by hand ([`clock`]), to have an issuer that rotates its keys,
+//! fails or misbehaves as told ([`jwks_server`]), to have a real server beside a test ([`redis_server`]) and a bad way to it
+//! ([`redis_proxy`]), and, above all, if you implement one of the seams: [`conformance`] holds the rules that your
+//! implementation must keep, and runs them against it.
 //!
 //! What goes wrong here is a panic with its reason: that is how a test fails.
 #![allow(
