@@ -292,7 +292,7 @@ impl<'de> Members<'de> for Reader<'_> {
                 is_null = value.get() == "null";
             }
             _ if self.wanted.audience.as_deref() == Some(name) => {
-                claims.audience_claim = Some(json::typed(map, "aud")?)
+                claims.audience_claim = Some(json::typed(map, "aud")?);
             }
             "azp" if self.wanted.authorized_party => claims.authorized_party = Some(json::typed(map, "azp")?),
             _ => {
