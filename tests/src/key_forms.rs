@@ -115,3 +115,27 @@ fn keys_of_openssl_are_read() {
         assert_eq!(key.verifying_key().identity(), public.identity(), "{arguments}");
     }
 }
+
+#[test]
+fn files_that_openssl_writes_around_a_key_are_read() {
+    let pair = openssl("ecparam -name prime256v1 -genkey", "");
+    assert!(pair.starts_with(b"-----BEGIN EC PARAMETERS-----"));
+    let key = SigningKey::from_pem(Algorithm::ES256, &pair).expect("parameters and a key");
+    let identity = key.verifying_key().identity();
+
+    let certificate = openssl("req -x509 -key /dev/stdin -subj /CN=leaf", &pair);
+    let explained = openssl("x509 -text", &certificate);
+    assert!(explained.starts_with(b"Certificate:"));
+    let other = openssl("req -x509 -key /dev/stdin -subj /CN=root", RSA);
+    let chain = [&explained[..], &other].concat();
+    for file in [certificate, explained, chain] {
+        let key = VerifyingKey::from_certificate(Algorithm::ES256, file).expect("a certificate");
+        assert_eq!(key.identity(), identity);
+    }
+
+    let without_point = openssl("ec -no_public", &pair);
+    let error = SigningKey::from_pem(Algorithm::ES256, &without_point).err();
+    assert_eq!(error, Some(KeyError::Unsupported("an EC private key without its public point")));
+    let key = SigningKey::from_pem(Algorithm::ES256, openssl("ec", &without_point)).expect("with its point again");
+    assert_eq!(key.verifying_key().identity(), identity);
+}

@@ -11,7 +11,7 @@ use crate::crypto::{Backend, PublicMaterial, default_backend};
 use crate::json::{self, JsonError, Members, Wrong};
 use crate::key_error::KeyError;
 use curve25519_dalek::edwards::CompressedEdwardsY;
-use serde::de::MapAccess;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 use std::collections::HashSet;
@@ -19,6 +19,10 @@ use std::fmt;
 
 /// Keys of one set beyond this number make the set unreadable.
 pub const MAX_KEYS: usize = 100;
+/// Longer documents are refused unread: sets of keys, and maps of certificates.
+pub const MAX_SET_BYTES: usize = 1024 * 1024;
+/// Longer documents are refused unread: single keys as a JWK, in PEM or DER, and certificates with their chains.
+pub const MAX_KEY_BYTES: usize = 64 * 1024;
 /// A longer `kid` is refused, in keys and in tokens.
 pub(crate) const MAX_KEY_ID_LEN: usize = 256;
 
@@ -45,7 +49,7 @@ impl Jwk {
     /// Reads one key.
     ///
     /// # Errors
-    /// A [`KeyError`] that says what is wrong; unknown members are ignored (RFC 7517 §4).
+    /// A [`KeyError`] that says what is wrong, be it more than [`MAX_KEY_BYTES`]; unknown members are ignored (RFC 7517 §4).
     pub fn parse(json: &str) -> Result<Self, KeyError> {
         Self::parse_with(json, MIN_RSA_BITS)
     }
@@ -250,19 +254,22 @@ impl JwkSet {
     /// Reads a set.
     ///
     /// # Errors
-    /// [`KeyError::Malformed`] when the document as a whole is no JWK Set, or has more than [`MAX_KEYS`] keys.
+    /// [`KeyError::Malformed`] when the document as a whole is no JWK Set, or has more than [`MAX_KEYS`] keys or
+    /// [`MAX_SET_BYTES`].
     /// A set without a usable key is no error here: ask [`keys`](Self::keys).
     pub fn parse(json: &str) -> Result<Self, KeyError> {
-        let mut document = Document(None);
-        json::read_object(json.as_bytes(), &mut document).map_err(|error| match error {
+        check_len(json.as_bytes(), MAX_SET_BYTES)?;
+        let mut document = Document::default();
+        let read = json::read_object(json.as_bytes(), &mut document);
+        if document.0.as_ref().is_some_and(|keys| keys.len() > MAX_KEYS) {
+            return Err(KeyError::Malformed("too many keys"));
+        }
+        read.map_err(|error| match error {
             JsonError::WrongType(_) => KeyError::Malformed("`keys` is not an array"),
             JsonError::Duplicate => KeyError::Malformed("a member stands twice"),
             _ => KeyError::Malformed("not a JSON object"),
         })?;
         let raw = document.0.ok_or(KeyError::Malformed("no member `keys`"))?;
-        if raw.len() > MAX_KEYS {
-            return Err(KeyError::Malformed("too many keys"));
-        }
         let mut set = Self::sorted(raw.iter().map(|key| Jwk::parse(key.get())));
         for Quarantined { index, reason } in &set.quarantined {
             // Keys of another kind or for another use may share a `kid` (RFC 7517 §4.5).
@@ -326,15 +333,43 @@ impl Serialize for JwkSet {
     }
 }
 
+/// The member `keys`, read until it is one too long.
+#[derive(Default)]
 struct Document<'de>(Option<Vec<&'de RawValue>>);
 
 impl<'de> Members<'de> for Document<'de> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
         if name == "keys" {
-            self.0 = Some(json::typed(map, "keys")?);
-            return Ok(());
+            return map.next_value_seed(self).map_err(|error| Wrong::Type("keys", error));
         }
         json::skip(map)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &mut Document<'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Document<'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let keys = self.0.insert(Vec::new());
+        while let Some(key) = items.next_element()? {
+            keys.push(key);
+            if keys.len() > MAX_KEYS {
+                return Err(A::Error::custom("too many keys"));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -410,6 +445,7 @@ impl<'de> Members<'de> for Fields {
 
 impl Fields {
     fn read(json: &[u8]) -> Result<Self, KeyError> {
+        check_len(json, MAX_KEY_BYTES)?;
         let mut fields = Self::default();
         json::read_object(json, &mut fields).map_err(malformed_json)?;
         if let Some(key_id) = &fields.key_id
@@ -481,6 +517,11 @@ pub(crate) fn malformed_json(error: JsonError) -> KeyError {
         JsonError::TooMany => "too many members",
         JsonError::WrongType(_) => "a member has the wrong type",
     })
+}
+
+/// Sizes are bounded before there is any work.
+pub(crate) fn check_len(document: &[u8], most: usize) -> Result<(), KeyError> {
+    if document.len() > most { Err(KeyError::Malformed("the document is too long")) } else { Ok(()) }
 }
 
 /// A `kid` that may be looked up: 1 to 256 octets without control characters.

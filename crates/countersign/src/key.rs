@@ -12,6 +12,7 @@ use crate::crypto::{
 use crate::jwk::{Jwk, is_key_id, material_family, read_private};
 use crate::key_error::KeyError;
 use crate::secret::Secret;
+use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
 
@@ -135,10 +136,11 @@ impl VerifyingKey {
         }
     }
 
-    /// A public key in PEM: `PUBLIC KEY` (SPKI) or `RSA PUBLIC KEY` (PKCS#1).
+    /// A public key in PEM: `PUBLIC KEY` (SPKI) or `RSA PUBLIC KEY` (PKCS#1). Text around the block is skipped.
     ///
     /// # Errors
-    /// [`KeyError::Malformed`] for anything else, private keys among it.
+    /// [`KeyError::Malformed`] for anything else: private keys, two keys, more than
+    /// [`MAX_KEY_BYTES`](crate::jwk::MAX_KEY_BYTES).
     pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Self::from_material(default_backend()?, algorithm, der::public_from_pem(pem.as_ref())?)
     }
@@ -296,10 +298,14 @@ impl SigningKey {
         Ok(Self { signer: backend.signer(algorithm, &material)?.signer, verifying, private: None })
     }
 
-    /// A private key in PEM: `PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY` (PKCS#1) or `EC PRIVATE KEY` (SEC 1).
+    /// A private key in PEM: `PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY` (PKCS#1) or `EC PRIVATE KEY` (SEC 1). Text around the
+    /// block is skipped, and so are `EC PARAMETERS`.
     ///
     /// # Errors
-    /// [`KeyError::Malformed`] for anything else; [`KeyError::WrongAlgorithm`] for a key of another kind.
+    /// [`KeyError::Malformed`] for anything else, be it two keys or more than
+    /// [`MAX_KEY_BYTES`](crate::jwk::MAX_KEY_BYTES); [`KeyError::WrongAlgorithm`] for a key of another kind.
+    /// [`KeyError::Unsupported`] for an encrypted key, and for an EC key without its public point, which RFC 5915 leaves
+    /// optional and ring cannot derive: `openssl ec -in key.pem` adds it.
     pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Self::from_material(default_backend()?, algorithm, &der::private_from_pem(pem.as_ref())?)
     }
@@ -403,12 +409,7 @@ fn check_secret(algorithm: Algorithm, secret: &[u8], min_len: usize) -> Result<(
     if algorithm.family() != Family::Hmac {
         return Err(KeyError::WrongAlgorithm);
     }
-    let text = secret.trim_ascii_start();
-    let holds = |needle: &[u8]| text.windows(needle.len()).any(|window| window == needle);
-    if holds(b"-----BEGIN")
-        || [&b"ssh-"[..], b"ecdsa-", b"sk-"].iter().any(|prefix| text.starts_with(prefix))
-        || (text.starts_with(b"{") && holds(b"\"kty\""))
-    {
+    if is_key_text(secret) {
         return Err(KeyError::Invalid("the secret is the text of a key"));
     }
     if secret.is_empty() {
@@ -418,6 +419,27 @@ fn check_secret(algorithm: Algorithm, secret: &[u8], min_len: usize) -> Result<(
         return Err(KeyError::Weak("an HMAC secret is at least as long as the hash"));
     }
     Ok(())
+}
+
+/// Whether this is a key in PEM (RFC 7468), SSH2 (RFC 4716) or OpenSSH form, or JSON that holds a JWK.
+fn is_key_text(secret: &[u8]) -> bool {
+    let text = secret.trim_ascii_start();
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text).trim_ascii();
+    let holds = |needle: &[u8]| text.windows(needle.len()).any(|window| window == needle);
+    holds(b"-----BEGIN")
+        || holds(b"---- BEGIN")
+        || [&b"ssh-"[..], b"ecdsa-", b"sk-"].iter().any(|prefix| text.starts_with(prefix))
+        // What is cut short is no JSON, and was meant to be a key all the same.
+        || (text.starts_with(b"{") && holds(b"\"kty\""))
+        || serde_json::from_slice(text).is_ok_and(|value| holds_jwk(&value))
+}
+
+fn holds_jwk(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => members.contains_key("kty") || members.values().any(holds_jwk),
+        Value::Array(items) => items.iter().any(holds_jwk),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -162,6 +162,7 @@ fn one_bad_key_does_not_cost_the_others() {
 #[test]
 fn what_is_no_set_is_refused_whole() {
     let many = format!(r#"{{"keys":[{}]}}"#, vec!["{}"; MAX_KEYS + 1].join(","));
+    let many_and_not_json = format!(r#"{{"keys":[{}"#, "0,".repeat(MAX_KEYS + 2));
     for (json, why) in [
         ("", "not a JSON object"),
         ("[]", "not a JSON object"),
@@ -172,6 +173,7 @@ fn what_is_no_set_is_refused_whole() {
         (r#"{"keys":[]"#, "not a JSON object"),
         (r#"{"keys":[]}x"#, "not a JSON object"),
         (&many, "too many keys"),
+        (&many_and_not_json, "too many keys"), // what follows is not read
     ] {
         assert_eq!(JwkSet::parse(json).err(), Some(KeyError::Malformed(why)), "{json}");
     }

@@ -2,7 +2,7 @@
 
 use crate::alg::Curve;
 use crate::crypto::{PrivateMaterial, PublicMaterial, RsaPrivate};
-use crate::jwk::{ed25519_material, rsa_material, without_leading_zeros};
+use crate::jwk::{MAX_KEY_BYTES, check_len, ed25519_material, rsa_material, without_leading_zeros};
 use crate::key_error::KeyError;
 use pkcs8::der::asn1::{ObjectIdentifier, OctetStringRef};
 use pkcs8::der::{self, Decode};
@@ -16,7 +16,7 @@ pub(super) const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.
 pub(super) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 pub(super) fn public_from_pem(pem: &[u8]) -> Result<PublicMaterial, KeyError> {
-    let (label, document) = decode_pem(pem)?;
+    let (label, document) = only_key(pem)?;
     match label.as_str() {
         "PUBLIC KEY" => public_from_spki(&document),
         "RSA PUBLIC KEY" => public_from_pkcs1(&document),
@@ -25,6 +25,7 @@ pub(super) fn public_from_pem(pem: &[u8]) -> Result<PublicMaterial, KeyError> {
 }
 
 pub(super) fn public_from_der(document: &[u8]) -> Result<PublicMaterial, KeyError> {
+    check_len(document, MAX_KEY_BYTES)?;
     if SubjectPublicKeyInfoRef::from_der(document).is_ok() {
         return public_from_spki(document);
     }
@@ -32,7 +33,7 @@ pub(super) fn public_from_der(document: &[u8]) -> Result<PublicMaterial, KeyErro
 }
 
 pub(super) fn private_from_pem(pem: &[u8]) -> Result<PrivateMaterial, KeyError> {
-    let (label, document) = decode_pem(pem)?;
+    let (label, document) = only_key(pem)?;
     match label.as_str() {
         "PRIVATE KEY" => private_from_pkcs8(&document),
         "RSA PRIVATE KEY" => private_from_pkcs1(&document),
@@ -43,6 +44,7 @@ pub(super) fn private_from_pem(pem: &[u8]) -> Result<PrivateMaterial, KeyError> 
 }
 
 pub(super) fn private_from_der(document: &[u8]) -> Result<PrivateMaterial, KeyError> {
+    check_len(document, MAX_KEY_BYTES)?;
     if pkcs8::PrivateKeyInfoRef::from_der(document).is_ok() {
         return private_from_pkcs8(document);
     }
@@ -52,10 +54,51 @@ pub(super) fn private_from_der(document: &[u8]) -> Result<PrivateMaterial, KeyEr
     private_from_sec1(document, None)
 }
 
-pub(super) fn decode_pem(pem: &[u8]) -> Result<(String, Zeroizing<Vec<u8>>), KeyError> {
-    let (label, document) =
-        der::pem::decode_vec(pem.trim_ascii()).map_err(|_| KeyError::Malformed("not one PEM block"))?;
+/// The one block of a file that holds a key. Before it may stand `EC PARAMETERS`, which name the curve that the key names
+/// itself: `openssl ecparam -genkey` writes both.
+fn only_key(pem: &[u8]) -> Result<(String, Zeroizing<Vec<u8>>), KeyError> {
+    check_len(pem, MAX_KEY_BYTES)?;
+    let mut blocks = blocks(pem).filter(|block| !block.starts_with(b"-----BEGIN EC PARAMETERS-----"));
+    match (blocks.next(), blocks.next()) {
+        (Some(block), None) => decode_block(block),
+        _ => Err(NOT_ONE_BLOCK),
+    }
+}
+
+/// The first block of a file: in a chain of certificates that of whoever presents it (RFC 8446 §4.4.2).
+pub(super) fn first_block(pem: &[u8]) -> Result<(String, Zeroizing<Vec<u8>>), KeyError> {
+    decode_block(blocks(pem).next().ok_or(NOT_ONE_BLOCK)?)
+}
+
+const NOT_ONE_BLOCK: KeyError = KeyError::Malformed("not one PEM block");
+
+fn decode_block(block: &[u8]) -> Result<(String, Zeroizing<Vec<u8>>), KeyError> {
+    let (label, document) = der::pem::decode_vec(block).map_err(|_| NOT_ONE_BLOCK)?;
     Ok((label.to_owned(), Zeroizing::new(document)))
+}
+
+/// The blocks of a PEM file, without the text around them (RFC 7468 §2), such as `openssl x509 -text` writes. One that does
+/// not end reaches to the end of the file.
+fn blocks(pem: &[u8]) -> impl Iterator<Item = &[u8]> {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    const END: &[u8] = b"-----END ";
+    let starts_line = |text: &[u8]| matches!(text.split_first(), Some((b'\r' | b'\n', line)) if line == BEGIN);
+    let find = |text: &[u8], needle: &[u8]| text.windows(needle.len()).position(|window| window == needle);
+    let mut rest = pem;
+    std::iter::from_fn(move || {
+        let begin = match rest.starts_with(BEGIN) {
+            true => 0,
+            false => rest.windows(BEGIN.len() + 1).position(starts_line)? + 1,
+        };
+        rest = rest.get(begin..)?;
+        let end = find(rest, END).and_then(|at| {
+            let label = at + END.len();
+            Some(label + find(rest.get(label..)?, b"-----")? + 5)
+        });
+        let (block, behind) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
+        rest = behind;
+        Some(block)
+    })
 }
 
 pub(super) fn public_from_spki(document: &[u8]) -> Result<PublicMaterial, KeyError> {
@@ -124,7 +167,7 @@ fn private_from_sec1(document: &[u8], curve: Option<Curve>) -> Result<PrivateMat
         (Some(curve), _) | (None, Some(curve)) => curve,
         (None, None) => return Err(KeyError::Malformed("the EC key names no curve")),
     };
-    let public = key.public_key.ok_or(KeyError::Unsupported("an EC private key without its public key"))?;
+    let public = key.public_key.ok_or(KeyError::Unsupported("an EC private key without its public point"))?;
     let (curve, point) = ec_point(curve, public)?;
     Ok(PrivateMaterial::Ec { curve, scalar: Zeroizing::new(key.private_key.to_vec()), point })
 }

@@ -32,9 +32,23 @@ fn secrets_are_long_enough_and_no_key_text() {
         "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY",
         "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5",
         " {\"kty\":\"RSA\",\"n\":\"0vx7agoebGcQSuuPiLJXZptN9nndrQmb\"}",
+        "{\"kty\":\"RSA\",\"n\":\"0vx7agoebGcQSuuPiLJXZptN9nndrQmb",
+        "{\"k\\u0074y\":\"RSA\",\"n\":\"0vx7agoebGcQSuuPiLJXZptN9nndrQmb\"}",
+        "\u{feff}{\"kty\":\"RSA\",\"n\":\"0vx7agoebGcQSuuPiLJXZptN9nndrQmb\"}",
+        " \u{feff} ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7",
+        "[{\"kty\":\"RSA\",\"n\":\"0vx7agoebGcQSuuPiLJXZptN9nndrQmb\"}]",
+        "{\"keys\":[{\"k\\u0074y\":\"RSA\",\"n\":\"0vx7agoebGcQSuuPiLJXZptN9nndrQmb\"}]}\n",
+        "---- BEGIN SSH2 PUBLIC KEY ----\nAAAAB3NzaC1yc2EAAAADAQABAAABgQC7\n---- END SSH2 PUBLIC KEY ----",
     ] {
         let error = VerifyingKey::from_secret(Algorithm::HS256, text).err();
         assert_eq!(error, Some(KeyError::Invalid("the secret is the text of a key")), "{text}");
+    }
+    for text in [
+        "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]",
+        "\u{feff}correct horse battery staple 0123456789",
+        "{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{",
+    ] {
+        assert!(VerifyingKey::from_secret(Algorithm::HS256, text).is_ok(), "{text}");
     }
 }
 
@@ -159,6 +173,76 @@ fn a_certificate_gives_its_key() {
         assert!(VerifyingKey::from_certificate(Algorithm::ES256, other).is_err(), "{other}");
     }
     assert!(VerifyingKey::from_pem(Algorithm::ES256, CERTIFICATE).is_err(), "a certificate is asked for by name");
+}
+
+#[test]
+fn of_a_chain_the_first_certificate_gives_the_key_and_text_is_skipped() {
+    let expected = VerifyingKey::from_pem(Algorithm::ES256, CERTIFIED_KEY).expect("a key").identity();
+    let other = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let explained = format!("Certificate:\n  Subject: CN = -----BEGIN CERTIFICATE-----\n{CERTIFICATE}");
+    for file in [format!("{CERTIFICATE}{other}"), explained, CERTIFICATE.replace('\n', "\r\n")] {
+        let key = VerifyingKey::from_certificate(Algorithm::ES256, &file).expect(&file);
+        assert_eq!(key.identity(), expected, "{file}");
+    }
+    for file in [format!("{other}{CERTIFICATE}"), format!("{CERTIFIED_KEY}{CERTIFICATE}")] {
+        assert!(VerifyingKey::from_certificate(Algorithm::ES256, &file).is_err(), "{file}");
+    }
+}
+
+#[test]
+fn a_file_with_one_key_is_read_whatever_text_stands_around_it() {
+    let expected = VerifyingKey::from_pem(Algorithm::ES256, CERTIFIED_KEY).expect("a key").identity();
+    let parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+    for file in [
+        format!("Bag Attributes\n  friendlyName: -----BEGIN PUBLIC KEY-----\n{CERTIFIED_KEY}# the end\n"),
+        format!("{parameters}{CERTIFIED_KEY}"),
+        CERTIFIED_KEY.replace('\n', "\r\n"),
+        CERTIFIED_KEY.replace('\n', "\r"),
+    ] {
+        let key = VerifyingKey::from_pem(Algorithm::ES256, &file).expect(&file);
+        assert_eq!(key.identity(), expected, "{file}");
+    }
+    let key = CERTIFIED_KEY;
+    for file in [
+        parameters.to_owned(),
+        format!("{key}{key}"),
+        format!("{key}{CERTIFICATE}"),
+        format!("{key}\r-----BEGIN CERTIFICATE-----"),
+        format!("{}{key}", key.replace("-----END", "----- END")),
+        key.replace("-----END PUBLIC KEY-----", ""),
+        key.replace("END PUBLIC", "END PRIVATE"),
+        format!("{parameters}x{key}"),
+    ] {
+        let error = VerifyingKey::from_pem(Algorithm::ES256, &file).err();
+        assert_eq!(error, Some(KeyError::Malformed("not one PEM block")), "{file}");
+    }
+}
+
+#[test]
+fn a_document_longer_than_its_bound_is_not_read() {
+    const TOO_LONG: Option<KeyError> = Some(KeyError::Malformed("the document is too long"));
+    use crate::jwk::{JwkSet, MAX_KEY_BYTES, MAX_SET_BYTES};
+    let padded = |text: &str, len: usize| format!("{text}{}", " ".repeat(len - text.len()));
+    let key = CERTIFIED_KEY;
+    assert!(VerifyingKey::from_pem(Algorithm::ES256, padded(key, MAX_KEY_BYTES)).is_ok());
+    assert_eq!(VerifyingKey::from_pem(Algorithm::ES256, padded(key, MAX_KEY_BYTES + 1)).err(), TOO_LONG);
+    assert!(VerifyingKey::from_certificate(Algorithm::ES256, padded(CERTIFICATE, MAX_KEY_BYTES)).is_ok());
+    let error = VerifyingKey::from_certificate(Algorithm::ES256, padded(CERTIFICATE, MAX_KEY_BYTES + 1)).err();
+    assert_eq!(error, TOO_LONG);
+    let long = vec![0x30; MAX_KEY_BYTES + 1];
+    assert_eq!(VerifyingKey::from_der(Algorithm::ES256, &long).err(), TOO_LONG);
+    assert_eq!(SigningKey::from_der(Algorithm::ES256, &long).err(), TOO_LONG);
+    assert_eq!(SigningKey::from_pem(Algorithm::ES256, &long).err(), TOO_LONG);
+    let jwk = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    assert!(Jwk::parse(&padded(jwk, MAX_KEY_BYTES)).is_ok());
+    assert_eq!(Jwk::parse(&padded(jwk, MAX_KEY_BYTES + 1)).err(), TOO_LONG);
+    assert_eq!(SigningKey::from_jwk(Algorithm::EdDSA, &padded(jwk, MAX_KEY_BYTES + 1)).err(), TOO_LONG);
+    let set = format!(r#"{{"keys":[{jwk}]}}"#);
+    assert!(JwkSet::parse(&padded(&set, MAX_SET_BYTES)).is_ok());
+    assert_eq!(JwkSet::parse(&padded(&set, MAX_SET_BYTES + 1)).err(), TOO_LONG);
+    let map = serde_json::json!({ "a": CERTIFICATE }).to_string();
+    assert!(JwkSet::from_certificates(&padded(&map, MAX_SET_BYTES)).is_ok());
+    assert_eq!(JwkSet::from_certificates(&padded(&map, MAX_SET_BYTES + 1)).err(), TOO_LONG);
 }
 
 #[test]
