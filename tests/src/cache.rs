@@ -5,8 +5,8 @@ mod faults;
 mod flawed;
 
 use countersign::Bytes;
-use countersign::cache::{CacheError, CacheKey, CacheStore};
-use countersign_cache::{MemoryCache, RedisCache, TieredCache};
+use countersign::cache::{CacheError, CacheKey, CacheStore, FleetKey};
+use countersign_cache::{MemoryCache, RedisCache, SealedCache, TieredCache};
 use countersign_testkit::clock::FakeClock;
 use countersign_testkit::conformance;
 use countersign_testkit::redis_proxy::RedisProxy;
@@ -29,6 +29,10 @@ async fn server() -> RedisServer {
 
 fn store(url: impl Into<String>) -> RedisCache {
     RedisCache::builder(url).build().expect("settings")
+}
+
+fn fleet_key() -> FleetKey {
+    FleetKey::new([7; 32]).expect("a key")
 }
 
 fn key() -> CacheKey {
@@ -114,6 +118,35 @@ async fn memory_before_redis_keeps_the_rules() {
     let server = server().await;
     let tiered = TieredCache::new(MemoryCache::new(), store(server.url()));
     conformance::cache_store(tiered, async |time| sleep(time + Duration::from_millis(20)).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sealed_memory_keeps_the_rules() {
+    let clock = FakeClock::at(1_300_819_380);
+    let store = SealedCache::new(MemoryCache::with_clock(clock.clone()), fleet_key());
+    conformance::cache_store(store, async |time| clock.advance(time)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sealed_redis_keeps_the_rules() {
+    let server = server().await;
+    let store = SealedCache::new(store(server.url()), fleet_key());
+    conformance::cache_store(store, async |time| sleep(time + Duration::from_millis(20)).await).await;
+}
+
+#[tokio::test]
+async fn who_can_write_to_redis_can_delete_and_not_forge() {
+    let server = server().await;
+    let store = SealedCache::new(store(server.url()), fleet_key());
+    let connection = &mut redis(&server).await;
+    store.put(&key(), value(), TTL).await.expect("put");
+    let () =
+        redis::cmd("COPY").arg("countersign:k").arg("countersign:other").query_async(connection).await.expect("copy");
+    assert!(store.get(&CacheKey::named("other")).await.is_err(), "moved");
+    let () = redis::cmd("SETRANGE").arg("countersign:k").arg(32).arg("w").query_async(connection).await.expect("write");
+    assert!(store.get(&key()).await.is_err(), "changed");
+    let () = redis::cmd("DEL").arg("countersign:k").query_async(connection).await.expect("delete");
+    assert_eq!(store.get(&key()).await.expect("get"), None);
 }
 
 #[tokio::test]

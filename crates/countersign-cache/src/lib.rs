@@ -1,4 +1,5 @@
-//! Cache stores for Countersign: [`MemoryCache`], [`RedisCache`], and [`TieredCache`] of one before another.
+//! Cache stores for Countersign: [`MemoryCache`], [`RedisCache`], [`TieredCache`] of one before another, and
+//! [`SealedCache`] around one that others can write to.
 //!
 //! Add this crate if something that you use takes a [`CacheStore`]: keys shared by several processes, tokens
 //! that are consumed once, counters that several processes keep together. [`MemoryCache`] serves one process,
@@ -23,8 +24,7 @@
 //! # }
 //! ```
 //!
-//! What comes back from a store that others can write to is untrusted. No store here authenticates
-//! anything: whoever stores what must not be forged seals it first.
+//! What comes back from a store that others can write to is untrusted, unless a [`SealedCache`] authenticates it.
 //!
 //! [`CacheStore`]: countersign::cache::CacheStore
 
@@ -32,9 +32,11 @@ mod counter;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
+mod sealed;
 mod tiered;
 
 pub use self::memory::{MemoryCache, MemoryCacheBuilder};
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisCache, RedisCacheBuilder};
+pub use self::sealed::SealedCache;
 pub use self::tiered::{TieredCache, TieredCacheBuilder};

@@ -1,7 +1,11 @@
 //! Bytes with a time to live, shared or not: the seam [`CacheStore`].
 //!
 //! What comes back from a store that others can write to is untrusted: parse it as strictly as an answer from the
-//! network, and authenticate it.
+//! network, and authenticate it: with a [`FleetKey`], as `SealedCache` of `countersign-cache` does.
+
+mod fleet_key;
+
+pub use fleet_key::FleetKey;
 
 use async_trait::async_trait;
 use bytes::Bytes;
