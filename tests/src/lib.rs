@@ -18,6 +18,7 @@ mod http;
 mod inspect;
 #[cfg(test)]
 mod key_forms;
+#[cfg(test)]
 mod key_providers;
 #[cfg(test)]
 mod peers;

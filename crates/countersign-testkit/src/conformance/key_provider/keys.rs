@@ -15,11 +15,11 @@ MQIDAQAB
 
 pub(super) fn key(algorithm: Algorithm, id: &str) -> VerifyingKey {
     let key = SigningKey::generate(algorithm).expect("randomness");
-    key.verifying_key().clone().with_key_id(id)
+    key.verifying_key().clone().with_key_id(id).expect("a key id")
 }
 
 fn rsa(algorithm: Algorithm) -> VerifyingKey {
-    VerifyingKey::from_pem(algorithm, RSA).expect("a key").with_key_id("r")
+    VerifyingKey::from_pem(algorithm, RSA).expect("a key").with_key_id("r").expect("a key id")
 }
 
 /// Two of one algorithm, and two of one id.
