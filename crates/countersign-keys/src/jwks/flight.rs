@@ -68,14 +68,14 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         let mut state = self.refresher.state();
+        // Whoever waited for one that was given up has given up as well.
         if Refresher::is_current(&state, self.number) {
-            self.refresher.land(&mut state);
             // It panicked, or its runtime went away.
             if !self.has_outcome {
                 self.refresher.back_off(&mut state, RefreshError::Abandoned);
             }
+            self.refresher.land(&mut state);
         }
-        self.refresher.tell_landed(&mut state);
     }
 }
 

@@ -237,13 +237,14 @@ impl Refresher {
     /// Refreshes now, or joins the refresh under way, and says how it ended. Asked again within a second of a start, it
     /// says how that one ended.
     pub(super) async fn refresh_now(self: &Arc<Self>) -> Result<(), KeyProviderError> {
+        let landings = self.landings();
         let now = self.clock().monotonic();
-        let is_too_soon = |state: &State| {
-            state.last_started.is_some_and(|at| now.saturating_sub(at) < FLOOR) && state.flight.is_none()
+        let is_too_soon = {
+            let state = self.state();
+            state.flight.is_none() && state.last_started.is_some_and(|at| now.saturating_sub(at) < FLOOR)
         };
-        let is_too_soon = is_too_soon(&self.state());
         if !is_too_soon {
-            wait_for(self.start(RefreshTrigger::Request), FLIGHT_TIMEOUT + NEXT_WAIT).await;
+            wait_for(self.start(RefreshTrigger::Request, landings), FLIGHT_TIMEOUT + NEXT_WAIT).await;
         }
         let (is_closed, error) = {
             let state = self.state();
@@ -315,6 +316,7 @@ impl Refresher {
 
     /// The set that answers without waiting. Where a refresh is due, it is started, and nobody waits for it.
     fn serving(self: &Arc<Self>, now: Moment) -> Option<Arc<Snapshot>> {
+        let landings = self.landings();
         let snapshot = self.usable(now)?;
         if self.is_due(&snapshot, now) {
             if self.is_worth_waiting(&snapshot, now) {
@@ -322,7 +324,7 @@ impl Refresher {
             }
             // Where no runtime is at hand, a later request starts it.
             if self.may_start(now.monotonic) {
-                drop(self.start(RefreshTrigger::Schedule));
+                drop(self.start(RefreshTrigger::Schedule, landings));
             }
         }
         Some(snapshot)
@@ -330,6 +332,7 @@ impl Refresher {
 
     /// A set that may serve, fetched now if there is none; and whether no refresh was waited for in vain.
     async fn current(self: &Arc<Self>) -> Result<(Arc<Snapshot>, bool), KeyProviderError> {
+        let landings = self.landings();
         let now = self.now();
         let (wait, is_due, trigger) = match self.usable(now) {
             None => {
@@ -345,7 +348,7 @@ impl Refresher {
             }
         };
         // After a failure nobody asks again before it is due, however many wait.
-        let landed = if is_due { self.start(trigger) } else { self.under_way() };
+        let landed = if is_due { self.start(trigger, landings) } else { self.under_way() };
         let is_settled = wait_for(landed, wait).await;
         let snapshot = self.usable(self.now()).ok_or_else(|| self.unavailable())?;
         Ok((snapshot, is_settled))
@@ -366,10 +369,11 @@ impl Refresher {
                 return answer;
             }
         }
+        let landings = self.landings();
         let question = self.question();
         let is_let_through = self.may_ask(question.asked_at.monotonic);
         if is_let_through {
-            wait_for(self.start(RefreshTrigger::UnknownKey), NEXT_WAIT).await;
+            wait_for(self.start(RefreshTrigger::UnknownKey, landings), NEXT_WAIT).await;
         }
         self.tell_unknown(if is_let_through { UnknownKeyOutcome::Fetched } else { UnknownKeyOutcome::Throttled });
         let snapshot = self.usable(self.now()).ok_or_else(|| self.unavailable())?;
@@ -500,8 +504,14 @@ impl Refresher {
         state.flight.as_ref().filter(in_time).map(|_| self.landed.subscribe())
     }
 
-    /// Joins the refresh under way, or starts one. `None` where no runtime is at hand, and when closed.
-    pub(super) fn start(self: &Arc<Self>, trigger: RefreshTrigger) -> Option<watch::Receiver<u64>> {
+    /// How many refreshes have ended: to be read before it is decided that one is needed.
+    pub(super) fn landings(&self) -> u64 {
+        *self.landed.borrow()
+    }
+
+    /// Joins the refresh under way, or starts one, unless one has ended since `landings` was read: what made it necessary
+    /// may be over. `None` where no runtime is at hand, and when closed.
+    pub(super) fn start(self: &Arc<Self>, trigger: RefreshTrigger, landings: u64) -> Option<watch::Receiver<u64>> {
         let spawner = Spawner::here()?;
         let since = self.clock().monotonic();
         let (landed, number, overdue) = {
@@ -510,7 +520,11 @@ impl Refresher {
                 return None;
             }
             // No flight lands while the lock is held, so this one's landing is not missed.
-            let landed = self.landed.subscribe();
+            let mut landed = self.landed.subscribe();
+            if *landed.borrow() != landings {
+                landed.mark_changed();
+                return Some(landed);
+            }
             if state.flight.as_ref().is_some_and(|flight| !is_overdue(millis(flight.since), since)) {
                 return Some(landed);
             }
@@ -597,14 +611,11 @@ impl Refresher {
         self.settings.alarm.set(Some(Duration::from_millis(at)));
     }
 
-    /// The refresh under way has ended.
+    /// The refresh under way has ended: those who wait are told. Under the lock, so that it wakes nobody who waits for the
+    /// next one.
     pub(super) fn land(&self, state: &mut State) {
         state.flight = None;
         self.under_way_since.store(0, Ordering::Release);
-    }
-
-    /// Tells those who wait. Under the lock, so that it wakes nobody who waits for the next one.
-    pub(super) fn tell_landed(&self, _: &mut State) {
         self.landed.send_modify(|count| *count += 1);
     }
 }
@@ -635,10 +646,11 @@ impl Keeper {
         loop {
             self.alarm.gone_off().await;
             let Some(refresher) = self.refresher.upgrade() else { return };
+            let landings = refresher.landings();
             let now = refresher.clock().monotonic();
             if refresher.due_in(now).is_zero() {
                 // However it ends, it sets the alarm anew.
-                drop(refresher.start(RefreshTrigger::Schedule));
+                drop(refresher.start(RefreshTrigger::Schedule, landings));
             } else {
                 let _unchanged = refresher.state();
                 self.alarm.set(Some(Duration::from_millis(refresher.due.load(Ordering::Acquire))));

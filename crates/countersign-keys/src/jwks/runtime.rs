@@ -1,7 +1,7 @@
 //! What the refresher takes from the runtime and from `std::sync`, so that a model checker can stand in for both
-//! (`--cfg shuttle`).
+//! (`--cfg shuttle`, in this crate's own tests).
 
-#[cfg(not(shuttle))]
+#[cfg(not(all(test, shuttle)))]
 mod real {
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
     pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -28,7 +28,7 @@ mod real {
     }
 }
 
-#[cfg(shuttle)]
+#[cfg(all(test, shuttle))]
 mod model {
     pub(crate) use shuttle::future::AbortHandle;
     pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -54,7 +54,7 @@ mod model {
     }
 }
 
-#[cfg(shuttle)]
+#[cfg(all(test, shuttle))]
 pub(crate) use model::*;
-#[cfg(not(shuttle))]
+#[cfg(not(all(test, shuttle)))]
 pub(crate) use real::*;

@@ -330,7 +330,7 @@ fn a_runtime_that_shuts_down_takes_its_refresh_along_and_nothing_else() {
     drop(runtime);
     // The runtime is gone: whatever is spawned there is dropped on the spot.
     let entered = handle.enter();
-    let now = w.keys.refresher.start(RefreshTrigger::Request);
+    let now = w.keys.refresher.start(RefreshTrigger::Request, 0);
     assert!(now.is_some_and(|landed| landed.has_changed().unwrap_or(true)), "told that it ended");
     drop(entered);
     assert_eq!(w.issuer.fetches(), 0);
