@@ -13,6 +13,7 @@ enum Flaw {
     AbsentIsAmbiguous,
     AbsentIsUnavailable,
     AnIdIsDemanded,
+    AnotherAlgorithmIsUnavailable,
     AnyAlgorithmWillDo,
     CandidatesOfAnyAlgorithm,
     DownDeniesWhatWasKnown,
@@ -27,6 +28,7 @@ enum Flaw {
     IssuersAreRemembered,
     KeepsTheRemoved,
     KeepsTheReplaced,
+    LeavingFailsOthers,
     NeverLooksAgain,
     NoCandidates,
     NowForgetsTheAlgorithm,
@@ -54,6 +56,7 @@ struct Plain {
     published: Published,
     state: Mutex<State>,
     is_looking: AtomicBool,
+    was_left: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -66,13 +69,25 @@ struct State {
     had_issuer: bool,
 }
 
+/// A caller that may go away before it is done.
+struct Caller<'p>(Option<&'p AtomicBool>);
+
+impl Drop for Caller<'_> {
+    fn drop(&mut self) {
+        if let Some(was_left) = self.0 {
+            was_left.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
 fn unavailable() -> KeyProviderError {
     KeyProviderError::Unavailable(Unavailable::default())
 }
 
 impl Plain {
     fn new(flaw: Option<Flaw>, published: Published) -> Self {
-        Self { flaw, published, state: Mutex::default(), is_looking: AtomicBool::new(false) }
+        let (is_looking, was_left) = Default::default();
+        Self { flaw, published, state: Mutex::default(), is_looking, was_left }
     }
 
     fn has(&self, flaw: Flaw) -> bool {
@@ -131,6 +146,7 @@ impl Plain {
         }
         match of_id.iter().find(|key| self.fits(key, wanted.algorithm) || self.has(AnyAlgorithmWillDo)) {
             Some(key) => Ok(key.clone()),
+            None if !of_id.is_empty() && self.has(AnotherAlgorithmIsUnavailable) => Err(unavailable()),
             None if !of_id.is_empty() => Err(KeyProviderError::WrongAlgorithm),
             None if self.has(AbsentIsUnavailable) => Err(unavailable()),
             None if self.has(AbsentIsAmbiguous) => Err(KeyProviderError::Ambiguous),
@@ -147,7 +163,12 @@ impl Plain {
                 _ => break,
             }
         }
+        let mut caller = Caller(Some(&self.was_left));
         tokio::task::yield_now().await;
+        caller.0 = None;
+        if self.has(LeavingFailsOthers) && self.was_left.load(Ordering::SeqCst) {
+            return Err(unavailable());
+        }
         self.is_looking.store(false, Ordering::SeqCst);
         let published = self.published.lock().expect("lock").clone();
         self.state(|state| self.learn(state, published))
@@ -275,6 +296,7 @@ fn a_provider_with_a_flaw_is_found_out_by_the_rule_that_it_breaks() {
         (AbsentIsAmbiguous, "an id that is not published is not found"),
         (AbsentIsUnavailable, "an id that is not published is not found"),
         (AnIdIsDemanded, "the only key that fits is found without an id"),
+        (AnotherAlgorithmIsUnavailable, "an id known for another algorithm is refused"),
         (AnyAlgorithmWillDo, "a key fits the algorithm that was asked for"),
         (CandidatesOfAnyAlgorithm, "`candidates`"),
         (DownDeniesWhatWasKnown, "an outage makes a known key unavailable at most"),
@@ -289,6 +311,7 @@ fn a_provider_with_a_flaw_is_found_out_by_the_rule_that_it_breaks() {
         (IssuersAreRemembered, "a request with an issuer does not change what the next one finds"),
         (KeepsTheRemoved, "a key that was removed is not found"),
         (KeepsTheReplaced, "a key that replaces another under its id is found"),
+        (LeavingFailsOthers, "a caller that goes away takes nothing from another one"),
         (NeverLooksAgain, "a key that was added is found"),
         (NoCandidates, "`candidates` are the keys that fit"),
         (NowForgetsTheAlgorithm, "`key_now` agrees with `key`"),
