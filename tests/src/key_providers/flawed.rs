@@ -44,6 +44,7 @@ enum Flaw {
     TrustsNothing,
     TrustsTheMaterialForAnyAlgorithm,
     TrustsTheRemoved,
+    TrustsTheReplaced,
 }
 use Flaw::*;
 
@@ -64,6 +65,7 @@ struct State {
     /// What was published when the provider last looked.
     known: Option<Vec<VerifyingKey>>,
     ever_known: Vec<KeyIdentity>,
+    replaced: Vec<KeyIdentity>,
     was_down: bool,
     absent: Vec<String>,
     had_issuer: bool,
@@ -190,6 +192,7 @@ impl Plain {
         for old in state.known.take().unwrap_or_default() {
             match published.iter_mut().find(|new| new.key_id() == old.key_id() && new.algorithm() == old.algorithm()) {
                 Some(new) if self.has(KeepsTheReplaced) => *new = old,
+                Some(new) if new.identity() != old.identity() => state.replaced.push(old.identity()),
                 None if self.has(KeepsTheRemoved) => published.push(old),
                 _ => {}
             }
@@ -248,6 +251,7 @@ impl KeyProvider for Plain {
             Some(TrustsAll) => true,
             Some(TrustsNothing) => false,
             Some(TrustsTheMaterialForAnyAlgorithm) => key.algorithm() == Algorithm::PS256 || is_known(),
+            Some(TrustsTheReplaced) => self.state(|state| state.replaced.contains(key)) || is_known(),
             Some(TrustsTheRemoved) => self.state(|state| state.ever_known.contains(key)),
             _ => is_known(),
         }
@@ -327,6 +331,7 @@ fn a_provider_with_a_flaw_is_found_out_by_the_rule_that_it_breaks() {
         (TrustsNothing, "`trusts` knows a published key that was looked up"),
         (TrustsTheMaterialForAnyAlgorithm, "`trusts` says no to a published key for another algorithm"),
         (TrustsTheRemoved, "`trusts` says no to a key that was removed"),
+        (TrustsTheReplaced, "`trusts` says no to a key that was replaced under its id"),
     ] {
         let said = verdict(async move || changing(Some(flaw)).await).expect_err("a flaw is found out");
         assert!(said.contains(rule), "{flaw:?} was found out by `{said}`");
