@@ -23,21 +23,36 @@ const SERDE_JSON_FEATURES: [&str; 2] = ["serde_json/arbitrary_precision", "serde
 const READS_JSON: &[&str] =
     &["-p", "countersign", "-p", "countersign-keys", "-p", "countersign-rbac", "--lib", "--no-fail-fast", "--features"];
 
+/// The state machine of the key provider under shuttle: a build of its own, because a flag of the compiler chooses it.
+const MODEL: &[&str] = &[
+    "-p",
+    "countersign-keys",
+    "--no-default-features",
+    "--features",
+    "ring",
+    "--lib",
+    "model",
+    "--target-dir",
+    MODEL_FOLDER,
+];
+const MODEL_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/shuttle");
+const MODEL_FLAGS: &str = "--cfg shuttle";
+
 pub(crate) fn run(arguments: Parser) -> Result<(), Failure> {
     let own = for_cargo(arguments)?;
     programs::provide(PROGRAMS)?;
 
-    let mut runs = vec![[WHOLE.iter().map(OsString::from).collect(), own.clone()].concat()];
+    let mut runs = vec![([WHOLE.iter().map(OsString::from).collect(), own.clone()].concat(), None)];
     // Who passes arguments on wants those tests and no others.
     if own.is_empty() {
-        runs.extend(
-            SERDE_JSON_FEATURES.map(|feature| READS_JSON.iter().chain([&feature]).map(OsString::from).collect()),
-        );
+        let reads_json = |feature| READS_JSON.iter().chain([&feature]).map(OsString::from).collect();
+        runs.extend(SERDE_JSON_FEATURES.map(|feature| (reads_json(feature), None)));
+        runs.push((MODEL.iter().map(OsString::from).collect(), Some(MODEL_FLAGS)));
     }
     let mut sum = Tally::default();
     let mut all_succeeded = true;
-    for arguments in runs {
-        let (tally, succeeded) = cargo_test(&arguments)?;
+    for (arguments, flags) in runs {
+        let (tally, succeeded) = cargo_test(&arguments, flags)?;
         sum += tally;
         all_succeeded &= succeeded;
     }
@@ -45,9 +60,12 @@ pub(crate) fn run(arguments: Parser) -> Result<(), Failure> {
     judge(sum, all_succeeded).map_err(|reason| Failure::Failed(reason.into()))
 }
 
-fn cargo_test(arguments: &[OsString]) -> Result<(Tally, bool), Failure> {
+fn cargo_test(arguments: &[OsString], flags: Option<&str>) -> Result<(Tally, bool), Failure> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.arg("test").args(arguments);
+    if let Some(flags) = flags {
+        cargo.env("RUSTFLAGS", flags);
+    }
     let could_not = |error| Failure::Failed(format!("cargo test could not be run: {error}"));
     // Only the results are read. The rest keeps the terminal, and with it cargo's colours and progress.
     let mut child = cargo.stdout(Stdio::piped()).spawn().map_err(could_not)?;
