@@ -181,7 +181,7 @@ impl Refresher {
         }
         let now = self.now();
         let snapshot = self.serving(now)?;
-        match snapshot.keys.find(wanted) {
+        match snapshot.find(wanted) {
             Ok(key) => {
                 self.tell_stale(&snapshot, now);
                 Some(Ok(key.clone()))
@@ -190,7 +190,7 @@ impl Refresher {
                 let is_absent = self.state().absent.holds(wanted, now.monotonic);
                 is_absent.then(|| {
                     self.tell_unknown(UnknownKeyOutcome::Remembered);
-                    Err(KeyProviderError::NotFound)
+                    snapshot.keys.find(wanted).cloned()
                 })
             }
             Err(error) => Some(Err(error)),
@@ -201,9 +201,20 @@ impl Refresher {
         if let Some(answer) = self.key_now(wanted) {
             return answer;
         }
+        match self.named_key(wanted).await {
+            // No key has the token's id, as far as can be known: one without an id may be meant.
+            Err(error @ (KeyProviderError::NotFound | KeyProviderError::Unavailable(_))) => {
+                let snapshot = self.usable(self.now());
+                snapshot.and_then(|snapshot| snapshot.keys.find(wanted).ok().cloned()).ok_or(error)
+            }
+            answer => answer,
+        }
+    }
+
+    async fn named_key(self: &Arc<Self>, wanted: &KeyRequest<'_>) -> Result<VerifyingKey, KeyProviderError> {
         let question = self.question();
         let (snapshot, is_settled) = self.current().await?;
-        match snapshot.keys.find(wanted) {
+        match snapshot.find(wanted) {
             Ok(key) => {
                 self.tell_stale(&snapshot, self.now());
                 Ok(key.clone())
@@ -359,7 +370,7 @@ impl Refresher {
         if let Some(landed) = self.under_way() {
             let is_settled = wait_for(Some(landed), NEXT_WAIT).await;
             let snapshot = self.usable(self.now()).ok_or_else(|| self.unavailable())?;
-            let answer = match snapshot.keys.find(wanted) {
+            let answer = match snapshot.find(wanted) {
                 Err(KeyProviderError::NotFound) if is_settled => None,
                 Err(KeyProviderError::NotFound) => Some(Err(self.unresolved(&snapshot))),
                 answer => Some(answer.cloned()),
@@ -377,7 +388,7 @@ impl Refresher {
         }
         self.tell_unknown(if is_let_through { UnknownKeyOutcome::Fetched } else { UnknownKeyOutcome::Throttled });
         let snapshot = self.usable(self.now()).ok_or_else(|| self.unavailable())?;
-        match snapshot.keys.find(wanted) {
+        match snapshot.find(wanted) {
             Err(KeyProviderError::NotFound) if question.is_answered_by(&snapshot) => {
                 Err(self.is_absent(wanted, &question))
             }

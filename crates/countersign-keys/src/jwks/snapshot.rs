@@ -1,7 +1,8 @@
 use crate::fetch::Validators;
 use countersign::Bytes;
+use countersign::VerifyingKey;
 use countersign::clock::Clock;
-use countersign::provider::KeySet;
+use countersign::provider::{KeyProviderError, KeyRequest, KeySet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -44,6 +45,17 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
+    /// The key for a token. Where keys have ids, one without an id is not the one that a token names, until a fresh
+    /// document has been looked at: a rotation may be why none has the name.
+    pub(super) fn find(&self, wanted: &KeyRequest<'_>) -> Result<&VerifyingKey, KeyProviderError> {
+        let key = self.keys.find(wanted)?;
+        let is_guess = wanted.key_id.is_some() && key.key_id().is_none();
+        if is_guess && self.keys.iter().any(|key| key.key_id().is_some()) {
+            return Err(KeyProviderError::NotFound);
+        }
+        Ok(key)
+    }
+
     pub(super) fn age(&self, now: Moment) -> Duration {
         now.since(self.asked_at)
     }

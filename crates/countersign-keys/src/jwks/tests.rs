@@ -207,6 +207,30 @@ async fn an_id_that_a_fresh_document_lacked_is_remembered_until_a_newer_document
 }
 
 #[tokio::test]
+async fn a_key_without_an_id_hides_no_rotation_and_serves_where_none_is_named() {
+    let plain = SigningKey::generate(Algorithm::ES256).expect("generate");
+    let identity = |key: &SigningKey| key.verifying_key().identity();
+    let w = world();
+    let (named, new) = (key("named"), key("new"));
+    w.issuer.publish(&[&named, &plain]);
+    let found = async |id: &str| w.keys.key(&wanted(id)).await.map(|key| key.identity()).ok();
+    assert_eq!(found("other").await, Some(identity(&plain)), "nobody has the name");
+    assert_eq!(w.issuer.fetches(), 1, "the document was fresh");
+    assert!(has_now(&w.keys, "other"), "and is remembered to lack it");
+    w.issuer.publish(&[&named, &plain, &new]);
+    assert_eq!(found("new").await, Some(identity(&new)), "a rotation is looked for");
+    w.issuer.fail();
+    w.clock.advance(31 * SECOND);
+    assert_eq!(found("another").await, Some(identity(&plain)), "whatever the issuer's state");
+    // A set in which no key has a name answers at once.
+    let w = world();
+    w.issuer.publish(&[&plain]);
+    w.keys.ready().await.expect("keys");
+    assert!(has_now(&w.keys, "any"));
+    assert_eq!(w.issuer.fetches(), 1);
+}
+
+#[tokio::test]
 async fn keys_are_refreshed_ahead_of_time_without_anybody_waiting() {
     let w = world();
     let (old, new) = (key("old"), key("new"));
