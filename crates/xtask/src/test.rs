@@ -17,11 +17,29 @@ const PROGRAMS: &[&str] = &["redis-server", "curl", "openssl"];
 /// Everything.
 const WHOLE: &[&str] = &["--workspace", "--all-features", "--no-fail-fast"];
 
-/// What reads JSON, once more for each feature of serde_json that changes what it hands out: any crate of a build may turn
-/// them on. (`raw_value` is on in any case.)
-const SERDE_JSON_FEATURES: [&str; 2] = ["serde_json/arbitrary_precision", "serde_json/preserve_order"];
-const READS_JSON: &[&str] =
-    &["-p", "countersign", "-p", "countersign-keys", "-p", "countersign-rbac", "--lib", "--no-fail-fast", "--features"];
+/// What reads JSON, once more for each feature of serde_json that changes what it hands out, and for both at once: any crate
+/// of a build may turn them on. (`raw_value` is on in any case.)
+const SERDE_JSON_FEATURES: [&str; 3] = [
+    "serde_json/arbitrary_precision",
+    "serde_json/preserve_order",
+    "serde_json/arbitrary_precision,serde_json/preserve_order",
+];
+const READS_JSON: &[&str] = &[
+    "-p",
+    "countersign",
+    "-p",
+    "countersign-keys",
+    "-p",
+    "countersign-rbac",
+    "-p",
+    "countersign-tests",
+    "-p",
+    "xtask",
+    "--lib",
+    "--bins",
+    "--no-fail-fast",
+    "--features",
+];
 
 /// The state machine of the key provider under shuttle: a build of its own, because a flag of the compiler chooses it.
 const MODEL: &[&str] = &[
