@@ -1,3 +1,4 @@
-//! What the example programs share. Read `quickstart.rs` first.
+//! What the example programs are made of. Read `quickstart.rs` first.
 
 pub mod quickstart;
+pub mod resource_server;

@@ -11,7 +11,7 @@ pub use issuer::DemoIssuer;
 
 use countersign::{ConfigError, Guard, JwtVerifier};
 use countersign_keys::JwksProvider;
-use countersign_rbac::RbacAuthorizer;
+use countersign_rbac::{RbacAuthorizer, RbacAuthorizerBuilder};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -41,13 +41,16 @@ pub fn guard(issuer: &str) -> Result<Guard, ConfigError> {
     let keys = JwksProvider::discover(issuer).allow_http_on_loopback().build()?;
     // One process, one clock: no leeway, so that a token that has just expired is refused.
     let verifier = JwtVerifier::builder(keys).issuer(issuer).audience(AUDIENCE).leeway(Duration::ZERO).build()?;
-    let rbac = RbacAuthorizer::builder()
+    Guard::builder(verifier).authorizer(roles().build()?).realm(AUDIENCE).build()
+}
+
+/// The roles of the API and what they may.
+pub fn roles() -> RbacAuthorizerBuilder {
+    RbacAuthorizer::builder()
         .role("reader", ["posts:read"])
         .role("writer", ["posts:read", "posts:write"])
         .role("admin", ["users:delete"])
         .inherits("admin", "writer")
-        .build()?;
-    Guard::builder(verifier).authorizer(rbac).realm(AUDIENCE).build()
 }
 
 /// All claims of a token, sorted by name.

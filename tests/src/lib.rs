@@ -31,6 +31,8 @@ mod readme;
 #[cfg(test)]
 mod remote_keys;
 #[cfg(test)]
+mod resource_server;
+#[cfg(test)]
 mod revocation;
 #[cfg(test)]
 mod roundtrip;
