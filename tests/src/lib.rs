@@ -5,6 +5,8 @@ mod architecture;
 #[cfg(test)]
 mod cache;
 #[cfg(test)]
+mod explanations;
+#[cfg(test)]
 mod forwarding;
 #[cfg(test)]
 mod fuzz_replay;

@@ -58,7 +58,7 @@ fn jwk() -> impl Strategy<Value = Jwk> {
     (key, proptest::option::of("\\PC{1,60}")).prop_map(|(key, key_id)| {
         let key = key.verifying_key().clone();
         let key = match key_id {
-            Some(key_id) => key.with_key_id(key_id),
+            Some(key_id) => key.with_key_id(key_id).expect("a key id"),
             None => key,
         };
         key.jwk().expect("a public key")

@@ -54,7 +54,7 @@ impl Issuer {
         let url = server.url("");
         let metadata = json!({"issuer": url, "jwks_uri": server.url("/jwks")});
         server.say_at("/.well-known/openid-configuration", Published::json(metadata.to_string()));
-        let key = SigningKey::generate(Algorithm::ES256).expect("a key").with_key_id("k1");
+        let key = SigningKey::generate(Algorithm::ES256).expect("a key").with_key_id("k1").expect("a key id");
         let issuer = Self { url, server, signer: JwtSigner::new(key) };
         issuer.server.say_at("/jwks", issuer.keys());
         issuer

@@ -1,7 +1,7 @@
 //! Registered claims (RFC 7519 §4.1), read strictly and once.
 
 use crate::json::{self, Members, Wrong};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -244,9 +244,17 @@ pub(crate) struct WantedClaims {
 impl RegisteredClaims {
     /// Reads them all in one pass.
     pub(crate) fn parse(payload: &[u8], wanted: &WantedClaims) -> Result<Self, JsonError> {
-        let mut reader = Reader { claims: Self::default(), wanted };
+        let mut reader = Reader { claims: Self::default(), wanted, mistyped: None };
         json::read_object(payload, &mut reader)?;
         Ok(reader.claims)
+    }
+
+    /// Reads on past claims of the wrong type, as far as there is JSON, and names them: for explaining, and never for
+    /// deciding.
+    pub(crate) fn parse_on(payload: &[u8], wanted: &WantedClaims) -> (Self, Vec<&'static str>, Result<(), JsonError>) {
+        let mut reader = Reader { claims: Self::default(), wanted, mistyped: Some(Vec::new()) };
+        let read = json::read_object(payload, &mut reader);
+        (reader.claims, reader.mistyped.unwrap_or_default(), read)
     }
 
     /// Whether all claims that were wanted as required are there.
@@ -270,38 +278,58 @@ impl RegisteredClaims {
 struct Reader<'w> {
     claims: RegisteredClaims,
     wanted: &'w WantedClaims,
+    /// Where they are kept, claims of the wrong type do not end the reading.
+    mistyped: Option<Vec<&'static str>>,
+}
+
+impl Reader<'_> {
+    fn typed<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
+        &mut self,
+        map: &mut A,
+        name: &'static str,
+    ) -> Result<Option<T>, Wrong<A::Error>> {
+        let Some(mistyped) = &mut self.mistyped else { return json::typed(map, name).map(Some) };
+        let value: &RawValue = map.next_value()?;
+        match serde_json::from_str(value.get()) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is_data() => {
+                mistyped.push(name);
+                Ok(None)
+            }
+            Err(error) => Err(Wrong::Syntax(A::Error::custom(error))),
+        }
+    }
 }
 
 impl<'de> Members<'de> for Reader<'_> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
-        let claims = &mut self.claims;
         let mut is_null = false;
         match name {
-            "iss" => claims.issuer = Some(json::typed(map, "iss")?),
-            "sub" => claims.subject = Some(json::typed(map, "sub")?),
-            "aud" => claims.audience = Some(json::typed(map, "aud")?),
-            "exp" => claims.expires_at = Some(json::typed(map, "exp")?),
-            "nbf" => claims.not_before = Some(json::typed(map, "nbf")?),
-            "iat" => claims.issued_at = Some(json::typed(map, "iat")?),
-            "jti" => claims.token_id = Some(json::typed(map, "jti")?),
-            "scope" => claims.scope = Some(json::typed(map, "scope")?),
-            "scp" => claims.scp = Some(json::typed(map, "scp")?),
+            "iss" => self.claims.issuer = self.typed(map, "iss")?,
+            "sub" => self.claims.subject = self.typed(map, "sub")?,
+            "aud" => self.claims.audience = self.typed(map, "aud")?,
+            "exp" => self.claims.expires_at = self.typed(map, "exp")?,
+            "nbf" => self.claims.not_before = self.typed(map, "nbf")?,
+            "iat" => self.claims.issued_at = self.typed(map, "iat")?,
+            "jti" => self.claims.token_id = self.typed(map, "jti")?,
+            "scope" => self.claims.scope = self.typed(map, "scope")?,
+            "scp" => self.claims.scp = self.typed(map, "scp")?,
             "events" => {
                 let value: &RawValue = map.next_value()?;
-                claims.is_event = are_events(value);
+                self.claims.is_event = are_events(value);
                 is_null = value.get() == "null";
             }
             _ if self.wanted.audience.as_deref() == Some(name) => {
-                claims.audience_claim = Some(json::typed(map, "aud")?);
+                self.claims.audience_claim = self.typed(map, "aud")?;
             }
-            "azp" if self.wanted.authorized_party => claims.authorized_party = Some(json::typed(map, "azp")?),
+            "azp" if self.wanted.authorized_party => self.claims.authorized_party = self.typed(map, "azp")?,
             _ => {
-                claims.is_bound |= name == "cnf";
+                self.claims.is_bound |= name == "cnf";
                 is_null = map.next_value::<Option<IgnoredAny>>()?.is_none();
             }
         }
         if !is_null && self.wanted.required.iter().any(|required| required == name) {
-            claims.required += 1;
+            self.claims.required += 1;
         }
         Ok(())
     }

@@ -32,6 +32,7 @@
 //!
 //! JWTs are compact, encoded and without `crit`: the verifiers of this crate read them with [`Compact::parse`].
 
+mod anatomy;
 mod compact;
 mod header;
 mod json;
@@ -39,6 +40,7 @@ mod members;
 mod policy;
 mod signing;
 
+pub(crate) use anatomy::{Anatomy, Finding};
 pub use compact::Compact;
 pub use header::Header;
 pub use json::{Json, MAX_SIGNATURES, Signature};

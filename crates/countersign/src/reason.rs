@@ -10,6 +10,8 @@ pub enum Rejection {
     TooLarge,
     /// Not three parts of canonical base64url around strict JSON (RFC 7515 §5.2, RFC 7519 §7.2).
     Malformed,
+    /// Base64url with padding, and well-formed without it (RFC 7515 §2).
+    Padding,
     /// An algorithm that this verifier does not allow, or does not know.
     Algorithm,
     /// A `crit` header parameter, or one that only `crit` may bring in (RFC 7515 §4.1.11).
@@ -67,6 +69,7 @@ impl Rejection {
         match self {
             Self::TooLarge => "too_large",
             Self::Malformed => "malformed",
+            Self::Padding => "padding",
             Self::Algorithm => "algorithm",
             Self::CriticalHeader => "critical_header",
             Self::TokenType => "token_type",
@@ -98,7 +101,7 @@ impl Rejection {
     #[must_use]
     pub fn description(self) -> &'static str {
         match self {
-            Self::TooLarge | Self::Malformed => "The access token is malformed",
+            Self::TooLarge | Self::Malformed | Self::Padding => "The access token is malformed",
             Self::Expired | Self::TooOld => "The access token is expired",
             Self::NotYetValid | Self::IssuedInFuture => "The access token is not yet valid",
             Self::Issuer

@@ -4,7 +4,7 @@ use crate::alg::Algorithm;
 use crate::claims::{NumericDate, WantedClaims};
 use crate::jws::Header;
 use crate::reason::Rejection;
-use crate::token::{UnverifiedToken, VerifiedToken};
+use crate::token::VerifiedToken;
 use std::fmt;
 use std::time::Duration;
 
@@ -31,15 +31,56 @@ pub(crate) struct TokenRules {
     pub(crate) wanted: WantedClaims,
 }
 
+/// What came out of a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It holds.
+    Passed,
+    /// It does not.
+    Failed(Rejection),
+    /// It was not made: it is not asked for, a danger leaves it out, keys are not to be had, or what it looks at could
+    /// not be read. It says which.
+    NotChecked(&'static str),
+}
+
+impl Outcome {
+    fn refusal(self) -> Result<(), Rejection> {
+        match self {
+            Self::Failed(rejection) => Err(rejection),
+            Self::Passed | Self::NotChecked(_) => Ok(()),
+        }
+    }
+}
+
+impl From<Result<(), Rejection>> for Outcome {
+    fn from(outcome: Result<(), Rejection>) -> Self {
+        outcome.map_or_else(Self::Failed, |()| Self::Passed)
+    }
+}
+
+pub(crate) const NOT_ASKED_FOR: &str = "not asked for";
+
+/// The outcome of a check, unless there is a reason not to make it.
+fn unless(left_out: bool, why: &'static str, check: impl FnOnce() -> Result<(), Rejection>) -> Outcome {
+    if left_out { Outcome::NotChecked(why) } else { check().into() }
+}
+
 impl TokenRules {
-    /// What can be said before a key is asked for, so that nothing else causes a look-up.
-    pub(crate) fn check_unverified(&self, token: &UnverifiedToken<'_>) -> Result<(), Rejection> {
-        self.each_unverified(token, &mut |_, outcome| outcome)
+    /// What can be said of the header before anything else is looked at.
+    pub(crate) fn check_header(&self, header: &Header) -> Result<(), Rejection> {
+        self.check_algorithm(header.algorithm())?;
+        self.check_type(header.token_type())
+    }
+
+    /// Whether a key may be asked for: the last check before that.
+    pub(crate) fn check_issuer(&self, issuer: Option<&str>) -> Result<(), Rejection> {
+        self.issuer(issuer).refusal()
     }
 
     /// What can be said once the signature stands.
     pub(crate) fn check(&self, token: &VerifiedToken, now: Duration) -> Result<(), Rejection> {
-        self.each(token, now, &mut |_, outcome| outcome)?;
+        self.each(token, now, &mut |_, outcome| outcome.refusal())?;
         self.each_own(token, &mut |outcome| outcome)
     }
 
@@ -53,35 +94,30 @@ impl TokenRules {
         self.each_own(token, &mut |outcome| outcome)
     }
 
-    /// Tells the outcome of each check before the key, by name and in order, until `tell` has enough.
-    pub(crate) fn each_unverified(
-        &self,
-        token: &UnverifiedToken<'_>,
-        tell: &mut dyn FnMut(&'static str, Result<(), Rejection>) -> Result<(), Rejection>,
-    ) -> Result<(), Rejection> {
-        tell("alg", self.check_algorithm(token.header()))?;
-        tell("typ", self.check_type(token.header()))?;
-        tell("iss", self.check_issuer(token))
-    }
-
     /// Tells the outcome of each check behind the signature, by name and in order, until `tell` has enough.
     pub(crate) fn each(
         &self,
         token: &VerifiedToken,
         now: Duration,
-        tell: &mut dyn FnMut(&'static str, Result<(), Rejection>) -> Result<(), Rejection>,
+        tell: &mut dyn FnMut(&'static str, Outcome) -> Result<(), Rejection>,
     ) -> Result<(), Rejection> {
-        tell("aud", self.check_audience(token))?;
-        tell("exp", self.check_expiration(token.expires_at(), now))?;
-        tell("nbf", self.check_start(token.not_before(), Rejection::NotYetValid, now))?;
-        tell("iat", self.check_start(token.issued_at(), Rejection::IssuedInFuture, now))?;
-        tell("max_age", self.check_age(token.issued_at(), now))?;
-        tell("max_lifetime", self.check_lifetime(token.expires_at(), token.issued_at()))?;
-        tell("required claims", self.check_required(token))?;
-        tell("sub", self.check_subject(token))?;
-        tell("azp", self.check_authorized_party(token))?;
-        tell("cnf", self.check_holder(token))?;
-        tell("events", Self::check_event(token))
+        let (start, end, issued) = (token.not_before(), token.expires_at(), token.issued_at());
+        let audiences = self.audiences.is_none();
+        tell("aud", unless(audiences, "Danger::AnyAudience", || self.check_audience(token)))?;
+        let endless = !self.expiration_required && end.is_none();
+        tell("exp", unless(endless, "Danger::NoExpiration", || self.check_expiration(end, now)))?;
+        tell("nbf", self.check_start(start, Rejection::NotYetValid, now).into())?;
+        tell("iat", self.check_start(issued, Rejection::IssuedInFuture, now).into())?;
+        tell("max_age", unless(self.max_age.is_none(), NOT_ASKED_FOR, || self.check_age(issued, now)))?;
+        let lifetime = self.max_lifetime.is_none();
+        tell("max_lifetime", unless(lifetime, NOT_ASKED_FOR, || self.check_lifetime(end, issued)))?;
+        let required = self.wanted.required.is_empty();
+        tell("required claims", unless(required, NOT_ASKED_FOR, || self.check_required(token)))?;
+        tell("sub", unless(self.subjects.is_empty(), NOT_ASKED_FOR, || self.check_subject(token)))?;
+        let party = !self.wanted.authorized_party;
+        tell("azp", unless(party, NOT_ASKED_FOR, || self.check_authorized_party(token)))?;
+        tell("cnf", unless(!self.holder_required, "Danger::AnyHolder", || Self::check_holder(token)))?;
+        tell("events", Self::check_event(token).into())
     }
 
     /// Tells the outcome of each check of the application's own. They see claims that are verified, and no others.
@@ -93,23 +129,23 @@ impl TokenRules {
         self.checks.iter().try_for_each(|check| tell(check(token).map_err(Rejection::Check)))
     }
 
-    fn check_algorithm(&self, header: &Header) -> Result<(), Rejection> {
-        let is_allowed = self.algorithms.iter().any(|allowed| allowed.is_same_as(header.algorithm()));
+    pub(crate) fn check_algorithm(&self, algorithm: Algorithm) -> Result<(), Rejection> {
+        let is_allowed = self.algorithms.iter().any(|allowed| allowed.is_same_as(algorithm));
         if is_allowed { Ok(()) } else { Err(Rejection::Algorithm) }
     }
 
-    fn check_type(&self, header: &Header) -> Result<(), Rejection> {
-        match header.token_type() {
+    pub(crate) fn check_type(&self, token_type: Option<&str>) -> Result<(), Rejection> {
+        match token_type {
             None if self.type_optional => Ok(()),
             Some(own) if self.types.iter().any(|allowed| is_type(own, allowed)) => Ok(()),
             _ => Err(Rejection::TokenType),
         }
     }
 
-    fn check_issuer(&self, token: &UnverifiedToken<'_>) -> Result<(), Rejection> {
-        let Some(issuers) = &self.issuers else { return Ok(()) };
-        let issuer = token.unverified_issuer().ok_or(Rejection::Issuer)?;
-        if issuers.iter().any(|trusted| trusted == issuer) { Ok(()) } else { Err(Rejection::Issuer) }
+    pub(crate) fn issuer(&self, issuer: Option<&str>) -> Outcome {
+        let Some(issuers) = &self.issuers else { return Outcome::NotChecked("Danger::AnyIssuer") };
+        let is_trusted = issuer.is_some_and(|issuer| issuers.iter().any(|trusted| trusted == issuer));
+        if is_trusted { Outcome::Passed } else { Outcome::Failed(Rejection::Issuer) }
     }
 
     fn check_required(&self, token: &VerifiedToken) -> Result<(), Rejection> {
@@ -118,15 +154,12 @@ impl TokenRules {
 
     fn check_subject(&self, token: &VerifiedToken) -> Result<(), Rejection> {
         let is_taken = |subject: &str| self.subjects.iter().any(|taken| taken == subject);
-        if self.subjects.is_empty() || token.subject().is_some_and(is_taken) { Ok(()) } else { Err(Rejection::Subject) }
+        if token.subject().is_some_and(is_taken) { Ok(()) } else { Err(Rejection::Subject) }
     }
 
     /// OpenID Connect Core §3.1.3.7, 3 to 5: no audience but those that are named here; `azp` present where there are
     /// several, and one of them where present.
     fn check_authorized_party(&self, token: &VerifiedToken) -> Result<(), Rejection> {
-        if !self.wanted.authorized_party {
-            return Ok(());
-        }
         let ours = |party: &str| self.audiences.as_ref().is_none_or(|own| own.iter().any(|name| name == party));
         if !token.audience().is_some_and(|audience| audience.iter().all(ours)) {
             return Err(Rejection::Audience);
@@ -138,8 +171,8 @@ impl TokenRules {
         }
     }
 
-    fn check_holder(&self, token: &VerifiedToken) -> Result<(), Rejection> {
-        if self.holder_required && token.registered().is_bound { Err(Rejection::Confirmation) } else { Ok(()) }
+    fn check_holder(token: &VerifiedToken) -> Result<(), Rejection> {
+        if token.registered().is_bound { Err(Rejection::Confirmation) } else { Ok(()) }
     }
 
     /// What tells that something has happened to somebody says nothing about who is asking. Signed by the same issuer, and

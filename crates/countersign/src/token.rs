@@ -28,18 +28,18 @@ impl<'t> UnverifiedToken<'t> {
     /// As [`Compact::parse`]; and [`Rejection::Issuer`], [`Rejection::Audience`] or [`Rejection::InvalidClaim`] when
     /// a registered claim has the wrong type.
     pub fn parse(token: &'t str, max_bytes: usize) -> Result<Self, Rejection> {
-        Self::parse_with(token, &Policy::new().max_bytes(max_bytes), &WantedClaims::default())
+        Self::parse_with(token, &Policy::new().max_bytes(max_bytes), &WantedClaims::default(), |_| Ok(()))
     }
 
-    pub(crate) fn parse_with(token: &'t str, policy: &Policy, wanted: &WantedClaims) -> Result<Self, Rejection> {
-        let compact = Compact::parse_jwt(token, policy)?;
-        let claims = RegisteredClaims::parse(compact.unverified_payload(), wanted).map_err(|error| match error {
-            JsonError::WrongType("iss") => Rejection::Issuer,
-            JsonError::WrongType("aud") => Rejection::Audience,
-            JsonError::WrongType("azp") => Rejection::AuthorizedParty,
-            JsonError::WrongType(_) => Rejection::InvalidClaim,
-            JsonError::Syntax | JsonError::Duplicate | JsonError::TooMany => Rejection::Malformed,
-        })?;
+    /// Takes a token apart whose header `accept` takes.
+    pub(crate) fn parse_with(
+        token: &'t str,
+        policy: &Policy,
+        wanted: &WantedClaims,
+        accept: impl FnOnce(&Header) -> Result<(), Rejection>,
+    ) -> Result<Self, Rejection> {
+        let compact = Compact::parse_jwt(token, policy, accept)?;
+        let claims = RegisteredClaims::parse(compact.unverified_payload(), wanted).map_err(ill_formed)?;
         Ok(Self { compact, claims })
     }
 
@@ -52,13 +52,6 @@ impl<'t> UnverifiedToken<'t> {
     /// The issuer that the token names: only for choosing whose keys to ask.
     pub(crate) fn unverified_issuer(&self) -> Option<&str> {
         self.claims.issuer.as_deref()
-    }
-
-    /// What the claims would be if the signature stood: for explaining, and never handed out.
-    pub(crate) fn assume(self) -> VerifiedToken {
-        let header = self.compact.header().clone();
-        let payload = self.compact.unverified_payload().to_vec();
-        VerifiedToken::new(Some(header), payload, self.claims, None)
     }
 
     /// Checks that one of `keys` has signed it, in their order. The claims still need their rules.
@@ -74,6 +67,17 @@ impl<'t> UnverifiedToken<'t> {
             }
         }
         Err(Rejection::Signature)
+    }
+}
+
+/// Why claims that cannot be read refuse a token.
+pub(crate) fn ill_formed(error: JsonError) -> Rejection {
+    match error {
+        JsonError::WrongType("iss") => Rejection::Issuer,
+        JsonError::WrongType("aud") => Rejection::Audience,
+        JsonError::WrongType("azp") => Rejection::AuthorizedParty,
+        JsonError::WrongType(_) => Rejection::InvalidClaim,
+        JsonError::Syntax | JsonError::Duplicate | JsonError::TooMany => Rejection::Malformed,
     }
 }
 
@@ -120,6 +124,11 @@ impl VerifiedToken {
         key: Option<KeyIdentity>,
     ) -> Self {
         Self(Arc::new(Verified { header, payload: payload.into(), claims, key }))
+    }
+
+    /// What the claims would be if a signature stood: for explaining, and never handed out.
+    pub(crate) fn assumed(header: Option<Header>, payload: Vec<u8>, claims: RegisteredClaims) -> Self {
+        Self::new(header, payload, claims, None)
     }
 
     /// Claims that a [`TokenVerifier`](crate::verify::TokenVerifier) other than the JWT one vouches for: a user

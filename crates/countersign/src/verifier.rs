@@ -5,7 +5,8 @@ mod router;
 #[cfg(feature = "token-cache")]
 mod token_cache;
 
-pub use explain::{Explanation, Outcome, Step};
+pub use crate::rules::Outcome;
+pub use explain::{Explanation, Step};
 pub use router::IssuerRouter;
 #[cfg(feature = "token-cache")]
 pub use token_cache::TokenCache;
@@ -15,7 +16,7 @@ use crate::claims::WantedClaims;
 use crate::clock::{Clock, SystemClock, since_epoch};
 use crate::config::ConfigError;
 use crate::danger::Danger;
-use crate::jws::{MAX_BYTES, Policy};
+use crate::jws::{Header, MAX_BYTES, Policy};
 use crate::key::VerifyingKey;
 #[cfg(feature = "token-cache")]
 use crate::observe::{Event, NoObserver, Observer};
@@ -125,8 +126,9 @@ forward!(Arc, Box);
 
 /// Verifies JWTs (RFC 7519 §7.2) by the rules of RFC 8725.
 ///
-/// In this order: size, three parts, strict header, `alg`, `typ`, `crit`, `kid`, `iss`; then the key is asked for;
-/// then the signature, `aud`, the times and the required claims. Whatever fails ends it.
+/// In this order: size, three parts, strict header, `crit`, `kid`, `alg`, `typ`, canonical base64url, strict claims of
+/// the registered types, `iss`; then the key is asked for; then the signature, `aud`, the times, the required claims,
+/// and whatever else is asked of them. What fails first ends it; [`explain`](Self::explain) goes on.
 ///
 /// ```
 /// use countersign::request::Credential;
@@ -193,8 +195,9 @@ impl JwtVerifier {
     }
 
     fn parse<'t>(&self, credential: &Credential<'t>) -> Result<UnverifiedToken<'t>, Rejection> {
-        let token = UnverifiedToken::parse_with(credential.expose(), &self.policy, &self.rules.wanted)?;
-        self.rules.check_unverified(&token)?;
+        let accept = |header: &Header| self.rules.check_header(header);
+        let token = UnverifiedToken::parse_with(credential.expose(), &self.policy, &self.rules.wanted, accept)?;
+        self.rules.check_issuer(token.unverified_issuer())?;
         Ok(token)
     }
 

@@ -22,15 +22,15 @@ pub struct Compact<'t> {
     signature: Vec<u8>,
 }
 
-struct Parts<'t> {
+pub(super) struct Parts<'t> {
     signing_input: &'t str,
-    protected: &'t str,
-    payload: &'t str,
-    signature: &'t str,
+    pub(super) protected: &'t str,
+    pub(super) payload: &'t str,
+    pub(super) signature: &'t str,
 }
 
 impl<'t> Parts<'t> {
-    fn split(token: &'t str, max_bytes: usize) -> Result<Self, Rejection> {
+    pub(super) fn split(token: &'t str, max_bytes: usize) -> Result<Self, Rejection> {
         if token.len() > max_bytes {
             return Err(Rejection::TooLarge);
         }
@@ -45,13 +45,13 @@ impl<'t> Parts<'t> {
 
     fn header(&self, policy: &Policy, keep_members: bool) -> Result<(Header, bool), Rejection> {
         let fields = Fields::read(&decode_header(self.protected, policy)?, keep_members)?;
+        let name = fields.algorithm_name()?;
         if !fields.critical_understood(policy)? {
             return Err(Rejection::CriticalHeader);
         }
-        let unencoded = fields.is_unencoded();
-        let name = fields.algorithm.as_deref().ok_or(Rejection::Malformed)?;
-        let algorithm = Algorithm::from_name(name).ok_or(Rejection::Algorithm)?;
         fields.check_key_id()?;
+        let algorithm = Algorithm::from_name(name).ok_or(Rejection::Algorithm)?;
+        let unencoded = fields.is_unencoded();
         Ok((fields.into_header(algorithm), unencoded))
     }
 }
@@ -69,10 +69,10 @@ impl<'t> Compact<'t> {
     ///
     /// # Errors
     /// [`Rejection::TooLarge`] beyond `max_bytes`; [`Rejection::Malformed`] for anything but three parts of
-    /// canonical base64url, the first of which is strict JSON; [`Rejection::Algorithm`] for an unknown `alg`;
-    /// [`Rejection::CriticalHeader`] for `crit`.
+    /// canonical base64url, the first of which is strict JSON; [`Rejection::Padding`] where padding alone is wrong with
+    /// them; [`Rejection::Algorithm`] for an unknown `alg`; [`Rejection::CriticalHeader`] for `crit`.
     pub fn parse(token: &'t str, max_bytes: usize) -> Result<Self, Rejection> {
-        Self::attached(token, &Policy::new().max_bytes(max_bytes), false)
+        Self::attached(token, &Policy::new().max_bytes(max_bytes), false, |_| Ok(()))
     }
 
     /// Takes a token apart, and lets [`into_verified`](Self::into_verified) give all of its header.
@@ -81,12 +81,18 @@ impl<'t> Compact<'t> {
     /// As [`parse`](Self::parse), `crit` and `b64` being judged by `policy`. An unencoded payload is
     /// [`Rejection::Malformed`] unless it consists of letters, digits, `-`, `_` and `~` (RFC 7797 §5.2).
     pub fn parse_with(token: &'t str, policy: &Policy) -> Result<Self, Rejection> {
-        Self::attached(token, policy, true)
+        Self::attached(token, policy, true, |_| Ok(()))
     }
 
-    fn attached(token: &'t str, policy: &Policy, keep_members: bool) -> Result<Self, Rejection> {
+    fn attached(
+        token: &'t str,
+        policy: &Policy,
+        keep_members: bool,
+        accept: impl FnOnce(&Header) -> Result<(), Rejection>,
+    ) -> Result<Self, Rejection> {
         let parts = Parts::split(token, policy.max_bytes)?;
         let (header, unencoded) = parts.header(policy, keep_members)?;
+        accept(&header)?;
         let payload = match unencoded {
             false => Cow::Owned(policy.decode(parts.payload)?),
             true if is_url_safe(parts.payload.as_bytes()) => Cow::Borrowed(parts.payload.as_bytes()),
@@ -133,9 +139,13 @@ impl<'t> Compact<'t> {
         Self { header, members, signing_input, payload, signature }
     }
 
-    /// As [`parse`](Self::parse), with the dangers of a policy.
-    pub(crate) fn parse_jwt(token: &'t str, policy: &Policy) -> Result<Self, Rejection> {
-        Self::attached(token, policy, false)
+    /// As [`parse`](Self::parse), with the dangers of a policy, if `accept` takes the header.
+    pub(crate) fn parse_jwt(
+        token: &'t str,
+        policy: &Policy,
+        accept: impl FnOnce(&Header) -> Result<(), Rejection>,
+    ) -> Result<Self, Rejection> {
+        Self::attached(token, policy, false, accept)
     }
 
     /// The header: what the sender claims, and no more.

@@ -194,7 +194,7 @@ impl Serialize for WithUnencodedPayload<'_> {
 #[derive(Default)]
 pub(super) struct Fields {
     pub(super) algorithm: Option<String>,
-    token_type: Option<String>,
+    pub(super) token_type: Option<String>,
     content_type: Option<String>,
     pub(super) key_id: Option<String>,
     critical: Option<Vec<String>>,
@@ -212,6 +212,11 @@ impl Fields {
             _ => Rejection::Malformed,
         })?;
         Ok(fields)
+    }
+
+    /// `alg` as it stands there, known or not.
+    pub(super) fn algorithm_name(&self) -> Result<&str, Rejection> {
+        self.algorithm.as_deref().ok_or(Rejection::Malformed)
     }
 
     pub(super) fn check_key_id(&self) -> Result<(), Rejection> {

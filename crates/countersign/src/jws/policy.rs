@@ -85,6 +85,11 @@ impl Policy {
         self
     }
 
+    pub(super) fn padded(mut self) -> Self {
+        self.padded = true;
+        self
+    }
+
     pub(super) fn unpadded(mut self) -> Self {
         self.padded = false;
         self
@@ -92,11 +97,11 @@ impl Policy {
 
     /// Decodes a part of a compact token.
     pub(super) fn decode(&self, part: &str) -> Result<Vec<u8>, Rejection> {
-        let decoded = match base64url::decode(part) {
-            Err(_) if self.padded => base64url::decode_padded(part),
-            decoded => decoded,
-        };
-        decoded.map_err(|_| Rejection::Malformed)
+        base64url::decode(part).or_else(|_| match base64url::decode_padded(part) {
+            Ok(decoded) if self.padded => Ok(decoded),
+            Ok(_) => Err(Rejection::Padding),
+            Err(_) => Err(Rejection::Malformed),
+        })
     }
 
     pub(super) fn understands(&self, name: &str) -> bool {

@@ -104,7 +104,7 @@ fn shapes_other_than_three_canonical_parts_are_refused() {
         input.into(),
         format!("{good}."),
         format!(".{good}"),
-        format!("{good}="),
+        format!("{good}=="),
         format!(" {good}"),
         format!("{good} "),
         format!("{good}\n"),
@@ -114,6 +114,7 @@ fn shapes_other_than_three_canonical_parts_are_refused() {
     ] {
         assert_eq!(verdict(&bad).err(), Some(Rejection::Malformed), "{bad:.60}");
     }
+    assert_eq!(verdict(&format!("{good}=")).err(), Some(Rejection::Padding));
     assert_eq!(Compact::parse(&good, good.len() - 1).err(), Some(Rejection::TooLarge));
     assert_eq!(verdict(&format!("{input}.")).err(), Some(Rejection::Signature), "an empty signature");
 }

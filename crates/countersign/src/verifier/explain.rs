@@ -1,10 +1,12 @@
-use super::{JwtVerifier, wanted_key};
+use super::{JwtVerifier, Outcome, VerifyError, wanted_key};
+use crate::claims::{JsonError, RegisteredClaims, WantedClaims};
 use crate::clock::since_epoch;
+use crate::jws::{Anatomy, Finding};
 use crate::provider::KeyProviderError;
 use crate::reason::Rejection;
 use crate::request::Credential;
-use crate::token::{UnverifiedToken, VerifiedToken};
-use crate::verifier::VerifyError;
+use crate::rules::NOT_ASKED_FOR;
+use crate::token::{VerifiedToken, ill_formed};
 use std::fmt;
 
 /// Why a token is taken or not: every check, in order, with its outcome. For operators, never for clients.
@@ -14,6 +16,7 @@ use std::fmt;
 #[must_use]
 pub struct Explanation {
     steps: Vec<Step>,
+    is_accepted: bool,
 }
 
 /// One check.
@@ -24,18 +27,6 @@ pub struct Step {
     pub check: &'static str,
     /// What came out.
     pub outcome: Outcome,
-}
-
-/// What came out of a check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Outcome {
-    /// It holds.
-    Passed,
-    /// It does not.
-    Failed(Rejection),
-    /// It could not be made: keys are not to be had, or what it looks at could not be read.
-    NotChecked(&'static str),
 }
 
 impl Explanation {
@@ -53,19 +44,83 @@ impl Explanation {
         })
     }
 
-    /// Whether every check was made and holds.
+    /// Whether the token is taken: every check that its verifier makes was made, and holds.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
-        self.steps.iter().all(|step| step.outcome == Outcome::Passed)
+        self.is_accepted
     }
 
-    fn push(&mut self, check: &'static str, outcome: Outcome) {
-        self.steps.push(Step { check, outcome });
+    fn has_failed(&self) -> bool {
+        self.failures().next().is_some()
     }
 
-    fn tell(&mut self, check: &'static str, outcome: Result<(), Rejection>) {
-        self.push(check, outcome.map_or_else(Outcome::Failed, |()| Outcome::Passed));
+    fn push(&mut self, check: &'static str, outcome: impl Into<Outcome>) {
+        self.steps.push(Step { check, outcome: outcome.into() });
     }
+
+    fn found(&mut self, check: &'static str, finding: Finding) {
+        self.push(check, finding.map_or(UNREADABLE, Outcome::from));
+    }
+
+    /// Tells the outcome of a check of claims, unless they could not be read.
+    fn judged(&mut self, claims: &Claims, check: &'static str, outcome: Outcome) {
+        let reads: &[&str] = match check {
+            "max_age" => &["iat"],
+            "max_lifetime" => &["exp", "iat"],
+            "azp" => &["aud"],
+            _ => &[],
+        };
+        let is_told = claims.mistyped.contains(&check);
+        let is_readable = claims.are_whole && !reads.iter().any(|name| claims.mistyped.contains(name));
+        match outcome {
+            _ if is_told => {}
+            Outcome::Failed(_) | Outcome::Passed if !is_readable => self.push(check, UNREADABLE),
+            outcome => self.push(check, outcome),
+        }
+    }
+
+    /// Tells the form of the claims, and reads on past those of the wrong type.
+    fn claims(&mut self, payload: Option<&[u8]>, wanted: &WantedClaims) -> Claims {
+        let Some(payload) = payload else {
+            self.push("claims", UNREADABLE);
+            return Claims::default();
+        };
+        let error = match RegisteredClaims::parse(payload, wanted) {
+            Ok(registered) => {
+                self.push("claims", Outcome::Passed);
+                return Claims { registered, mistyped: Vec::new(), are_whole: true };
+            }
+            Err(error) => error,
+        };
+        let (registered, mut mistyped, read) = RegisteredClaims::parse_on(payload, wanted);
+        if let JsonError::WrongType(name) = error
+            && mistyped.first() != Some(&name)
+        {
+            mistyped.insert(0, name);
+        }
+        if read.is_ok() {
+            self.push("claims", Outcome::Passed);
+        }
+        for name in &mistyped {
+            self.push(name, Outcome::Failed(ill_formed(JsonError::WrongType(name))));
+        }
+        if let Err(error) = read {
+            self.push("claims", Outcome::Failed(ill_formed(error)));
+        }
+        Claims { registered, mistyped, are_whole: read.is_ok() }
+    }
+}
+
+const UNREADABLE: Outcome = Outcome::NotChecked("it could not be read");
+const NO_KEY: Outcome = Outcome::NotChecked("there is no key");
+
+/// Claims as far as they could be read.
+#[derive(Default)]
+struct Claims {
+    registered: RegisteredClaims,
+    /// Those that have the wrong type, which is told.
+    mistyped: Vec<&'static str>,
+    are_whole: bool,
 }
 
 impl fmt::Display for Explanation {
@@ -74,7 +129,7 @@ impl fmt::Display for Explanation {
             match outcome {
                 Outcome::Passed => writeln!(f, "ok    {check}")?,
                 Outcome::Failed(rejection) => writeln!(f, "FAIL  {check}: {rejection}")?,
-                Outcome::NotChecked(why) => writeln!(f, "?     {check}: {why}")?,
+                Outcome::NotChecked(why) => writeln!(f, "-     {check}: {why}")?,
             }
         }
         Ok(())
@@ -83,6 +138,10 @@ impl fmt::Display for Explanation {
 
 impl JwtVerifier {
     /// Goes through every check of a token, past the first failure as far as that is possible. For operators: "why 401?".
+    ///
+    /// What is wrong with one part keeps no other from being looked at: padding is decoded, and a claim of the wrong type
+    /// is a failure of its own. The first failure is the reason that verification gives. What nobody asks for, and what a
+    /// danger leaves out, is told as not checked.
     ///
     /// A key is asked for only where the checks before it hold, as in verification. Claims are judged even where the
     /// signature does not stand, by the built-in rules alone, and are never given out. Checks of the application's own
@@ -113,84 +172,80 @@ impl JwtVerifier {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn explain(&self, token: &str) -> Explanation {
-        let mut told = Explanation { steps: Vec::new() };
-        let unverified = match UnverifiedToken::parse_with(token, &self.policy, &self.rules.wanted) {
-            Ok(unverified) => unverified,
-            Err(rejection) => {
-                told.push("form", Outcome::Failed(rejection));
-                return told;
+        let mut told = Explanation { steps: Vec::new(), is_accepted: false };
+        let anatomy = Anatomy::of(token, &self.policy);
+        told.found("size", anatomy.size);
+        told.found("parts", anatomy.parts);
+        told.found("header", anatomy.protected);
+        told.found("crit", anatomy.critical);
+        told.found("kid", anatomy.key_id);
+        let algorithm = anatomy.algorithm.map(|algorithm| algorithm.and_then(|own| self.rules.check_algorithm(own)));
+        told.found("alg", algorithm);
+        told.found("typ", anatomy.token_type.map(|token_type| self.rules.check_type(token_type.as_deref())));
+        told.found("encoding", anatomy.encoding);
+        let claims = told.claims(anatomy.payload.as_deref(), &self.rules.wanted);
+        told.judged(&claims, "iss", self.rules.issuer(claims.registered.issuer.as_deref()));
+        let verified = match told.has_failed() {
+            false => self.explain_key(token, &mut told).await,
+            true => {
+                told.push("key", Outcome::NotChecked("it is not asked for such a token"));
+                told.push("signature", NO_KEY);
+                None
             }
         };
-        told.push("form", Outcome::Passed);
-        // The outcomes are told and never stop it.
-        let _ = self.rules.each_unverified(&unverified, &mut |check, outcome| {
-            told.tell(check, outcome);
-            Ok(())
-        });
-        let verified = if told.is_accepted() {
-            self.explain_key(token, &unverified, &mut told).await
-        } else {
-            told.push("key", Outcome::NotChecked("it is not asked for such a token"));
-            told.push("signature", Outcome::NotChecked("there is no key"));
-            None
-        };
         let is_verified = verified.is_some();
-        let claimed = verified.unwrap_or_else(|| unverified.assume());
+        let claimed = verified.unwrap_or_else(|| {
+            let payload = anatomy.payload.unwrap_or_default();
+            VerifiedToken::assumed(anatomy.header, payload, claims.registered.clone())
+        });
+        // The outcomes are told and never stop it.
         let _ = self.rules.each(&claimed, since_epoch(self.clock.now()), &mut |check, outcome| {
-            told.tell(check, outcome);
+            told.judged(&claims, check, outcome);
             Ok(())
         });
-        if is_verified && told.is_accepted() {
-            let _ = self.rules.each_own(&claimed, &mut |outcome| {
-                told.tell("own check", outcome);
-                Ok(())
-            });
-        } else {
-            told.push("own checks", Outcome::NotChecked("they come after all other checks"));
+        let is_good = is_verified && !told.has_failed();
+        match self.rules.checks.is_empty() {
+            true => told.push("own checks", Outcome::NotChecked(NOT_ASKED_FOR)),
+            false if is_good => {
+                let _ = self.rules.each_own(&claimed, &mut |outcome| {
+                    told.push("own check", outcome);
+                    Ok(())
+                });
+            }
+            false => told.push("own checks", Outcome::NotChecked("they come after all other checks")),
         }
+        told.is_accepted = is_verified && !told.has_failed();
         told
     }
 
-    async fn explain_key(
-        &self,
-        token: &str,
-        unverified: &UnverifiedToken<'_>,
-        told: &mut Explanation,
-    ) -> Option<VerifiedToken> {
-        let parse = || self.parse(&Credential::new("Bearer", token));
-        let verdict = match self.keys.key(&wanted_key(unverified)).await {
-            Ok(key) => parse().and_then(|token| token.verify(&[key])),
-            Err(KeyProviderError::Ambiguous) if self.max_candidates > 1 => {
-                self.candidates(unverified).and_then(|keys| parse()?.verify(&keys))
-            }
-            Err(error) => {
-                told.push(
-                    "key",
-                    match VerifyError::from(error) {
-                        VerifyError::Rejected(rejection) => Outcome::Failed(rejection),
-                        VerifyError::Unavailable(_) => Outcome::NotChecked("the keys cannot be had"),
-                    },
-                );
-                told.push("signature", Outcome::NotChecked("there is no key"));
+    async fn explain_key(&self, token: &str, told: &mut Explanation) -> Option<VerifiedToken> {
+        let unverified = match self.parse(&Credential::new("Bearer", token)) {
+            Ok(unverified) => unverified,
+            // Each part has been found right; what verification says counts all the same.
+            Err(rejection) => {
+                told.push("form", Outcome::Failed(rejection));
+                told.push("signature", NO_KEY);
                 return None;
             }
         };
-        match verdict {
-            Ok(verified) => {
-                told.push("key", Outcome::Passed);
-                told.push("signature", Outcome::Passed);
-                Some(verified)
+        let keys = match self.keys.key(&wanted_key(&unverified)).await {
+            Ok(key) => Ok(vec![key]),
+            Err(KeyProviderError::Ambiguous) if self.max_candidates > 1 => {
+                self.candidates(&unverified).map_err(VerifyError::from)
             }
-            Err(rejection @ Rejection::Signature) => {
-                told.push("key", Outcome::Passed);
-                told.push("signature", Outcome::Failed(rejection));
-                None
+            Err(error) => Err(error.into()),
+        };
+        let verdict = keys.and_then(|keys| Ok(unverified.verify(&keys)?));
+        let (key, signature) = match &verdict {
+            Ok(_) => (Outcome::Passed, Outcome::Passed),
+            Err(VerifyError::Rejected(Rejection::Signature)) => {
+                (Outcome::Passed, Outcome::Failed(Rejection::Signature))
             }
-            Err(rejection) => {
-                told.push("key", Outcome::Failed(rejection));
-                told.push("signature", Outcome::NotChecked("there is no key"));
-                None
-            }
-        }
+            Err(VerifyError::Rejected(rejection)) => (Outcome::Failed(*rejection), NO_KEY),
+            Err(VerifyError::Unavailable(_)) => (Outcome::NotChecked("the keys cannot be had"), NO_KEY),
+        };
+        told.push("key", key);
+        told.push("signature", signature);
+        verdict.ok()
     }
 }

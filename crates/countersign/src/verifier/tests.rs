@@ -176,7 +176,7 @@ fn types_of_token_are_kept_apart() {
         assert_eq!(outcome(&narrow, &token).is_ok(), narrowed, "{token_type}");
     }
     let payload = claims().to_string();
-    let untyped = crate::jws::sign(&key, &crate::jws::Header::new(&key), payload.as_bytes()).expect("sign");
+    let untyped = crate::jws::sign(&key, &Header::new(&key), payload.as_bytes()).expect("sign");
     assert!(outcome(&default, &untyped).is_ok());
     assert_eq!(outcome(&narrow, &untyped).err(), Some(Rejection::TokenType), "an ID token often has no `typ`");
 }
@@ -343,14 +343,15 @@ fn settings_that_make_no_sense_name_themselves() {
     }
 }
 
+fn now<F: Future>(future: F) -> F::Output {
+    match std::pin::pin!(future).poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+        std::task::Poll::Ready(output) => output,
+        std::task::Poll::Pending => panic!("a local key answers now"),
+    }
+}
+
 #[test]
 fn an_explanation_tells_every_check_and_agrees_with_the_verdict() {
-    fn now<F: Future>(future: F) -> F::Output {
-        match std::pin::pin!(future).poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
-            std::task::Poll::Ready(output) => output,
-            std::task::Poll::Pending => panic!("a local key answers now"),
-        }
-    }
     let key = signing_key();
     let seen = Arc::new(AtomicUsize::new(0));
     let counting = seen.clone();
@@ -390,6 +391,103 @@ fn an_explanation_tells_every_check_and_agrees_with_the_verdict() {
     assert!(text.contains("ok    signature\nFAIL  aud: audience\nFAIL  exp: expired\n"), "{text}");
 }
 
+/// A token of any header and payload, which nobody has signed.
+fn unsigned(header: &str, payload: &str) -> String {
+    let [header, payload] = [header, payload].map(|json| crate::base64url::encode(json.as_bytes()));
+    format!("{header}.{payload}.AAAA")
+}
+
+#[test]
+fn an_explanation_goes_past_each_kind_of_failure() {
+    use Rejection::*;
+    let key = signing_key();
+    let verifier = builder(key.verifying_key().clone()).max_lifetime(Duration::from_secs(60)).build();
+    let verifier = verifier.expect("a verifier");
+    let bad = r#"{"iss":"x","aud":"y","exp":1,"iat":0}"#;
+    let good = r#"{"alg":"ES256"}"#;
+    let cases: Vec<(String, &[Rejection])> = vec![
+        (
+            unsigned(r#"{"alg":"none","typ":"logout+jwt","kid":"","crit":["x"],"x":1}"#, bad),
+            &[CriticalHeader, Malformed, Algorithm, TokenType, Issuer, Audience, Expired],
+        ),
+        (
+            unsigned(r#"{"typ":"a","crit":["x"]}"#, bad),
+            &[Malformed, CriticalHeader, TokenType, Issuer, Audience, Expired],
+        ),
+        (unsigned(r#"{"alg":7}"#, bad), &[Algorithm, Issuer, Audience, Expired]),
+        (unsigned(r#"{"alg":"ES256","crit":"x"}"#, bad), &[CriticalHeader, Issuer, Audience, Expired]),
+        (unsigned("[]", bad), &[Malformed, Issuer, Audience, Expired]),
+        (
+            unsigned(r#"{"alg":"ES256","typ":"a"}"#, r#"{"exp":"soon","iss":"x","aud":7,"iat":0,"nbf":9e9}"#),
+            &[TokenType, InvalidClaim, Audience, Issuer, NotYetValid],
+        ),
+        (unsigned(good, r#"{"iat":"now","aud":"api","exp":1,"iss":7}"#), &[InvalidClaim, Issuer, Expired]),
+        (unsigned(good, r#"{"exp":[1}"#), &[InvalidClaim, Malformed]),
+        (unsigned(good, r#"{"iss":7,"exp":1,"exp":2}"#), &[Issuer, Malformed]),
+        (unsigned(good, r#"{"exp":1,"exp":2,"iss":7}"#), &[Malformed]),
+        (unsigned(good, "7"), &[Malformed]),
+        (unsigned(good, bad) + "=", &[Malformed, Issuer, Audience, Expired]),
+        (format!("a.{}", unsigned(good, bad)), &[Malformed]),
+        ("A".repeat(MAX_BYTES + 1), &[TooLarge]),
+    ];
+    for (token, expected) in cases {
+        let explanation = now(verifier.explain(&token));
+        assert_eq!(explanation.failures().collect::<Vec<_>>(), expected, "{token:.400}\n{explanation}");
+        assert_eq!(outcome(&verifier, &token).err(), expected.first().copied(), "{token:.400}\n{explanation}");
+        assert!(!explanation.is_accepted());
+        let names: Vec<_> = explanation.steps().iter().map(|step| step.check).collect();
+        for name in ["size", "parts", "header", "crit", "kid", "alg", "typ", "encoding", "claims", "iss", "key", "aud"]
+        {
+            assert!(names.contains(&name), "{name} is told: {explanation}");
+        }
+        let twice = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name));
+        assert_eq!(twice, None, "{explanation}");
+    }
+}
+
+#[test]
+fn what_nobody_checks_is_told_as_not_checked() {
+    let key = signing_key();
+    let sign = |claims: &Value| JwtSigner::new(key.clone()).sign(claims).expect("sign");
+    let dangers = [Danger::AnyIssuer, Danger::AnyAudience, Danger::NoExpiration, Danger::AnyHolder];
+    let lax = JwtVerifier::builder(key.verifying_key().clone()).clock(Fixed).dangers(dangers).build();
+    let lax = lax.expect("a verifier");
+    let told = |verifier: &JwtVerifier, claims: &Value| {
+        let explanation = now(verifier.explain(&sign(claims)));
+        assert!(explanation.is_accepted(), "{explanation}");
+        let not_checked = explanation.steps().iter().filter_map(|step| match step.outcome {
+            Outcome::NotChecked(why) => Some((step.check, why)),
+            _ => None,
+        });
+        not_checked.collect::<Vec<_>>()
+    };
+    let asked = "not asked for";
+    let rest = [
+        ("max_age", asked),
+        ("max_lifetime", asked),
+        ("required claims", asked),
+        ("sub", asked),
+        ("azp", asked),
+        ("own checks", asked),
+    ];
+    let left_out = [
+        ("iss", "Danger::AnyIssuer"),
+        ("aud", "Danger::AnyAudience"),
+        ("exp", "Danger::NoExpiration"),
+        ("cnf", "Danger::AnyHolder"),
+    ];
+    let [iss, aud, exp, cnf] = left_out;
+    let [age, lifetime, required, sub, azp, own] = rest;
+    let all = [iss, aud, exp, age, lifetime, required, sub, azp, cnf, own];
+    assert_eq!(told(&lax, &json!({})), all);
+    assert_eq!(told(&lax, &claims()), [&all[..2], &all[3..]].concat(), "an `exp` that is there is checked");
+    let plain = builder(key.verifying_key().clone()).build().expect("a verifier");
+    assert_eq!(told(&plain, &claims()), rest);
+    let strict = builder(key.verifying_key().clone()).id_tokens_only().subject("7").check(|_| Ok(()));
+    let strict = strict.audience("web").max_age(Duration::from_secs(60)).max_lifetime(Duration::from_secs(60));
+    assert_eq!(told(&strict.build().expect("a verifier"), &with("azp", json!("api"))), []);
+}
+
 /// The two tokens printed in Flama's JWT article, signed with sixteen zero octets.
 const FLAMA_TOKENS: [&str; 2] = [
     "eyJhbGciOiAiSFMyNTYiLCAidHlwIjogIkpXVCJ9.eyJkYXRhIjogeyJmb28iOiAiYmFyIn0sICJpYXQiOiAwfQ==.\
@@ -417,7 +515,7 @@ fn flamas_printed_tokens_verify_by_their_recipe_and_each_part_of_it_is_needed() 
     for token in FLAMA_TOKENS {
         assert!(outcome(&without(None), token).is_ok());
         let reasons = [
-            (Danger::PaddedBase64url, Rejection::Malformed),
+            (Danger::PaddedBase64url, Rejection::Padding),
             (Danger::AnyIssuer, Rejection::Issuer),
             (Danger::AnyAudience, Rejection::Audience),
             (Danger::NoExpiration, Rejection::MissingClaim),
@@ -433,6 +531,28 @@ fn flamas_printed_tokens_verify_by_their_recipe_and_each_part_of_it_is_needed() 
     assert!(padded.ends_with('='), "{padded}");
     assert!(outcome(&without(None), &padded).is_ok());
     assert!(outcome(&without(Some(Danger::PaddedBase64url)), &padded).is_err());
+}
+
+#[test]
+fn flamas_printed_tokens_are_refused_each_for_all_of_its_reasons() {
+    use Rejection::{Audience, Issuer, MissingClaim, Padding};
+    let default =
+        JwtVerifier::builder(signing_key().verifying_key().clone()).issuer(ISSUER).audience("api").clock(Fixed);
+    let short = crate::danger::short_secret(Algorithm::HS256, [0; 16]).expect("named");
+    let theirs = JwtVerifier::builder(short.verifying_key().clone()).algorithms([Algorithm::HS256]).clock(Fixed);
+    let named = theirs.issuer("vortico").audience("api").build().expect("a verifier");
+    let default = default.build().expect("a verifier");
+    let table: [(&JwtVerifier, [&[Rejection]; 2]); 2] = [
+        (&default, [&[Rejection::Algorithm, Padding, Issuer, Audience, MissingClaim]; 2]),
+        (&named, [&[Padding, Issuer, Audience, MissingClaim], &[Padding, Audience, MissingClaim]]),
+    ];
+    for (verifier, expected) in table {
+        for (token, expected) in FLAMA_TOKENS.into_iter().zip(expected) {
+            let explanation = now(verifier.explain(token));
+            assert_eq!(explanation.failures().collect::<Vec<_>>(), expected, "{explanation}");
+            assert_eq!(outcome(verifier, token).err(), expected.first().copied());
+        }
+    }
 }
 
 #[test]
