@@ -20,7 +20,8 @@ use std::sync::Arc;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssueError {
-    /// The claims are no JSON object, or a registered claim among them has the wrong type.
+    /// The claims are no JSON object, a registered claim among them has the wrong type, or [`Claims`] say nothing: an empty
+    /// `iss`, `sub`, `aud` or `jti`, a lifetime under a second.
     #[error("the claims cannot be signed")]
     Claims(#[from] ClaimsError),
     /// No lifetime was given: a token that never expires is made only on purpose.
@@ -95,7 +96,7 @@ impl JwtSigner {
     /// A signed token that says this, from now on.
     ///
     /// # Errors
-    /// [`IssueError::NoLifetime`]; [`IssueError::Claims`] for what no verifier could read back;
+    /// [`IssueError::NoLifetime`]; [`IssueError::Claims`] for claims that say nothing, or that no verifier could read back;
     /// [`IssueError::Signing`] for a header that no verifier could read back, and when the backend refuses.
     pub fn issue(&self, claims: &Claims) -> Result<String, IssueError> {
         self.sign(&claims.at(self.clock.now())?)
@@ -211,6 +212,24 @@ mod tests {
         let lasting = Claims::new("me");
         assert!(matches!(signer().issue(&lasting), Err(IssueError::NoLifetime)));
         assert!(said(&lasting.danger(Danger::NoExpiration)).get("exp").is_none());
+    }
+
+    #[test]
+    fn claims_that_say_nothing_are_not_issued() {
+        let good = || Claims::new("me").lifetime(Duration::from_secs(1));
+        let empty = [
+            Claims::new("").lifetime(Duration::from_secs(1)),
+            good().subject(""),
+            good().audience(""),
+            good().audience("api").audience(""),
+            good().token_id(""),
+            good().lifetime(Duration::ZERO),
+            good().lifetime(Duration::from_millis(999)),
+        ];
+        for (at, claims) in empty.iter().enumerate() {
+            assert!(matches!(signer().issue(claims), Err(IssueError::Claims(_))), "case {at}");
+        }
+        assert_eq!(said(&good().lifetime(Duration::from_millis(1999)))["exp"], 1001);
     }
 
     #[test]

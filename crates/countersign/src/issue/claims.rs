@@ -77,7 +77,7 @@ impl Claims {
         self
     }
 
-    /// How long the token is good, from its signing on, in whole seconds: `exp`.
+    /// How long the token is good, from its signing on, in whole seconds, one at least: `exp`.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
@@ -116,8 +116,28 @@ impl Claims {
         self
     }
 
+    /// Whether they say anything: an empty name names nobody, and a token that ends as it begins was never good.
+    fn check(&self) -> Result<(), ClaimsError> {
+        let has_empty = |texts: &[String]| texts.iter().any(String::is_empty);
+        let problem = if self.issuer.is_empty() {
+            "`iss` is empty"
+        } else if has_empty(self.subject.as_slice()) {
+            "`sub` is empty"
+        } else if has_empty(&self.audience) {
+            "`aud` is empty"
+        } else if matches!(&self.token_id, TokenId::Given(token_id) if token_id.is_empty()) {
+            "`jti` is empty"
+        } else if self.lifetime.is_some_and(|lifetime| lifetime.as_secs() == 0) {
+            "the lifetime is shorter than a second"
+        } else {
+            return Ok(());
+        };
+        Err(ClaimsError::refused(problem))
+    }
+
     /// The claims set of a token that is signed `now`.
     pub(super) fn at(&self, now: SystemTime) -> Result<Value, IssueError> {
+        self.check()?;
         let now = since_epoch(now).as_secs();
         let mut claims = self.own.clone();
         claims.insert("iss".into(), json!(self.issuer));
