@@ -111,7 +111,7 @@ pub fn jwk(data: &[u8]) {
         public_jwk(jwk);
     }
     let mut has_signed = false;
-    for algorithm in Algorithm::ALL {
+    for &algorithm in Algorithm::ALL {
         if let Ok(key) = SigningKey::from_jwk(algorithm, text) {
             assert!(public.is_err(), "one document is a public and a private key");
             private_key(&key, algorithm, &mut has_signed);
@@ -140,7 +140,7 @@ pub fn pem(data: &[u8]) {
     let mut is_public = false;
     let mut is_private = false;
     let mut has_signed = false;
-    for algorithm in Algorithm::ALL {
+    for &algorithm in Algorithm::ALL {
         let readers = [
             VerifyingKey::from_pem(algorithm, data),
             VerifyingKey::from_der(algorithm, data),
@@ -151,7 +151,7 @@ pub fn pem(data: &[u8]) {
             is_public = true;
             assert_eq!(key.algorithm(), algorithm);
             let jwk = key.jwk().expect("a public key is no secret");
-            assert_eq!(VerifyingKey::from_jwk(&jwk, algorithm).expect("its own JWK").identity(), key.identity());
+            assert_eq!(VerifyingKey::from_jwk(algorithm, &jwk).expect("its own JWK").identity(), key.identity());
             public_jwk(&jwk);
         }
         let readers = [SigningKey::from_pem(algorithm, data), SigningKey::from_der(algorithm, data)];
@@ -203,7 +203,7 @@ fn compact_token(token: &str) {
         assert_eq!(Compact::parse(token, shorter).err(), Some(Rejection::TooLarge));
     }
     let strict = Compact::parse_with(token, &Policy::new().max_bytes(usize::MAX));
-    let padded = policies()[1].clone().danger(Danger::PaddedBase64url);
+    let padded = policies()[1].clone().danger_padded_base64url();
     assert!(strict.is_err() || parsed.is_ok(), "keeping members makes it stricter");
     assert!(strict.is_err() || Compact::parse_with(token, &padded).is_ok(), "a policy allows more, and not less");
     as_flattened(token, strict.as_ref().err().copied());
@@ -330,8 +330,8 @@ fn public_jwk(jwk: &Jwk) {
     assert!(jwk.key_id().is_none_or(|key_id| (1..=256).contains(&key_id.len())));
     let own = jwk.algorithms();
     assert!(!own.is_empty() && !own.iter().any(|algorithm| algorithm.is_symmetric()));
-    for algorithm in Algorithm::ALL {
-        let Ok(key) = VerifyingKey::from_jwk(jwk, algorithm) else { continue };
+    for &algorithm in Algorithm::ALL {
+        let Ok(key) = VerifyingKey::from_jwk(algorithm, jwk) else { continue };
         assert!(own.iter().any(|own| own.is_same_as(algorithm)), "{algorithm} is not among {own:?}");
         assert!(key.verify(UNTRUE, UNTRUE).is_err() && key.verify(UNTRUE, &[0; 64]).is_err());
         assert_eq!(key.key_id(), jwk.key_id());

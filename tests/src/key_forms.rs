@@ -9,7 +9,7 @@ const RSA: &str = include_str!("../../examples/src/quickstart/demo-rsa.pem");
 
 /// A key for each asymmetric algorithm.
 fn keys() -> Vec<SigningKey> {
-    let asymmetric = Algorithm::ALL.into_iter().filter(|algorithm| !algorithm.is_symmetric());
+    let asymmetric = Algorithm::ALL.iter().copied().filter(|algorithm| !algorithm.is_symmetric());
     let key = |algorithm: Algorithm| match SigningKey::generate(algorithm) {
         Err(KeyError::Unsupported(_)) => SigningKey::from_pem(algorithm, RSA).expect("an RSA key"),
         generated => generated.expect("generate"),

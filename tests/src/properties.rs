@@ -24,7 +24,7 @@ static KEYS: LazyLock<Vec<SigningKey>> = LazyLock::new(|| {
         [b'R' | b'P', ..] => SigningKey::from_pem(algorithm, RSA),
         _ => SigningKey::generate(algorithm),
     };
-    Algorithm::ALL.into_iter().map(|algorithm| key(algorithm).expect("a key")).collect()
+    Algorithm::ALL.iter().copied().map(|algorithm| key(algorithm).expect("a key")).collect()
 });
 static VERIFIER: LazyLock<JwtVerifier> = LazyLock::new(|| {
     JwtVerifier::builder(KEY.verifying_key().clone())
@@ -201,7 +201,7 @@ proptest! {
             let text = serde_json::to_string(key).expect("a JWK");
             prop_assert_eq!(Jwk::parse(&text).expect("our own"), key.clone());
             for algorithm in key.algorithms() {
-                let key = VerifyingKey::from_jwk(key, algorithm).expect("its own algorithm");
+                let key = VerifyingKey::from_jwk(algorithm, key).expect("its own algorithm");
                 let pem = VerifyingKey::from_pem(algorithm, key.to_spki_pem().expect("SPKI")).expect("our own");
                 prop_assert_eq!(pem.identity(), key.identity());
             }

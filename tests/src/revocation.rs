@@ -445,7 +445,7 @@ async fn a_guard_asks_for_each_request_and_refuses_from_the_next_one_on() {
     let verifier = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer("a").audience("api");
     let verifier = verifier.clock(FakeClock::at(NOW.into())).build().expect("a verifier");
     let signer = JwtSigner::new(SigningKey::from_secret(Algorithm::HS256, secret).expect("a key"));
-    let expires_at = NumericDate::from_secs(NOW + 60);
+    let expires_at = NumericDate::from_secs(u64::from(NOW) + 60);
     let signed = signer.sign(&json!({"iss": "a", "aud": "api", "exp": expires_at, "jti": "1"})).expect("a token");
 
     let denylist = Arc::new(StoreDenylist::new(MemoryCache::new()));

@@ -101,7 +101,7 @@ impl Curve {
 
 impl Algorithm {
     /// Every algorithm that this crate knows.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: &[Self] = &[
         Self::HS256,
         Self::HS384,
         Self::HS512,
@@ -143,7 +143,7 @@ impl Algorithm {
     /// The algorithm with this `alg` name, compared exactly.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+        Self::ALL.iter().copied().find(|algorithm| algorithm.name() == name)
     }
 
     /// Whether signer and verifier share one secret (the HMAC algorithms).
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn every_name_parses_to_its_own_algorithm() {
-        for algorithm in Algorithm::ALL {
+        for &algorithm in Algorithm::ALL {
             assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
         }
     }

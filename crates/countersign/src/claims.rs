@@ -70,7 +70,7 @@ impl From<JsonError> for ClaimsError {
 /// use countersign::claims::NumericDate;
 ///
 /// let date: NumericDate = serde_json::from_str("1300819380")?;
-/// assert_eq!(date, NumericDate::from_secs(1_300_819_380));
+/// assert_eq!(Some(date), NumericDate::from_secs(1_300_819_380));
 /// assert!(serde_json::from_str::<NumericDate>("\"1300819380\"").is_err());
 /// # Ok::<(), serde_json::Error>(())
 /// ```
@@ -78,10 +78,10 @@ impl From<JsonError> for ClaimsError {
 pub struct NumericDate(Duration);
 
 impl NumericDate {
-    /// Whole seconds since 1970.
+    /// Whole seconds since 1970; `None` beyond `i64`.
     #[must_use]
-    pub fn from_secs(seconds: u32) -> Self {
-        Self(Duration::from_secs(seconds.into()))
+    pub fn from_secs(seconds: u64) -> Option<Self> {
+        i64::try_from(seconds).is_ok().then(|| Self(Duration::from_secs(seconds)))
     }
 
     /// Time since 1970.
@@ -118,10 +118,7 @@ impl<'de> Deserialize<'de> for NumericDate {
             }
 
             fn visit_u64<E: serde::de::Error>(self, seconds: u64) -> Result<NumericDate, E> {
-                if i64::try_from(seconds).is_err() {
-                    return Err(E::custom("a time beyond all times"));
-                }
-                Ok(NumericDate(Duration::from_secs(seconds)))
+                NumericDate::from_secs(seconds).ok_or_else(|| E::custom("a time beyond all times"))
             }
 
             fn visit_i64<E: serde::de::Error>(self, seconds: i64) -> Result<NumericDate, E> {
@@ -175,6 +172,15 @@ impl OneOrMany {
     #[must_use]
     pub fn contains(&self, wanted: &str) -> bool {
         self.iter().any(|own| own == wanted)
+    }
+}
+
+impl Serialize for OneOrMany {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::One(one) => serializer.serialize_str(one),
+            Self::Many(many) => serializer.collect_seq(many),
+        }
     }
 }
 
@@ -453,6 +459,23 @@ mod tests {
             let outcome = RegisteredClaims::parse(payload.as_bytes(), &wanted(&[]));
             assert_eq!(outcome.err(), Some(JsonError::WrongType(wrong)), "{payload}");
             assert!(parse(payload).is_ok(), "{payload}: nobody asked");
+        }
+    }
+
+    #[test]
+    fn one_or_many_strings_are_written_as_they_are_read() {
+        for text in [r#""api""#, r#"["api"]"#, r#"["api","web"]"#, "[]"] {
+            let strings: OneOrMany = serde_json::from_str(text).expect(text);
+            assert_eq!(serde_json::to_string(&strings).expect("serialise"), text);
+        }
+    }
+
+    #[test]
+    fn dates_reach_beyond_2106_and_end_with_i64() {
+        for (seconds, is_date) in [(0, true), (1 << 40, true), (i64::MAX as u64, true), (1 << 63, false)] {
+            let date = NumericDate::from_secs(seconds);
+            assert_eq!(date.map(|date| date.since_epoch().as_secs()), is_date.then_some(seconds));
+            assert_eq!(serde_json::from_str::<NumericDate>(&seconds.to_string()).ok(), date);
         }
     }
 

@@ -84,4 +84,4 @@ pub enum Danger {
 /// assert!(verifier.verify_now(&Credential::new("Bearer", token)).is_some_and(|verdict| verdict.is_ok()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub const FLAMA: [Danger; 4] = [Danger::AnyIssuer, Danger::AnyAudience, Danger::NoExpiration, Danger::PaddedBase64url];
+pub const FLAMA: &[Danger] = &[Danger::AnyIssuer, Danger::AnyAudience, Danger::NoExpiration, Danger::PaddedBase64url];

@@ -9,7 +9,6 @@ pub use remote::{RemoteError, RemoteJwtSigner, RemoteSigner};
 use crate::claims::{ClaimsError, RegisteredClaims, WantedClaims};
 use crate::clock::{Clock, SystemClock};
 use crate::crypto::SigningFailed;
-use crate::danger::Danger;
 use crate::jws::{self, Header, SignError};
 use crate::key::SigningKey;
 use crate::key_error::KeyError;
@@ -25,7 +24,7 @@ pub enum IssueError {
     #[error("the claims cannot be signed")]
     Claims(#[from] ClaimsError),
     /// No lifetime was given: a token that never expires is made only on purpose.
-    #[error("the token has no lifetime, and `Danger::NoExpiration` is not said")]
+    #[error("the token has no lifetime, and `danger_no_expiration` is not said")]
     NoLifetime,
     /// The header could not be read back, or the backend refused.
     #[error(transparent)]
@@ -86,10 +85,10 @@ impl JwtSigner {
         self
     }
 
-    /// Breaks a rule on purpose: [`Danger::PaddedBase64url`] writes padding, for readers that demand it.
+    /// Writes base64url with padding, which RFC 7515 §2 forbids, for readers that demand it.
     #[must_use]
-    pub fn danger(mut self, danger: Danger) -> Self {
-        self.padded |= danger == Danger::PaddedBase64url;
+    pub fn danger_padded_base64url(mut self) -> Self {
+        self.padded = true;
         self
     }
 
@@ -211,7 +210,7 @@ mod tests {
     fn a_token_without_end_is_made_on_purpose_alone() {
         let lasting = Claims::new("me");
         assert!(matches!(signer().issue(&lasting), Err(IssueError::NoLifetime)));
-        assert!(said(&lasting.danger(Danger::NoExpiration)).get("exp").is_none());
+        assert!(said(&lasting.danger_no_expiration()).get("exp").is_none());
     }
 
     #[test]

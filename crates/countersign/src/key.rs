@@ -125,7 +125,7 @@ impl VerifyingKey {
     /// # Errors
     /// [`KeyError::WrongAlgorithm`] when the JWK names another or is of another kind; [`KeyError::Invalid`] for a
     /// point off its curve.
-    pub fn from_jwk(jwk: &Jwk, algorithm: Algorithm) -> Result<Self, KeyError> {
+    pub fn from_jwk(algorithm: Algorithm, jwk: &Jwk) -> Result<Self, KeyError> {
         if jwk.algorithm().is_some_and(|own| !own.is_same_as(algorithm)) {
             return Err(KeyError::WrongAlgorithm);
         }

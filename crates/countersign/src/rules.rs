@@ -291,7 +291,7 @@ mod tests {
             expiration_required: true,
             wanted: WantedClaims::default(),
         };
-        let at = |seconds: u32| Some(NumericDate::from_secs(seconds));
+        let at = NumericDate::from_secs;
         let now = Duration::from_secs(1000);
         let cases = [
             (at(1000), None, None, Ok(())),

@@ -541,8 +541,8 @@ impl JwtVerifierBuilder {
 
     /// Leaves several checks out, as [`danger`](Self::danger) does: a recipe such as
     /// [`FLAMA`](crate::danger::FLAMA).
-    pub fn dangers(mut self, dangers: impl IntoIterator<Item = Danger>) -> Self {
-        self.dangers.extend(dangers);
+    pub fn dangers(mut self, dangers: &[Danger]) -> Self {
+        self.dangers.extend_from_slice(dangers);
         self
     }
 
@@ -617,11 +617,13 @@ impl JwtVerifierBuilder {
                 authorized_party: profile == Some(Profile::IdToken),
             },
         };
+        let policy = Policy::new().max_bytes(self.max_bytes);
+        let is_padded = self.dangers.contains(&Danger::PaddedBase64url);
         Ok(JwtVerifier {
             keys: self.keys,
             clock: self.clock,
             rules,
-            policy: self.dangers.iter().fold(Policy::new().max_bytes(self.max_bytes), |policy, d| policy.danger(*d)),
+            policy: if is_padded { policy.danger_padded_base64url() } else { policy },
             max_candidates: self.max_candidates,
             #[cfg(feature = "token-cache")]
             verdicts: self.token_cache.map(TokenCache::build).transpose()?,

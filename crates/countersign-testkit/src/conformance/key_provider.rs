@@ -273,7 +273,7 @@ impl<P: KeyProvider> Subject<P> {
             for _ in 0..2 {
                 self.finds(&wanted, key, "a published key is found by its id and algorithm").await;
             }
-            for algorithm in Algorithm::ALL {
+            for algorithm in Algorithm::ALL.iter().copied() {
                 let wanted = KeyRequest::new(algorithm).with_key_id(key.key_id());
                 let own = keys.iter().find(|own| own.key_id() == key.key_id() && own.algorithm().is_same_as(algorithm));
                 match own {
@@ -289,7 +289,7 @@ impl<P: KeyProvider> Subject<P> {
     }
 
     async fn answers_without_an_id(&self, keys: &[VerifyingKey]) {
-        for algorithm in Algorithm::ALL {
+        for algorithm in Algorithm::ALL.iter().copied() {
             let wanted = KeyRequest::new(algorithm);
             let fitting: Vec<_> = keys.iter().filter(|key| key.algorithm().is_same_as(algorithm)).collect();
             match fitting[..] {

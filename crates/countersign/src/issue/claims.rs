@@ -3,7 +3,6 @@ use crate::base64url;
 use crate::claims::ClaimsError;
 use crate::clock::since_epoch;
 use crate::crypto::default_backend;
-use crate::danger::Danger;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::fmt;
@@ -41,7 +40,7 @@ pub struct Claims {
     not_before: Option<Duration>,
     token_id: TokenId,
     own: Map<String, Value>,
-    dangers: Vec<Danger>,
+    is_endless: bool,
 }
 
 #[derive(Clone)]
@@ -61,7 +60,7 @@ impl Claims {
             not_before: None,
             token_id: TokenId::Random,
             own: Map::new(),
-            dangers: Vec::new(),
+            is_endless: false,
         }
     }
 
@@ -110,9 +109,9 @@ impl Claims {
         Ok(self)
     }
 
-    /// Leaves a check out: [`Danger::NoExpiration`] allows a token that never expires.
-    pub fn danger(mut self, danger: Danger) -> Self {
-        self.dangers.push(danger);
+    /// Allows a token that never expires: whoever gets hold of it has it for good.
+    pub fn danger_no_expiration(mut self) -> Self {
+        self.is_endless = true;
         self
     }
 
@@ -155,7 +154,7 @@ impl Claims {
             Some(lifetime) => {
                 claims.insert("exp".into(), json!(now.saturating_add(lifetime.as_secs())));
             }
-            None if self.dangers.contains(&Danger::NoExpiration) => {}
+            None if self.is_endless => {}
             None => return Err(IssueError::NoLifetime),
         }
         if let Some(delay) = self.not_before {

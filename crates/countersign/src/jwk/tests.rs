@@ -28,11 +28,11 @@ fn a_key_serves_the_algorithm_that_it_names_and_no_other() {
     use crate::key::VerifyingKey;
     let jwk = |more: &str| Jwk::parse(&format!(r#"{{"kty":"RSA","n":"{RSA_N}","e":"AQAB"{more}}}"#)).expect("RFC 7638");
     let (named, bare) = (jwk(r#","alg":"RS256""#), jwk(""));
-    for algorithm in Algorithm::ALL {
+    for &algorithm in Algorithm::ALL {
         let fits = algorithm == Algorithm::RS256;
-        assert_eq!(VerifyingKey::from_jwk(&named, algorithm).is_ok(), fits, "{algorithm}");
+        assert_eq!(VerifyingKey::from_jwk(algorithm, &named).is_ok(), fits, "{algorithm}");
         let fits = Algorithm::RSA.contains(&algorithm);
-        assert_eq!(VerifyingKey::from_jwk(&bare, algorithm).is_ok(), fits, "{algorithm}");
+        assert_eq!(VerifyingKey::from_jwk(algorithm, &bare).is_ok(), fits, "{algorithm}");
     }
 }
 

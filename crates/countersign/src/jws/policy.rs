@@ -4,7 +4,6 @@ use super::MAX_BYTES;
 use super::members::is_registered;
 use crate::base64url;
 use crate::config::ConfigError;
-use crate::danger::Danger;
 use crate::reason::Rejection;
 
 /// What a caller of [`Compact`](super::Compact) and [`Json`](super::Json) allows. By default: 16 KiB, no `crit`,
@@ -69,10 +68,10 @@ impl Policy {
         self
     }
 
-    /// Leaves a check out: [`Danger::PaddedBase64url`] for compact tokens. The others are not about JWS.
+    /// Takes compact tokens whose base64url has padding, which RFC 7515 §2 forbids: one token then has two spellings.
     #[must_use]
-    pub fn danger(mut self, danger: Danger) -> Self {
-        self.padded |= danger == Danger::PaddedBase64url;
+    pub fn danger_padded_base64url(mut self) -> Self {
+        self.padded = true;
         self
     }
 
@@ -82,11 +81,6 @@ impl Policy {
         self.unencoded |= other.unencoded;
         self.padded |= other.padded;
         self.understood.extend(other.understood.iter().cloned());
-        self
-    }
-
-    pub(super) fn padded(mut self) -> Self {
-        self.padded = true;
         self
     }
 

@@ -22,7 +22,7 @@ pub fn sign(key: &SigningKey, header: &Header, payload: &[u8]) -> Result<String,
     sign_with(key, header, payload, base64url::encode)
 }
 
-/// The same with padding, for [`Danger::PaddedBase64url`](crate::danger::Danger::PaddedBase64url).
+/// The same with padding, which RFC 7515 §2 forbids.
 pub(crate) fn sign_padded(key: &SigningKey, header: &Header, payload: &[u8]) -> Result<String, SignError> {
     sign_with(key, header, payload, base64url::encode_padded)
 }

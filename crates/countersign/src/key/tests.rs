@@ -7,9 +7,9 @@ fn a_generated_key_signs_for_its_own_algorithm_alone() {
         let signature = key.sign(b"m").expect("sign");
         assert!(key.verifying_key().verify(b"m", &signature).is_ok(), "{algorithm}");
         let jwk = key.verifying_key().jwk().expect("a public key");
-        for other in Algorithm::ALL {
+        for &other in Algorithm::ALL {
             assert_eq!(
-                VerifyingKey::from_jwk(&jwk, other).is_ok(),
+                VerifyingKey::from_jwk(other, &jwk).is_ok(),
                 other.is_same_as(algorithm),
                 "{algorithm} as {other}"
             );
@@ -84,7 +84,7 @@ fn a_point_off_its_curve_is_refused() {
     };
     point[64] ^= 1;
     let off = Jwk::from_parts(None, None, PublicMaterial::Ec { curve, point });
-    let error = VerifyingKey::from_jwk(&off, Algorithm::ES256).err();
+    let error = VerifyingKey::from_jwk(Algorithm::ES256, &off).err();
     assert_eq!(error, Some(KeyError::Invalid("the point is not on its curve")));
 }
 

@@ -51,7 +51,7 @@ impl KeySet {
                 continue;
             }
             for algorithm in jwk.algorithms() {
-                match VerifyingKey::from_jwk(jwk, algorithm) {
+                match VerifyingKey::from_jwk(algorithm, jwk) {
                     Ok(key) => placed.push((index, key)),
                     Err(reason) => quarantined.push(Quarantined::new(index, reason)),
                 }

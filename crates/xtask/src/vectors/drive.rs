@@ -295,7 +295,7 @@ fn jwks(case: &Case) -> Verdict {
 }
 
 fn pem(document: &str) -> Verdict {
-    let mut outcomes = Algorithm::ALL.into_iter().map(|algorithm| VerifyingKey::from_pem(algorithm, document));
+    let mut outcomes = Algorithm::ALL.iter().map(|&algorithm| VerifyingKey::from_pem(algorithm, document));
     match outcomes.find(|outcome| !matches!(outcome, Err(KeyError::WrongAlgorithm))) {
         Some(Ok(_)) => Verdict::Accept,
         Some(Err(error)) => Verdict::Reject(error.to_string()),

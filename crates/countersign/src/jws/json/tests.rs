@@ -29,7 +29,7 @@ fn secret() -> SigningKey {
 }
 
 fn public(algorithm: Algorithm, jwk: &Value) -> VerifyingKey {
-    VerifyingKey::from_jwk(&Jwk::parse(&jwk.to_string()).expect("a JWK"), algorithm).expect("a key")
+    VerifyingKey::from_jwk(algorithm, &Jwk::parse(&jwk.to_string()).expect("a JWK")).expect("a key")
 }
 
 fn rsa() -> VerifyingKey {
