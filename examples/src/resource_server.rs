@@ -31,9 +31,9 @@
 //!
 //! # Revocation
 //!
-//! Whoever has `REDIS_URL` and `FLEET_KEY` can revoke, with
-//! [`StoreDenylist`](countersign::revocation::StoreDenylist) over [`SealedCache`](countersign_cache::SealedCache) over
-//! [`RedisCache`](countersign_cache::RedisCache). While Redis cannot be asked, tokens are answered with 503.
+//! Whoever has `REDIS_URL` and `FLEET_KEY` can revoke, with [`StoreDenylist`] over
+//! [`SealedCache`](countersign_cache::SealedCache) over [`RedisCache`](countersign_cache::RedisCache). While
+//! Redis cannot be asked, tokens are answered with 503.
 
 mod routes;
 mod settings;
