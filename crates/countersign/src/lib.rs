@@ -18,13 +18,14 @@
 //! # What is refused
 //!
 //! The algorithm comes from the key and never from the token; there is no `none`. Issuer and audience must be named.
-//! `exp` is required. `crit`, duplicate members, non-canonical base64url and unknown types of token are refused
-//! before a key is asked for. Each way to weaken a check is a variant of [`danger::Danger`].
+//! `exp` is required. `crit`, duplicate top-level members, non-canonical base64url and unknown types of token are
+//! refused before a key is asked for. Each way to weaken a check is a variant of [`danger::Danger`], or a method or
+//! function with `danger` in its path.
 //!
 //! # Features
 //!
 //! `ring`, on by default, is the backend for signatures. `tracing` and `metrics`, off by default, bring the
-//! [observers](observe) that write log lines and count.
+//! [observers](observe) that write log lines and count; `token-cache` the cache of verified tokens.
 
 mod alg;
 pub mod authorize;

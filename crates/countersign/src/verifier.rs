@@ -364,6 +364,10 @@ const MAX_MAX_BYTES: usize = 1024 * 1024;
 
 impl JwtVerifierBuilder {
     /// An issuer whose tokens are taken, compared exactly. May be called several times.
+    ///
+    /// **Several issuers over one set of keys are not kept apart: whoever holds any of its keys can sign as each of
+    /// them** (RFC 8725 §3.8). Where issuers do not trust each other, give each a verifier with its own keys, or a
+    /// [`KeyProvider`] that chooses by [`KeyRequest::issuer`].
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuers.push(issuer.into());
         self

@@ -28,6 +28,10 @@ impl Flight {
 
     pub(super) async fn run(mut self) {
         let refresher = Arc::clone(&self.refresher);
+        // The provider may have been closed since it was spawned.
+        if !Refresher::is_current(&refresher.state(), self.number) {
+            return;
+        }
         let asked_at = refresher.now();
         let outcome = within(FLIGHT_TIMEOUT, refresher.fetch_snapshot(asked_at)).await;
         let outcome = outcome.unwrap_or(Err(RefreshError::Abandoned));

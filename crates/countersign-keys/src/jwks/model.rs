@@ -186,9 +186,10 @@ fn closing_leaves_nobody_waiting_and_nothing_running() {
             assert!(["key", "unavailable"].contains(&answer), "{answer}");
         }
         closing.join().expect("no panic");
-        let fetches = issuer.fetches();
         assert!(block_on(keys.refresh_now()).is_err());
-        assert_eq!((issuer.fetches(), keys.health().state), (fetches, KeysState::Closed));
+        assert!(block_on(keys.refresh_now()).is_err());
+        assert!(issuer.fetches() <= 1, "at most the one that was being sent");
+        assert_eq!(keys.health().state, KeysState::Closed);
     });
 }
 
