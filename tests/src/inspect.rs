@@ -48,7 +48,7 @@ fn inspect_tells_every_check_and_ends_accordingly() {
     let token = JwtSigner::new(key.clone()).issue(&claims).expect("a token");
     let folder = Folder::new("checks");
     folder.file("keys", serde_json::to_string(&set).expect("JSON"));
-    folder.file("pem", key.verifying_key().to_pem().expect("a public key"));
+    folder.file("pem", key.verifying_key().to_spki_pem().expect("a public key"));
     let run = |rules: &str| folder.inspect(&token, "keys", rules);
     let (code, said) = run(r#"{"issuers":["me"],"audiences":["another"]}"#);
     assert!(code == Some(0) && said.contains("ok    signature"), "{said}");
