@@ -255,6 +255,44 @@ async fn it_is_ready_when_the_issuer_comes_up_and_nobody_needs_to_ask() {
     assert_eq!(program.ask("GET", "/me", Some(&issuer.role("reader"))).await.status, 200);
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn documents_of_any_size_take_bounded_memory() {
+    /// The most memory that the program has ever taken, in KiB.
+    fn peak(program: &Program) -> u64 {
+        let id = program.child.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a status");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        peak.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+    let issuer = Issuer::start().await;
+    let program = Program::start(&issuer, &[]).await;
+    program.becomes("/readyz", 200).await;
+    let usual = peak(&program);
+    for (name, answer) in [
+        ("500 MB", issuer.keys().padded(500 << 20)),
+        ("500 MB in chunks", issuer.keys().padded(500 << 20).chunked()),
+        ("a bomb of 10 GB", issuer.keys().padded(10 << 30).gzip()),
+        ("a gigabyte promised", issuer.keys().content_length(1 << 30).truncated(100)),
+        ("100 MB of header fields", issuer.keys().header_bomb(100 << 20)),
+    ] {
+        issuer.server.say_at("/jwks", answer);
+        let program = Program::start(&issuer, &[]).await;
+        let failed = async {
+            loop {
+                let health: Value = serde_json::from_str(&program.becomes("/readyz", 503).await.body).expect("JSON");
+                if health["failures"].as_u64() > Some(0) {
+                    return;
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(HANGS, failed).await.expect("it is refused");
+        let taken = peak(&program).saturating_sub(usual);
+        assert!(taken < 8 << 10, "{name}: {taken} KiB more than usual");
+    }
+}
+
 #[tokio::test]
 async fn the_keys_come_from_where_the_settings_say() {
     let issuer = Issuer::start().await;
