@@ -634,6 +634,65 @@ async fn a_clock_that_is_put_back_or_ahead_stops_nothing() {
 }
 
 #[tokio::test]
+async fn a_new_document_ends_what_was_remembered_of_the_old() {
+    let w = world();
+    w.issuer.publish(&[&key("a")]);
+    w.keys.ready().await.expect("keys");
+    assert_eq!(ask(&w.keys, "b").await, "not found");
+    assert_eq!(ask(&w.keys, "b").await, "not found");
+    assert_eq!(w.issuer.fetches(), 2, "remembered");
+    w.issuer.publish(&[&key("a"), &key("c")]);
+    w.clock.advance(SECOND);
+    w.keys.refresh_now().await.expect("a refresh");
+    assert_eq!(ask(&w.keys, "b").await, "not found");
+    assert_eq!(w.issuer.fetches(), 4, "looked for anew");
+}
+
+#[tokio::test]
+async fn a_clock_without_a_monotonic_time_may_be_put_back() {
+    #[derive(Clone, Debug)]
+    struct Wall(Arc<Mutex<u64>>);
+    impl Clock for Wall {
+        fn now(&self) -> std::time::SystemTime {
+            std::time::UNIX_EPOCH + Duration::from_secs(*self.0.lock().expect("lock"))
+        }
+    }
+    let (clock, issuer) = (Wall(Arc::new(Mutex::new(START))), Issuer::default());
+    let keys = JwksProvider::url("https://issuer.example/jwks").fetch(issuer.clone()).clock(clock.clone()).build();
+    let keys = keys.expect("a provider");
+    issuer.publish(&[&key("old")]);
+    keys.ready().await.expect("keys");
+    issuer.publish(&[&key("new")]);
+    *clock.0.lock().expect("lock") = START - 24 * 3600;
+    assert!(has_now(&keys, "old"));
+    settle().await;
+    assert!(has_now(&keys, "new"), "a refresh that seems a day away is due");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_look_up_waits_longer_than_it_may() {
+    let waited = async |keys: &JwksProvider, id: &str| {
+        let since = tokio::time::Instant::now();
+        let answer = ask(keys, id).await;
+        (answer, since.elapsed().as_secs())
+    };
+    let w = world();
+    let gate = w.issuer.hold();
+    assert_eq!(waited(&w.keys, "a").await, ("unavailable", 5), "for the first keys of all");
+    w.issuer.publish(&[&key("a")]);
+    *w.issuer.0.hold.lock().expect("lock") = None;
+    gate.notify_waiters();
+    settle().await;
+    assert_eq!(waited(&w.keys, "a").await, ("key", 0));
+    let _gate = w.issuer.hold();
+    assert_eq!(waited(&w.keys, "b").await, ("not found", 1), "for a refresh of its own");
+    assert_eq!(waited(&w.keys, "c").await, ("not found", 1), "for one under way");
+    w.clock.set(START + 700);
+    assert_eq!(waited(&w.keys, "a").await, ("key", 1), "past the time to live");
+    assert_eq!(waited(&w.keys, "d").await, ("unavailable", 1), "and not for the same one again");
+}
+
+#[tokio::test]
 async fn the_application_can_refresh_now_but_not_more_than_once_a_second() {
     let w = world();
     w.issuer.fail();
