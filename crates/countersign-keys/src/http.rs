@@ -17,6 +17,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 use std::error::Error;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +61,7 @@ impl HttpFetch {
     /// A client that is told otherwise.
     pub fn builder() -> HttpFetchBuilder {
         HttpFetchBuilder {
-            rule: AddressRule::Public,
+            rule: AddressRule::default(),
             authorities: None,
             proxy: None,
             headers: HeaderMap::new(),
@@ -85,7 +86,7 @@ impl HttpFetch {
         };
         match url.scheme() {
             "https" => {}
-            "http" if is_local && self.rule == AddressRule::Loopback => {}
+            "http" if is_local && self.rule.loopback => {}
             "http" => return refused("not https"),
             _ => return refused("neither https nor http"),
         }
@@ -98,7 +99,6 @@ impl HttpFetch {
 }
 
 /// Sets an [`HttpFetch`] up.
-#[derive(Debug)]
 #[must_use]
 pub struct HttpFetchBuilder {
     rule: AddressRule,
@@ -111,16 +111,27 @@ pub struct HttpFetchBuilder {
     timeout: Duration,
 }
 
+/// Shows nothing of proxy and header fields, which may hold secrets.
+impl fmt::Debug for HttpFetchBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpFetchBuilder")
+            .field("rule", &self.rule)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
 impl HttpFetchBuilder {
     /// Also plain HTTP to this machine (`localhost`, 127.0.0.0/8, `[::1]`): development and tests.
     pub fn allow_http_on_loopback(mut self) -> Self {
-        self.rule = AddressRule::Loopback;
+        self.rule.loopback = true;
         self
     }
 
     /// Also HTTPS to private addresses: an issuer inside the same network. Link-local ones stay out of reach.
     pub fn allow_private_addresses(mut self) -> Self {
-        self.rule = AddressRule::Private;
+        self.rule.private = true;
         self
     }
 
@@ -208,9 +219,7 @@ fn tls(rule: AddressRule, authorities: Option<&[u8]>) -> Result<ClientConfig, Co
     match builder()?.with_platform_verifier() {
         Ok(config) => Ok(config.with_no_client_auth()),
         // A development machine may have no authorities; without any, every https connection is refused.
-        Err(_) if rule == AddressRule::Loopback => {
-            Ok(builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
-        }
+        Err(_) if rule.loopback => Ok(builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth()),
         Err(error) => Err(refused(error)),
     }
 }
@@ -266,6 +275,8 @@ impl JwksFetch for HttpFetch {
 }
 
 fn transport(error: reqwest::Error) -> FetchError {
+    // A URL may hold a key in its query, and errors go into logs.
+    let error = error.without_url();
     let mut source: Option<&(dyn Error + 'static)> = Some(&error);
     let mut is_tls = false;
     while let Some(cause) = source {

@@ -13,7 +13,6 @@ pub use health::{Health, KeysState, QuarantinedKey, UsableKey};
 pub use refresh::RefreshError;
 
 use crate::fetch::JwksFetch;
-use crate::file::FileFetch;
 use alarm::RuntimeAlarm;
 use countersign::clock::{Clock, SystemClock};
 use countersign::keys::KeyIdentity;
@@ -32,12 +31,16 @@ use std::time::Duration;
 /// - A `kid` that is not known may cause a refresh: one for all who wait, two at once and then one per 5 s at most,
 ///   whoever asks. A `kid` that a fresh document lacked is remembered for 30 s.
 /// - After four fifths of the time to live the keys are refreshed, and nobody waits for it. A refresh that fails is tried
-///   again after 1 s, 2 s, … 60 s, or when the server asks to be asked again; meanwhile the old keys serve, up to 50 min
+///   again after about 1 s, 2 s, … 60 s, or when the server asks to be asked again; meanwhile the old keys serve, up to 50 min
 ///   beyond their time to live. After that the answer is "unavailable", never "no such key".
 /// - A document without a usable key never replaces one that has some. One that lacks a key ends the trust in it at once.
 ///
-/// Refreshes, and the task that starts them when they are due, run on the tokio runtime that first asked. They belong to
-/// this provider: they end when it is dropped or [closed](Self::close), and not when a request is.
+/// A look-up waits 5 s at most for the first keys of all, and 1 s for newer ones; where an unknown `kid` meets the first
+/// keys, both.
+///
+/// Refreshes, and the task that starts them when they are due, run on the tokio runtime that first asked, which must have
+/// its I/O and timers enabled. They belong to this provider: they end when it is dropped or [closed](Self::close), and not
+/// when a request is. Outside a runtime, what is in memory is served.
 ///
 /// ```no_run
 /// use countersign_keys::JwksProvider;
@@ -58,10 +61,8 @@ impl JwksProvider {
     }
 
     /// Keys from `/.well-known/jwks.json` below an issuer, written with or without a slash at its end.
-    pub fn issuer(issuer: impl AsRef<str>) -> JwksProviderBuilder {
-        let issuer = issuer.as_ref();
-        let base = issuer.strip_suffix('/').unwrap_or(issuer);
-        Self::url(format!("{base}/.well-known/jwks.json"))
+    pub fn issuer(issuer: impl Into<String>) -> JwksProviderBuilder {
+        JwksProviderBuilder::new(Source::Issuer { issuer: issuer.into() })
     }
 
     /// Keys from the JWK Set that the issuer's metadata names: OpenID Connect's (`/.well-known/openid-configuration`), or
@@ -83,10 +84,11 @@ impl JwksProvider {
     /// # Ok::<(), countersign::ConfigError>(())
     /// ```
     pub fn file(path: impl Into<PathBuf>) -> JwksProviderBuilder {
-        JwksProviderBuilder::new(Source::File).time_to_live(FILE_TIME_TO_LIVE).fetch(FileFetch(path.into()))
+        JwksProviderBuilder::new(Source::File(path.into())).time_to_live(FILE_TIME_TO_LIVE)
     }
 
-    /// Waits until there are keys, 5 s at most: for a service that wants to start with them.
+    /// Waits until there are keys, 5 s at most, however often the first fetches fail: for a service that wants to start
+    /// with them.
     ///
     /// # Errors
     /// [`KeyProviderError::Unavailable`] when there are none by then.
@@ -164,15 +166,9 @@ pub struct JwksProviderBuilder {
     max_bytes: usize,
     alert_threshold: u64,
     #[cfg(feature = "http")]
-    reach: Reach,
-}
-
-#[cfg(feature = "http")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reach {
-    Public,
-    Loopback,
-    Private,
+    allows_loopback: bool,
+    #[cfg(feature = "http")]
+    allows_private: bool,
 }
 
 const TIME_TO_LIVE: Duration = Duration::from_secs(10 * 60);
@@ -197,7 +193,9 @@ impl JwksProviderBuilder {
             max_bytes: MAX_BYTES,
             alert_threshold: ALERT_THRESHOLD,
             #[cfg(feature = "http")]
-            reach: Reach::Public,
+            allows_loopback: false,
+            #[cfg(feature = "http")]
+            allows_private: false,
         }
     }
 
@@ -251,14 +249,14 @@ impl JwksProviderBuilder {
     /// Allows plain HTTP to this machine: development and tests.
     #[cfg(feature = "http")]
     pub fn allow_http_on_loopback(mut self) -> Self {
-        self.reach = Reach::Loopback;
+        self.allows_loopback = true;
         self
     }
 
     /// Allows private addresses, over HTTPS: an issuer inside the same network.
     #[cfg(feature = "http")]
     pub fn allow_private_addresses(mut self) -> Self {
-        self.reach = Reach::Private;
+        self.allows_private = true;
         self
     }
 
@@ -279,7 +277,7 @@ impl JwksProviderBuilder {
     /// # Errors
     /// [`ConfigError`] that names the setting: a URL that may not be asked, a time to live out of bounds.
     pub fn build(self) -> Result<JwksProvider, ConfigError> {
-        let shortest = if matches!(self.source, Source::File) { Duration::from_secs(1) } else { MIN_TIME_TO_LIVE };
+        let shortest = if matches!(self.source, Source::File(_)) { Duration::from_secs(1) } else { MIN_TIME_TO_LIVE };
         if !(shortest..=MAX_TIME_TO_LIVE).contains(&self.time_to_live) {
             let problem = format!("not between {} s and 1 h", shortest.as_secs());
             return Err(ConfigError::new("time_to_live", problem));
@@ -297,20 +295,27 @@ impl JwksProviderBuilder {
             return Err(ConfigError::new("name", "is empty, or has control characters"));
         }
         let urls = self.source.urls()?;
-        let fetch = match self.fetch {
+        let fetch: Box<dyn JwksFetch> = match (self.source.fetch(), self.fetch) {
+            (Some(_), Some(_)) => return Err(ConfigError::new("fetch", "is set, and a file needs no client")),
             #[cfg(feature = "http")]
-            Some(_) if self.reach != Reach::Public => {
+            (_, Some(_)) if self.allows_loopback || self.allows_private => {
                 return Err(ConfigError::new("fetch", "is set: the client decides which addresses may be asked"));
             }
-            Some(fetch) => fetch,
+            (Some(fetch), None) => fetch,
+            (None, Some(fetch)) => fetch,
             #[cfg(feature = "http")]
-            None => Box::new(match self.reach {
-                Reach::Public => crate::HttpFetch::builder().build(),
-                Reach::Loopback => crate::HttpFetch::builder().allow_http_on_loopback().build(),
-                Reach::Private => crate::HttpFetch::builder().allow_private_addresses().build(),
-            }?),
+            (None, None) => {
+                let mut client = crate::HttpFetch::builder();
+                if self.allows_loopback {
+                    client = client.allow_http_on_loopback();
+                }
+                if self.allows_private {
+                    client = client.allow_private_addresses();
+                }
+                Box::new(client.build()?)
+            }
             #[cfg(not(feature = "http"))]
-            None => return Err(ConfigError::new("fetch", "is not set, and the feature `http` is off")),
+            (None, None) => return Err(ConfigError::new("fetch", "is not set, and the feature `http` is off")),
         };
         for url in urls {
             fetch.check(&url)?;

@@ -11,16 +11,17 @@ use countersign::{VerifyingKey, async_trait};
 /// - Where no layer has the `kid`, and for a token without one, the key is taken that alone fits, all layers together.
 ///   Give keys from configuration an id, or an outage of another layer leaves them without a part in this.
 /// - A key that no layer has is "not published" only where every layer could be asked; else it is "unavailable".
+/// - Layers are asked one after the other, so that their waits add up.
 ///
 /// ```
-/// use countersign::Algorithm;
+/// use countersign::{Algorithm, SigningKey};
 /// use countersign_keys::{JwksProvider, LayeredKeys, StaticKeys};
 ///
-/// let own = StaticKeys::from_secret(Algorithm::HS256, "a secret of at least thirty-two octets")?;
+/// let own = SigningKey::generate(Algorithm::ES256)?.with_key_id("ours")?;
 /// let published = JwksProvider::url("https://issuer.example/jwks").build()?;
-/// let keys = LayeredKeys::new(own).then(published);
+/// let keys = LayeredKeys::new(StaticKeys::from_keys([own.verifying_key().clone()])).then(published);
 /// # let _ = keys;
-/// # Ok::<(), countersign::ConfigError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct LayeredKeys {
@@ -134,7 +135,8 @@ impl KeyProvider for LayeredKeys {
 /// A source of keys, and another for when the first cannot be asked: a second endpoint that publishes the same keys, a copy
 /// in a file.
 ///
-/// What the first one says counts, "not published" too: a key that it has withdrawn is not taken from the second.
+/// What the first one says counts, "not published" too: a key that it has withdrawn is not taken from the second. The
+/// second one is believed in what it has: where it lacks a key, the answer is "unavailable".
 ///
 /// ```
 /// use countersign_keys::{FailoverKeys, JwksProvider};
@@ -174,7 +176,10 @@ impl KeyProvider for FailoverKeys {
             answer => return answer,
         };
         match self.second.key(wanted).await {
-            Err(KeyProviderError::Unavailable(_)) => Err(KeyProviderError::Unavailable(unavailable)),
+            // What a copy lacks may have been published since.
+            Err(KeyProviderError::Unavailable(_) | KeyProviderError::NotFound) => {
+                Err(KeyProviderError::Unavailable(unavailable))
+            }
             answer => answer,
         }
     }
@@ -298,7 +303,7 @@ mod tests {
         assert!(!up.trusts(&b.identity()));
         let down = FailoverKeys::new(Remote(None), Remote(Some(set(&[&a, &b]))));
         assert_eq!(found(&down, Some("b"), &known).await, "1");
-        assert_eq!(found(&down, Some("c"), &known).await, "not found");
+        assert_eq!(found(&down, Some("c"), &known).await, "unavailable", "a copy may be old");
         assert_eq!(down.candidates(&KeyRequest::new(Algorithm::ES256)).len(), 2);
         assert!(!down.trusts(&b.identity()));
         assert_eq!(found(&FailoverKeys::new(Remote(None), Remote(None)), Some("a"), &known).await, "unavailable");

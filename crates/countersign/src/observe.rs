@@ -95,9 +95,10 @@ pub enum Event<'e> {
         /// The name that the application gave the provider.
         provider: &'e str,
     },
-    /// A verified-token cache was asked.
+    /// A token was good, by a verdict that a token cache had, or without one. Of tokens that are refused a cache knows
+    /// nothing.
     TokenCacheAsked {
-        /// Whether it had a verdict that still counts.
+        /// Whether the cache had a verdict that still counts.
         is_hit: bool,
     },
     /// A cache store failed; the caller went on as after a miss.

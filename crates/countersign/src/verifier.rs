@@ -222,6 +222,8 @@ impl JwtVerifier {
     #[cfg(feature = "token-cache")]
     fn keep(&self, credential: &Credential<'_>, token: &VerifiedToken) {
         if let Some(verdicts) = &self.verdicts {
+            // Told here, once for each verification that no hit saved, however often the cache was asked on the way.
+            self.observer.observe(&Event::TokenCacheAsked { is_hit: false });
             verdicts.keep(credential.expose(), token, &*self.clock);
         }
     }
@@ -235,11 +237,11 @@ impl JwtVerifier {
     fn verified_before(&self, credential: &Credential<'_>) -> Option<VerifiedToken> {
         let verdicts = self.verdicts.as_ref()?;
         let now = since_epoch(self.clock.now());
-        let found = verdicts
+        let (token, _) = verdicts
             .find(credential.expose(), &*self.clock)
-            .filter(|(token, key)| self.keys.trusts(key) && self.rules.check_again(token, now).is_ok());
-        self.observer.observe(&Event::TokenCacheAsked { is_hit: found.is_some() });
-        found.map(|(token, _)| token)
+            .filter(|(token, key)| self.keys.trusts(key) && self.rules.check_again(token, now).is_ok())?;
+        self.observer.observe(&Event::TokenCacheAsked { is_hit: true });
+        Some(token)
     }
 
     #[cfg(not(feature = "token-cache"))]

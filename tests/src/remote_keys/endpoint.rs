@@ -123,7 +123,7 @@ enum Verdict {
 fn is_as_expected(verdict: Verdict, expected: &str) -> bool {
     match expected {
         "accept" => verdict == Verdict::Accept,
-        "reject" => verdict != Verdict::Accept,
+        "reject" => verdict == Verdict::Reject,
         "reject:keys-unavailable" => verdict == Verdict::Unavailable,
         "accept|reject" => true,
         other => panic!("a script expects `{other}`"),

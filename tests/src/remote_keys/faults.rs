@@ -5,7 +5,7 @@ use countersign::provider::KeyProvider;
 use countersign::reason::{Reason, Rejection};
 use countersign::request::{Credential, RequestView};
 use countersign::verify::{TokenCache, TokenVerifier, VerifyError};
-use countersign::{Guard, JwtVerifier};
+use countersign::{Guard, JwtVerifier, SigningKey};
 use countersign_keys::{HttpFetch, JwksProvider, KeysState};
 use countersign_testkit::clock::FakeClock;
 use countersign_testkit::jwks_server::{Answer, Authority, Certificate, Hold, JwksServer};
@@ -293,6 +293,8 @@ async fn a_proxy_and_header_fields_are_used_as_told() {
         .build()
         .expect("a client");
     assert!(!format!("{client:?}").contains("the operator's own"));
+    let builder = HttpFetch::builder().proxy("http://me:hunter2@127.0.0.1:1").header("x-api-key", "hunter2");
+    assert!(!format!("{builder:?}").contains("hunter2"));
     let keys = JwksProvider::url("http://127.0.0.1:9/jwks").fetch(client).build().expect("a provider");
     assert_eq!(ask(&keys, "a").await, "key");
     let [request] = &proxy.log()[..] else { panic!("one request") };
@@ -309,6 +311,31 @@ async fn a_proxy_and_header_fields_are_used_as_told() {
     ] {
         assert_eq!(builder.build().expect_err(setting).setting(), setting);
     }
+}
+
+#[tokio::test]
+async fn one_bad_key_or_a_shared_id_leaves_the_others_alone() {
+    let (good, twin, other) = (key("good"), key("twin"), key("twin"));
+    let bad = serde_json::json!({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "bad"});
+    let jwk = |key: &SigningKey| serde_json::to_value(key.verifying_key().jwk()).expect("JSON");
+    let set = serde_json::json!({"keys": [jwk(&good), bad, jwk(&twin), jwk(&other), {"kty": "oct", "k": "AAAA"}]});
+    let server = JwksServer::start(Answer::json(set.to_string())).await;
+    let keys = provider(server.url("/jwks"), &FakeClock::at(NOW));
+    assert_eq!(ask(&keys, "good").await, "key");
+    assert_ne!(ask(&keys, "twin").await, "key", "nobody can tell which is meant");
+    let health = keys.health();
+    let set_aside: Vec<_> = health.quarantined.iter().map(|key| key.index).collect();
+    assert_eq!((health.usable.len(), set_aside), (1, vec![1, 2, 3, 4]));
+}
+
+#[tokio::test]
+async fn no_error_tells_a_url() {
+    let mut server = JwksServer::start(Answer::silence()).await;
+    server.refuse().await;
+    let keys = provider(server.url("/jwks?api_key=hunter3"), &FakeClock::at(NOW));
+    assert_eq!(ask(&keys, "a").await, "unavailable");
+    let health = serde_json::to_string(&keys.health()).expect("JSON");
+    assert!(health.contains("no connection could be made") && !health.contains("hunter3"), "{health}");
 }
 
 #[tokio::test]

@@ -6,13 +6,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AddressRule {
-    Public,
-    /// And this machine.
-    Loopback,
-    /// And private networks.
-    Private,
+/// What may be asked beside public addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct AddressRule {
+    /// This machine.
+    pub(super) loopback: bool,
+    /// Private networks.
+    pub(super) private: bool,
 }
 
 /// No address of the host is allowed.
@@ -21,11 +21,7 @@ pub(super) enum AddressRule {
 pub(super) struct NotAllowed;
 
 pub(super) fn is_allowed(rule: AddressRule, address: IpAddr) -> bool {
-    match rule {
-        AddressRule::Private => is_private(address) || is_public(address),
-        AddressRule::Public => is_public(address),
-        AddressRule::Loopback => address.is_loopback() || is_public(address),
-    }
+    is_public(address) || (rule.loopback && address.is_loopback()) || (rule.private && is_private(address))
 }
 
 /// Looks a name up: the system's resolver, unless a test has another.
@@ -124,6 +120,9 @@ mod tests {
     use std::collections::VecDeque;
     use std::sync::Mutex;
 
+    const LOOPBACK: AddressRule = AddressRule { loopback: true, private: false };
+    const PRIVATE: AddressRule = AddressRule { loopback: false, private: true };
+
     #[tokio::test]
     async fn a_name_that_is_pointed_inwards_is_refused_each_time_it_is_looked_up() {
         let answers = Mutex::new(VecDeque::from([
@@ -139,7 +138,7 @@ mod tests {
             let answer = answer.into_iter().map(parse).collect();
             Box::pin(std::future::ready(Ok(answer)))
         };
-        let resolver = CheckedResolver { rule: AddressRule::Public, look_up: Arc::new(look_up) };
+        let resolver = CheckedResolver { rule: AddressRule::default(), look_up: Arc::new(look_up) };
         let mut outcomes = Vec::new();
         for _ in 0..5 {
             let outcome = resolver.resolve("issuer.example".parse().expect("a name")).await;
@@ -194,8 +193,8 @@ mod tests {
         for address in others {
             assert!(!is_public(address.parse().expect(address)), "{address}");
         }
-        assert!(is_allowed(AddressRule::Loopback, "::1".parse().expect("address")));
-        assert!(!is_allowed(AddressRule::Loopback, "10.0.0.1".parse().expect("address")));
+        assert!(is_allowed(LOOPBACK, "::1".parse().expect("address")));
+        assert!(!is_allowed(LOOPBACK, "10.0.0.1".parse().expect("address")));
         for (address, allowed) in [
             ("10.0.0.1", true),
             ("100.64.0.1", true),
@@ -210,7 +209,7 @@ mod tests {
             ("224.0.0.1", false),
         ] {
             let parsed = address.parse().expect(address);
-            assert_eq!(is_allowed(AddressRule::Private, parsed), allowed, "{address}");
+            assert_eq!(is_allowed(PRIVATE, parsed), allowed, "{address}");
         }
     }
 }

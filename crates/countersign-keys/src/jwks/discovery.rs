@@ -1,13 +1,35 @@
+use crate::fetch::JwksFetch;
+use crate::file::FileFetch;
 use countersign::ConfigError;
 use serde::Deserialize;
+use std::fmt;
+use std::path::PathBuf;
 use url::Url;
 
 /// Where the JWK Set is.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum Source {
     JwksUri(String),
-    Discovery { issuer: String },
-    File,
+    /// At the usual place below the issuer.
+    Issuer {
+        issuer: String,
+    },
+    Discovery {
+        issuer: String,
+    },
+    File(PathBuf),
+}
+
+/// Shows nothing of a query, where keys to an API stand.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::JwksUri(url) => f.debug_tuple("JwksUri").field(&url.split('?').next()).finish(),
+            Self::Issuer { issuer } => f.debug_tuple("Issuer").field(issuer).finish(),
+            Self::Discovery { issuer } => f.debug_tuple("Discovery").field(issuer).finish(),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+        }
+    }
 }
 
 impl Source {
@@ -18,21 +40,46 @@ impl Source {
                 Url::parse(url).map_err(|error| ConfigError::new("url", error.to_string()))?;
                 Ok(vec![url.clone()])
             }
+            Self::Issuer { issuer } => {
+                check_issuer("issuer", issuer)?;
+                Ok(vec![Self::well_known(issuer)])
+            }
             Self::Discovery { issuer } => {
-                let parsed = Url::parse(issuer).map_err(|error| ConfigError::new("discover", error.to_string()))?;
-                if parsed.query().is_some() || parsed.fragment().is_some() || parsed.cannot_be_a_base() {
-                    return Err(ConfigError::new("discover", "an issuer is a URL without query and fragment"));
-                }
+                check_issuer("discover", issuer)?;
                 Ok(Self::metadata_urls(issuer).into())
             }
-            Self::File => Ok(Vec::new()),
+            Self::File(path) if path.as_os_str().is_empty() => Err(ConfigError::new("file", "the path is empty")),
+            Self::File(_) => Ok(Vec::new()),
         }
+    }
+
+    /// What fetches it, where that is no HTTP client.
+    pub(super) fn fetch(&self) -> Option<Box<dyn JwksFetch>> {
+        match self {
+            Self::File(path) => Some(Box::new(FileFetch(path.clone()))),
+            _ => None,
+        }
+    }
+
+    /// Whether keys from here may sign for this issuer (RFC 8725 §3.8): one that is named signs for itself alone, and one
+    /// that was discovered is spelt as its metadata spells it.
+    pub(super) fn is_for(&self, wanted: &str) -> bool {
+        match self {
+            Self::Issuer { issuer } => without_slash(issuer) == without_slash(wanted),
+            Self::Discovery { issuer } => issuer == wanted,
+            Self::JwksUri(_) | Self::File(_) => true,
+        }
+    }
+
+    /// `/.well-known/jwks.json` below an issuer, written with or without a slash at its end.
+    pub(super) fn well_known(issuer: &str) -> String {
+        format!("{}/.well-known/jwks.json", without_slash(issuer))
     }
 
     /// Where an issuer's metadata may be. OpenID Connect Discovery 1.0 §4.1 appends its path to the issuer, a slash at
     /// whose end is removed before; RFC 8414 §3.1 puts its own between host and path.
     pub(super) fn metadata_urls(issuer: &str) -> [String; 2] {
-        let base = issuer.strip_suffix('/').unwrap_or(issuer);
+        let base = without_slash(issuer);
         let authority = base.find("://").map_or(0, |at| at + 3);
         let path = base.get(authority..).and_then(|rest| rest.find('/')).map_or(base.len(), |at| authority + at);
         let (host, path) = base.split_at_checked(path).unwrap_or((base, ""));
@@ -41,6 +88,18 @@ impl Source {
             format!("{host}/.well-known/oauth-authorization-server{path}"),
         ]
     }
+}
+
+fn without_slash(issuer: &str) -> &str {
+    issuer.strip_suffix('/').unwrap_or(issuer)
+}
+
+fn check_issuer(setting: &'static str, issuer: &str) -> Result<(), ConfigError> {
+    let parsed = Url::parse(issuer).map_err(|error| ConfigError::new(setting, error.to_string()))?;
+    if parsed.query().is_some() || parsed.fragment().is_some() || parsed.cannot_be_a_base() {
+        return Err(ConfigError::new(setting, "an issuer is a URL without query and fragment"));
+    }
+    Ok(())
 }
 
 #[derive(Deserialize)]

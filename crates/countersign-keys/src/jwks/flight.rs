@@ -49,7 +49,7 @@ impl Flight {
                     refresher.install(&mut state, snapshot, is_new);
                     Ok(told)
                 }
-                Err(error) => Err(refresher.back_off(&mut state, error)),
+                Err(error) => Err(refresher.back_off(&mut state, self.trigger, error)),
             }
         };
         let (provider, trigger) = (refresher.name(), self.trigger);
@@ -76,7 +76,7 @@ impl Drop for Flight {
         if Refresher::is_current(&state, self.number) {
             // It panicked, or its runtime went away.
             if !self.has_outcome {
-                self.refresher.back_off(&mut state, RefreshError::Abandoned);
+                self.refresher.back_off(&mut state, self.trigger, RefreshError::Abandoned);
             }
             self.refresher.land(&mut state);
         }
@@ -117,8 +117,13 @@ impl Refresher {
     async fn fetch_document(&self, before: Option<&Snapshot>) -> Result<(String, Fetched), RefreshError> {
         let issuer = match &self.settings.source {
             Source::JwksUri(url) => return Ok((url.clone(), self.fetch_jwks(url, before).await?)),
+            Source::Issuer { issuer } => {
+                let url = Source::well_known(issuer);
+                let fetched = self.fetch_jwks(&url, before).await?;
+                return Ok((url, fetched));
+            }
             // What fetches a file knows its path.
-            Source::File => return Ok((String::new(), self.fetch_jwks("", before).await?)),
+            Source::File(_) => return Ok((String::new(), self.fetch_jwks("", before).await?)),
             Source::Discovery { issuer } => issuer,
         };
         let now = self.clock().monotonic();

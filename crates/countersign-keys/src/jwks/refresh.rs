@@ -38,6 +38,9 @@ pub enum RefreshError {
     /// It did not end: it took too long, or its runtime went away.
     #[error("the refresh did not end")]
     Abandoned,
+    /// Nobody asks on a tokio runtime, which alone could fetch.
+    #[error("there is no tokio runtime to fetch on")]
+    NoRuntime,
 }
 
 impl RefreshError {
@@ -50,6 +53,7 @@ impl RefreshError {
             Self::NoUsableKey => "no_usable_key",
             Self::Discovery(_) => "discovery",
             Self::Abandoned => "abandoned",
+            Self::NoRuntime => "no_runtime",
         }
     }
 
@@ -103,8 +107,10 @@ pub(super) struct Refresher {
     under_way_since: AtomicU64,
     is_failing: AtomicBool,
     state: Mutex<State>,
-    /// Counts the refreshes that have ended.
-    landed: watch::Sender<u64>,
+    /// Counts the refreshes that have ended …
+    landings: AtomicU64,
+    /// … and tells those who wait.
+    landed: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -117,8 +123,10 @@ pub(super) struct State {
     keeper: Option<Running>,
     keepers: u64,
     is_closed: bool,
-    /// Failures since the last success.
+    /// Failures since the last success …
     failures: u32,
+    /// … and whether one of them was not for an unknown key id, which anybody can make up.
+    schedule_fails: bool,
     last_error: Option<Arc<RefreshError>>,
     gate: RefreshGate,
     absent: Absent,
@@ -159,6 +167,7 @@ impl Refresher {
             keepers: 0,
             is_closed: false,
             failures: 0,
+            schedule_fails: false,
             last_error: None,
             gate: RefreshGate::new(settings.alert_threshold),
             absent: Absent::default(),
@@ -171,7 +180,8 @@ impl Refresher {
             under_way_since: AtomicU64::new(0),
             is_failing: AtomicBool::new(false),
             state: Mutex::new(state),
-            landed: watch::Sender::new(0),
+            landings: AtomicU64::new(0),
+            landed: watch::Sender::new(()),
         }
     }
 
@@ -202,11 +212,11 @@ impl Refresher {
             return answer;
         }
         match self.named_key(wanted).await {
-            // No key has the token's id, as far as can be known: one without an id may be meant.
-            Err(error @ (KeyProviderError::NotFound | KeyProviderError::Unavailable(_))) => {
-                let snapshot = self.usable(self.now());
-                snapshot.and_then(|snapshot| snapshot.keys.find(wanted).ok().cloned()).ok_or(error)
-            }
+            // No key has the token's id: one without an id may be meant.
+            Err(KeyProviderError::NotFound) => match self.usable(self.now()) {
+                Some(snapshot) => snapshot.keys.find(wanted).cloned(),
+                None => Err(KeyProviderError::NotFound),
+            },
             answer => answer,
         }
     }
@@ -230,7 +240,19 @@ impl Refresher {
     }
 
     pub(super) async fn ready(self: &Arc<Self>) -> Result<(), KeyProviderError> {
-        self.current().await.map(drop)
+        let waiting = async {
+            let mut landed = self.landed.subscribe();
+            while self.current().await.is_err() {
+                if self.state().is_closed || Spawner::here().is_none() || landed.changed().await.is_err() {
+                    return false;
+                }
+            }
+            true
+        };
+        match within(FIRST_WAIT, waiting).await {
+            Some(true) => Ok(()),
+            _ => Err(self.unavailable()),
+        }
     }
 
     pub(super) fn candidates(&self, wanted: &KeyRequest<'_>) -> Vec<VerifyingKey> {
@@ -248,20 +270,21 @@ impl Refresher {
     /// Refreshes now, or joins the refresh under way, and says how it ended. Asked again within a second of a start, it
     /// says how that one ended.
     pub(super) async fn refresh_now(self: &Arc<Self>) -> Result<(), KeyProviderError> {
+        let question = self.question();
         let landings = self.landings();
-        let now = self.clock().monotonic();
-        let is_too_soon = {
+        let now = question.asked_at.monotonic;
+        let (is_too_soon, has_failed) = {
             let state = self.state();
-            state.flight.is_none() && state.last_started.is_some_and(|at| now.saturating_sub(at) < FLOOR)
+            let is_recent = state.last_started.is_some_and(|at| now.saturating_sub(at) < FLOOR);
+            (state.flight.is_none() && is_recent, state.last_error.is_some() || state.is_closed)
         };
-        if !is_too_soon {
-            wait_for(self.start(RefreshTrigger::Request, landings), FLIGHT_TIMEOUT + NEXT_WAIT).await;
+        if is_too_soon {
+            return if has_failed { Err(self.unavailable()) } else { Ok(()) };
         }
-        let (is_closed, error) = {
-            let state = self.state();
-            (state.is_closed, state.last_error.is_some())
-        };
-        if is_closed || error || self.usable(self.now()).is_none() { Err(self.unavailable()) } else { Ok(()) }
+        let landed = self.start(RefreshTrigger::Request, landings);
+        wait_for(landed, FLIGHT_TIMEOUT + NEXT_WAIT).await;
+        // Whatever was waited for: there is a new answer, or there is none.
+        if self.question().answers > question.answers { Ok(()) } else { Err(self.unavailable()) }
     }
 
     /// Ends all work; what is at hand serves as long as it may.
@@ -270,14 +293,13 @@ impl Refresher {
             let mut state = self.state();
             state.is_closed = true;
             self.settings.alarm.set(None);
+            self.under_way_since.store(0, Ordering::Release);
+            self.tell_landed(&mut state);
             (state.flight.take(), state.keeper.take())
         };
-        self.under_way_since.store(0, Ordering::Release);
         for task in flight.map(|flight| flight.task).into_iter().chain(keeper) {
             task.abort();
         }
-        // Those who wait for it wait no longer.
-        self.landed.send_modify(|count| *count += 1);
     }
 
     pub(super) fn health(&self) -> Health {
@@ -397,10 +419,11 @@ impl Refresher {
         }
     }
 
-    /// The set lacks the key, and no newer one could be had: past its time to live the scheduled refreshes fail too, so
-    /// that nobody can say what is published.
+    /// The set lacks the key, and no newer one could be had: where the scheduled refreshes fail too, nobody can say what is
+    /// published.
     fn unresolved(&self, snapshot: &Snapshot) -> KeyProviderError {
-        if snapshot.is_stale(self.now()) { self.unavailable() } else { KeyProviderError::NotFound }
+        let is_unknown = snapshot.is_stale(self.now()) || self.state().schedule_fails;
+        if is_unknown { self.unavailable() } else { KeyProviderError::NotFound }
     }
 
     fn question(&self) -> Question {
@@ -480,12 +503,8 @@ impl Refresher {
         since == 0 || is_overdue(since, now)
     }
 
-    /// An issuer that was discovered signs for itself alone (RFC 8725 §3.8).
     fn is_asked_for_its_own(&self, wanted: &KeyRequest<'_>) -> bool {
-        match (&self.settings.source, wanted.issuer) {
-            (Source::Discovery { issuer }, Some(wanted)) => issuer == wanted,
-            _ => true,
-        }
+        wanted.issuer.is_none_or(|issuer| self.settings.source.is_for(issuer))
     }
 
     /// Whether a refresh is due: by the timer, or because the world's clock says that the set is past its time, and the
@@ -504,11 +523,13 @@ impl Refresher {
     fn unavailable(&self) -> KeyProviderError {
         let wait = self.due_in(self.clock().monotonic()).clamp(BACKOFF_MIN, BACKOFF_MAX);
         let mut unavailable = Unavailable::default().retry_after(wait);
-        unavailable.source = self.state().last_error.clone().map(|error| error as _);
+        let error = self.state().last_error.clone();
+        let error = error.or_else(|| Spawner::here().is_none().then(|| Arc::new(RefreshError::NoRuntime)));
+        unavailable.source = error.map(|error| error as _);
         KeyProviderError::Unavailable(unavailable)
     }
 
-    fn under_way(&self) -> Option<watch::Receiver<u64>> {
+    fn under_way(&self) -> Option<watch::Receiver<()>> {
         let now = millis(self.clock().monotonic());
         let state = self.state();
         let in_time = |flight: &&UnderWay| !is_overdue(millis(flight.since), Duration::from_millis(now));
@@ -517,12 +538,19 @@ impl Refresher {
 
     /// How many refreshes have ended: to be read before it is decided that one is needed.
     pub(super) fn landings(&self) -> u64 {
-        *self.landed.borrow()
+        self.landings.load(Ordering::Acquire)
+    }
+
+    /// A refresh has ended, or never will: those who wait are told. Under the lock, so that it wakes nobody who waits for
+    /// the next one.
+    fn tell_landed(&self, _: &mut State) {
+        self.landings.fetch_add(1, Ordering::AcqRel);
+        self.landed.send_replace(());
     }
 
     /// Joins the refresh under way, or starts one, unless one has ended since `landings` was read: what made it necessary
     /// may be over. `None` where no runtime is at hand, and when closed.
-    pub(super) fn start(self: &Arc<Self>, trigger: RefreshTrigger, landings: u64) -> Option<watch::Receiver<u64>> {
+    pub(super) fn start(self: &Arc<Self>, trigger: RefreshTrigger, landings: u64) -> Option<watch::Receiver<()>> {
         let spawner = Spawner::here()?;
         let since = self.clock().monotonic();
         let (landed, number, overdue) = {
@@ -532,7 +560,7 @@ impl Refresher {
             }
             // No flight lands while the lock is held, so this one's landing is not missed.
             let mut landed = self.landed.subscribe();
-            if *landed.borrow() != landings {
+            if self.landings() != landings {
                 landed.mark_changed();
                 return Some(landed);
             }
@@ -591,6 +619,7 @@ impl Refresher {
     /// What was fetched, or confirmed, is in use from now on.
     pub(super) fn install(&self, state: &mut State, snapshot: Snapshot, is_new: bool) {
         state.failures = 0;
+        state.schedule_fails = false;
         state.last_error = None;
         if is_new {
             state.absent.forget_all();
@@ -603,8 +632,14 @@ impl Refresher {
         self.set_due(due);
     }
 
-    pub(super) fn back_off(&self, state: &mut State, error: RefreshError) -> Arc<RefreshError> {
+    pub(super) fn back_off(
+        &self,
+        state: &mut State,
+        trigger: RefreshTrigger,
+        error: RefreshError,
+    ) -> Arc<RefreshError> {
         state.failures = state.failures.saturating_add(1);
+        state.schedule_fails |= trigger != RefreshTrigger::UnknownKey;
         self.is_failing.store(true, Ordering::Release);
         let doubled = BACKOFF_MIN.saturating_mul(1 << state.failures.saturating_sub(1).min(10));
         let backoff = doubled.min(BACKOFF_MAX).mul_f64(0.5 + 0.5 * random_fraction());
@@ -622,12 +657,11 @@ impl Refresher {
         self.settings.alarm.set(Some(Duration::from_millis(at)));
     }
 
-    /// The refresh under way has ended: those who wait are told. Under the lock, so that it wakes nobody who waits for the
-    /// next one.
+    /// The refresh under way has ended.
     pub(super) fn land(&self, state: &mut State) {
         state.flight = None;
         self.under_way_since.store(0, Ordering::Release);
-        self.landed.send_modify(|count| *count += 1);
+        self.tell_landed(state);
     }
 }
 
@@ -688,7 +722,7 @@ fn is_overdue(since: u64, now: Duration) -> bool {
 }
 
 /// Whether nothing is left to wait for. How a refresh landed is seen in the snapshot.
-async fn wait_for(landed: Option<watch::Receiver<u64>>, at_most: Duration) -> bool {
+async fn wait_for(landed: Option<watch::Receiver<()>>, at_most: Duration) -> bool {
     match landed {
         Some(mut landed) => within(at_most, landed.changed()).await.is_some(),
         None => true,

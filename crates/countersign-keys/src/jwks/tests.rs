@@ -283,7 +283,7 @@ async fn no_usable_key_never_replaces_a_good_one() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn nothing_fetched_yet_is_unavailable_and_not_unknown() {
     let w = world();
     for _ in 0..10 {
@@ -446,6 +446,8 @@ async fn discovery_takes_the_uri_of_the_identical_issuer() {
     for (issuer, is_its_own) in [("https://a.example/", true), ("https://b.example/", false)] {
         let answer = keys.key(&wanted("a").with_issuer(Some(issuer))).await;
         assert_eq!(answer.is_ok(), is_its_own, "an issuer that was discovered signs for itself alone");
+        let candidates = keys.candidates(&KeyRequest::new(Algorithm::ES256).with_issuer(Some(issuer)));
+        assert_eq!(!candidates.is_empty(), is_its_own);
     }
 }
 
@@ -709,6 +711,172 @@ async fn the_application_can_refresh_now_but_not_more_than_once_a_second() {
     assert!(w.told.words().contains(&"request new=true generation=1 1+0".to_owned()));
 }
 
+#[test]
+fn a_refresh_that_nobody_could_make_is_no_success() {
+    let w = world();
+    w.issuer.publish(&[&key("a")]);
+    assert_eq!(ask_elsewhere(&w.keys, "a"), "key");
+    w.clock.advance(2 * SECOND);
+    // Outside a runtime there is nothing to wait for.
+    let mut refreshing = std::pin::pin!(w.keys.refresh_now());
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(matches!(refreshing.as_mut().poll(&mut context), std::task::Poll::Ready(Err(_))));
+    // On a runtime that nobody drives a refresh never ends: whoever joins it waits for as long as one may take.
+    let idle = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    {
+        let _entered = idle.enter();
+        let landings = w.keys.refresher.landings();
+        assert!(w.keys.refresher.start(RefreshTrigger::Request, landings).is_some());
+    }
+    let driven = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    let refreshed = driven.expect("a runtime").block_on(w.keys.refresh_now());
+    assert!(refreshed.is_err());
+    assert_eq!(w.issuer.fetches(), 1);
+    drop(idle);
+}
+
+#[test]
+fn outside_a_runtime_the_reason_is_told() {
+    let w = world();
+    let wanted = wanted("a");
+    let mut asking = std::pin::pin!(w.keys.key(&wanted));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let std::task::Poll::Ready(Err(KeyProviderError::Unavailable(unavailable))) = asking.as_mut().poll(&mut context)
+    else {
+        panic!("unavailable at once");
+    };
+    let source = unavailable.source.expect("a source").to_string();
+    assert_eq!(source, "there is no tokio runtime to fetch on");
+}
+
+#[test]
+fn a_keeper_that_died_with_its_runtime_is_followed_by_another() {
+    let w = world();
+    w.issuer.publish(&[&key("a")]);
+    assert_eq!(ask_elsewhere(&w.keys, "a"), "key");
+    w.issuer.publish(&[&key("b")]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        assert_eq!(ask(&w.keys, "b").await, "key", "a refresh that was started here");
+        w.issuer.publish(&[&key("c")]);
+        w.clock.pass(541 * SECOND).await;
+        assert!(has_now(&w.keys, "c"), "and one that nobody asked for");
+    });
+}
+
+#[tokio::test]
+async fn an_alarm_that_goes_off_early_is_set_anew() {
+    let w = world();
+    w.issuer.publish(&[&key("a")]);
+    w.keys.ready().await.expect("keys");
+    w.keys.refresher.settings.alarm.set(Some(Duration::ZERO));
+    w.clock.pass(400 * SECOND).await;
+    assert_eq!(w.issuer.fetches(), 1, "nothing was due");
+    w.clock.pass(141 * SECOND).await;
+    assert_eq!(w.issuer.fetches(), 2);
+}
+
+/// Answers one after the other, each held back until it is let go, whatever has happened meanwhile.
+#[derive(Clone, Debug, Default)]
+struct OneByOne(Arc<Mutex<Vec<(String, Arc<Notify>)>>>);
+impl OneByOne {
+    fn then(&self, keys: &[&SigningKey]) -> Arc<Notify> {
+        let gate = Arc::new(Notify::new());
+        self.0.lock().expect("lock").push((document(keys), gate.clone()));
+        gate
+    }
+}
+#[async_trait]
+impl JwksFetch for OneByOne {
+    async fn fetch(&self, _: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
+        let (document, gate) = self.0.lock().expect("lock").remove(0);
+        // A task that is told to end while it does not wait ends later, or not at all.
+        let answer = tokio::spawn(async move { gate.notified().await });
+        answer.await.expect("no panic");
+        Ok(Fetched::new(document))
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_was_asked_for_before_the_question_does_not_settle_it() {
+    let (a, b) = (key("a"), key("b"));
+    let (clock, answers) = (FakeClock::at(START), OneByOne::default());
+    let keys = JwksProvider::url("https://issuer.example/jwks").fetch(answers.clone()).clock(clock.clone()).build();
+    let keys = Arc::new(keys.expect("a provider"));
+    let [early, late] = [answers.then(&[&a]), answers.then(&[&a, &b])];
+    let asking = |id: &'static str| {
+        let keys = keys.clone();
+        tokio::spawn(async move { ask(&keys, id).await })
+    };
+    let first = asking("a");
+    settle().await;
+    clock.advance(SECOND);
+    let second = asking("b");
+    settle().await;
+    early.notify_one();
+    late.notify_one();
+    assert_eq!(first.await.expect("no panic"), "key");
+    assert_eq!(second.await.expect("no panic"), "key", "a second look, because the first document was older");
+}
+
+#[tokio::test]
+async fn a_late_answer_of_a_refresh_that_was_given_up_brings_nothing_back() {
+    let (old, new) = (key("old"), key("new"));
+    let (clock, answers) = (FakeClock::at(START), OneByOne::default());
+    let keys = JwksProvider::url("https://issuer.example/jwks").fetch(answers.clone()).clock(clock.clone()).build();
+    let keys = keys.expect("a provider");
+    let [late, prompt] = [answers.then(&[&old]), answers.then(&[&new])];
+    assert!(keys.refresher.start(RefreshTrigger::Request, 0).is_some());
+    settle().await;
+    clock.advance(20 * SECOND);
+    prompt.notify_one();
+    keys.refresh_now().await.expect("the second one");
+    late.notify_one();
+    settle().await;
+    assert!(has_now(&keys, "new") && !keys.trusts(&old.verifying_key().identity()));
+    assert_eq!(keys.health().generation, 1);
+}
+
+#[tokio::test]
+async fn an_outage_within_the_time_to_live_is_no_proof_that_a_key_is_unknown() {
+    let w = world();
+    w.issuer.answer(Fetched::new(document(&[&key("a")])).with_max_age(Some(3600 * SECOND)));
+    w.keys.ready().await.expect("keys");
+    w.issuer.fail();
+    assert_eq!(ask(&w.keys, "b").await, "not found", "a failure for an unknown id says nothing of the schedule");
+    assert_eq!(ask(&w.keys, "b").await, "not found");
+    w.clock.pass(3599 * SECOND).await;
+    assert_eq!(w.keys.health().state, KeysState::Fresh);
+    assert_eq!((ask(&w.keys, "a").await, ask(&w.keys, "b").await), ("key", "unavailable"), "scheduled ones failed");
+    w.issuer.publish(&[&key("a")]);
+    w.clock.pass(61 * SECOND).await;
+    assert_eq!((ask(&w.keys, "a").await, ask(&w.keys, "b").await), ("key", "not found"));
+}
+
+#[tokio::test]
+async fn a_key_without_an_id_does_not_stand_in_while_nobody_can_look() {
+    let plain = SigningKey::generate(Algorithm::ES256).expect("generate");
+    let w = world();
+    w.issuer.publish(&[&key("named"), &plain]);
+    w.keys.ready().await.expect("keys");
+    w.issuer.fail();
+    w.clock.pass(1200 * SECOND).await;
+    assert_eq!((ask(&w.keys, "named").await, ask(&w.keys, "rotated").await), ("key", "unavailable"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn starting_up_outlives_a_first_failure() {
+    let w = world();
+    w.issuer.publish(&[&key("a")]);
+    w.issuer.fail_once(FetchError::status(500, None));
+    let (ready, ()) = tokio::join!(w.keys.ready(), async {
+        settle().await;
+        w.clock.pass(2 * SECOND).await;
+    });
+    ready.expect("keys, at the second try");
+    assert_eq!(w.issuer.fetches(), 2);
+}
+
 #[tokio::test]
 async fn a_closed_provider_works_no_more_and_serves_what_it_has() {
     let w = world();
@@ -811,7 +979,7 @@ async fn a_file_is_read_again_when_it_was_replaced() {
     assert!(keys.health().last_error.is_some_and(|error| error.contains("too large")));
 }
 
-/// Answers by URL; what has no answer is 404.
+/// Answers by URL, each document by the name `"1"`; what has no answer is 404.
 #[derive(Clone, Debug, Default)]
 struct Documents(Arc<Mutex<Vec<(&'static str, Result<String, u16>)>>>, Arc<Mutex<Vec<String>>>);
 impl Documents {
@@ -828,10 +996,12 @@ impl JwksFetch for Documents {
         if url.starts_with("https:") { Ok(()) } else { Err(ConfigError::new("url", "not https")) }
     }
     async fn fetch(&self, request: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
-        self.1.lock().expect("lock").push(request.url.replace("https://a.example", ""));
+        let named = if request.validators.is_some() { " by name" } else { "" };
+        self.1.lock().expect("lock").push(request.url.replace("https://a.example", "") + named);
         let documents = self.0.lock().expect("lock").clone();
         let found = documents.into_iter().find(|(url, _)| *url == request.url).map_or(Err(404), |(_, answer)| answer);
-        found.map(Fetched::new).map_err(|status| FetchError::status(status, None))
+        let name = Validators::new(Some("\"1\"".into()), None);
+        found.map(|body| Fetched::new(body).with_validators(name)).map_err(|status| FetchError::status(status, None))
     }
 }
 
@@ -858,7 +1028,7 @@ async fn metadata_has_two_forms_and_is_kept_for_a_day() {
     documents.set(vec![(OPENID, metadata(ISSUER, moved)), (moved, Ok(document(&[&key("b")])))]);
     clock.pass(541 * SECOND).await;
     assert!(has_now(&keys, "b"));
-    assert_eq!(documents.asked(), ["/keys", openid, "/moved"]);
+    assert_eq!(documents.asked(), ["/keys by name", openid, "/moved"], "the name is the other document's");
     // Metadata that cannot be had says nothing against what it said before.
     documents.set(vec![(OPENID, Err(500)), (moved, Ok(document(&[&key("c")])))]);
     clock.pass(25 * 3600 * SECOND).await;
@@ -871,7 +1041,7 @@ async fn metadata_has_two_forms_and_is_kept_for_a_day() {
     clock.pass(700 * SECOND).await;
     documents.asked();
     clock.pass(70 * SECOND).await;
-    assert!(documents.asked().iter().all(|url| url == "/moved"));
+    assert!(documents.asked().iter().all(|url| url == "/moved by name"));
 }
 
 #[tokio::test]
@@ -893,6 +1063,32 @@ async fn metadata_of_another_issuer_or_with_a_forbidden_url_gives_no_keys() {
     }
 }
 
+#[tokio::test]
+async fn an_issuer_that_was_named_answers_for_itself_with_and_without_a_slash() {
+    let documents = Documents::default();
+    documents.set(vec![("https://a.example/t/.well-known/jwks.json", Ok(document(&[&key("a")])))]);
+    for named in ["https://a.example/t", "https://a.example/t/"] {
+        let keys = JwksProvider::issuer(named).fetch(documents.clone()).build().expect("a provider");
+        for (issuer, is_its_own) in [
+            ("https://a.example/t", true),
+            ("https://a.example/t/", true),
+            ("https://a.example/", false),
+            ("https://b.example/t", false),
+        ] {
+            let answer = keys.key(&wanted("a").with_issuer(Some(issuer))).await;
+            assert_eq!(answer.is_ok(), is_its_own, "{named} for {issuer}");
+        }
+    }
+}
+
+#[test]
+fn what_is_shown_holds_no_secret_of_the_settings() {
+    let keys = JwksProvider::url("https://issuer.example/jwks?api_key=hunter3").fetch(Issuer::default());
+    assert!(!format!("{keys:?}").contains("hunter3"));
+    let keys = keys.build().expect("a provider");
+    assert!(!format!("{keys:?}").contains("hunter3"));
+}
+
 #[test]
 fn settings_that_make_no_sense_name_themselves() {
     let url = || JwksProvider::url("https://issuer.example/jwks").fetch(Issuer::default());
@@ -911,6 +1107,10 @@ fn settings_that_make_no_sense_name_themselves() {
         (url().name(""), "name"),
         (url().name("a\nb"), "name"),
         (url().allow_private_addresses(), "fetch"),
+        (JwksProvider::file("keys.json").fetch(Issuer::default()), "fetch"),
+        (JwksProvider::file(""), "file"),
+        (JwksProvider::issuer("https://a.example/?q").fetch(Issuer::default()), "issuer"),
+        (JwksProvider::issuer("https://a.example/#f").fetch(Issuer::default()), "issuer"),
         (JwksProvider::file("keys.json").time_to_live(Duration::ZERO), "time_to_live"),
     ];
     for (builder, setting) in cases {

@@ -56,7 +56,7 @@ impl MetricsObserver {
         describe_counter!(UNKNOWN_KEYS, Unit::Count, "Tokens that named a key that was not at hand");
         describe_counter!(UNKNOWN_KEYS_THROTTLED, Unit::Count, "Tokens with unknown keys that caused no fetch");
         describe_counter!(STALE_KEYS_SERVED, Unit::Count, "Keys used past their time to live");
-        describe_counter!(TOKEN_CACHE, Unit::Count, "Questions to the cache of verified tokens");
+        describe_counter!(TOKEN_CACHE, Unit::Count, "Good tokens, by a kept verdict or verified anew");
         describe_counter!(CACHE_FAILURES, Unit::Count, "Failures of cache stores");
     }
 }
