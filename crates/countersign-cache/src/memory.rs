@@ -10,7 +10,7 @@ use countersign::{Bytes, ConfigError, async_trait};
 use entries::Entries;
 use std::fmt::{self, Debug};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 const MAX_ENTRIES: usize = 10_000;
 const MAX_BYTES: usize = 32 << 20;
@@ -20,6 +20,8 @@ const MAX_BYTES: usize = 32 << 20;
 /// What has expired is dropped at the next write. If that is not enough room, the entries that were written
 /// longest ago go, before their time: a caller for whom an entry lost early is a hole (and not a miss) gives
 /// the store a size that its entries cannot fill, and does not share it with what strangers can make grow.
+///
+/// Times to live run on the clock's monotonic time, which nobody sets; while the machine sleeps, it may stand still.
 ///
 /// ```
 /// use countersign::cache::{CacheKey, CacheStore};
@@ -60,10 +62,10 @@ impl MemoryCache {
         MemoryCacheBuilder { max_entries: MAX_ENTRIES, max_bytes: MAX_BYTES, clock: Box::new(SystemClock::new()) }
     }
 
-    /// The entries, locked, and the present time. The clock is the user's code and runs before the lock is
+    /// The entries, locked, and the present monotonic time. The clock is the user's code and runs before the lock is
     /// taken.
-    fn open(&self) -> (MutexGuard<'_, Entries>, SystemTime) {
-        let now = self.clock.now();
+    fn open(&self) -> (MutexGuard<'_, Entries>, Duration) {
+        let now = self.clock.monotonic();
         (self.entries.lock().unwrap_or_else(PoisonError::into_inner), now)
     }
 }
@@ -170,7 +172,7 @@ impl MemoryCacheBuilder {
         self
     }
 
-    /// The clock by which entries expire. The system's unless told.
+    /// The clock by whose monotonic time entries expire. The system's unless told.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Box::new(clock);
         self

@@ -1,10 +1,11 @@
-//! The entries of a [`MemoryCache`](super::MemoryCache): found by key, dropped by expiry, then by age.
+//! The entries of a [`MemoryCache`](super::MemoryCache): found by key, dropped by expiry, then by age. Times are monotonic:
+//! setting the clock of the world must neither lose an entry nor prolong one.
 
 use crate::counter;
 use countersign::Bytes;
 use countersign::cache::{CacheError, CacheKey, Counted, Found};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 pub(super) struct Entries {
     max_entries: usize,
@@ -15,14 +16,14 @@ pub(super) struct Entries {
     ids: HashMap<CacheKey, u64>,
     /// Ids grow with every write, so the first entry is the one written longest ago.
     by_age: BTreeMap<u64, Entry>,
-    by_expiry: BTreeSet<(SystemTime, u64)>,
+    by_expiry: BTreeSet<(Duration, u64)>,
 }
 
 struct Entry {
     key: CacheKey,
     value: Bytes,
     /// `None` where the time to live leads beyond what the clock can tell.
-    expires: Option<SystemTime>,
+    expires: Option<Duration>,
 }
 
 impl Entry {
@@ -30,12 +31,12 @@ impl Entry {
         size(&self.key, &self.value)
     }
 
-    fn is_live(&self, now: SystemTime) -> bool {
+    fn is_live(&self, now: Duration) -> bool {
         self.expires.is_none_or(|expires| now < expires)
     }
 
-    fn left(&self, now: SystemTime) -> Duration {
-        self.expires.map_or(Duration::MAX, |expires| expires.duration_since(now).unwrap_or_default())
+    fn left(&self, now: Duration) -> Duration {
+        self.expires.map_or(Duration::MAX, |expires| expires.saturating_sub(now))
     }
 }
 
@@ -56,11 +57,11 @@ impl Entries {
         }
     }
 
-    pub(super) fn read(&self, key: &CacheKey, now: SystemTime) -> Option<Bytes> {
+    pub(super) fn read(&self, key: &CacheKey, now: Duration) -> Option<Bytes> {
         self.live(key, now).map(|entry| entry.value.clone())
     }
 
-    pub(super) fn find(&self, key: &CacheKey, now: SystemTime) -> Option<Found> {
+    pub(super) fn find(&self, key: &CacheKey, now: Duration) -> Option<Found> {
         self.live(key, now).map(|entry| Found::new(entry.value.clone(), Some(entry.left(now))))
     }
 
@@ -70,7 +71,7 @@ impl Entries {
         key: &CacheKey,
         value: &[u8],
         ttl: Duration,
-        now: SystemTime,
+        now: Duration,
     ) -> Result<(), CacheError> {
         if ttl.is_zero() {
             self.remove(key);
@@ -84,7 +85,7 @@ impl Entries {
         key: &CacheKey,
         n: u64,
         window: Duration,
-        now: SystemTime,
+        now: Duration,
     ) -> Result<Counted, CacheError> {
         let Some(entry) = self.live(key, now) else {
             let total = n.min(counter::MAX);
@@ -104,7 +105,7 @@ impl Entries {
         }
     }
 
-    fn live(&self, key: &CacheKey, now: SystemTime) -> Option<&Entry> {
+    fn live(&self, key: &CacheKey, now: Duration) -> Option<&Entry> {
         self.by_age.get(self.ids.get(key)?).filter(|entry| entry.is_live(now))
     }
 
@@ -112,8 +113,8 @@ impl Entries {
         &mut self,
         key: &CacheKey,
         value: &[u8],
-        expires: Option<SystemTime>,
-        now: SystemTime,
+        expires: Option<Duration>,
+        now: Duration,
     ) -> Result<(), CacheError> {
         let size = size(key, value);
         if size > self.max_bytes {
@@ -137,7 +138,7 @@ impl Entries {
     }
 
     /// Drops what has expired, then the oldest, until one more entry of this size fits.
-    fn make_room(&mut self, size: usize, now: SystemTime) {
+    fn make_room(&mut self, size: usize, now: Duration) {
         while let Some((expires, id)) = self.by_expiry.first().copied()
             && expires <= now
         {

@@ -102,6 +102,28 @@ async fn what_has_expired_does_not_stay_until_room_is_needed() {
 }
 
 #[tokio::test]
+async fn setting_the_clock_of_the_world_neither_ends_an_entry_nor_prolongs_it() {
+    for set_to in [0, 900_000, 1_000_030, 9_000_000] {
+        let (store, clock) = store(2, 1 << 20);
+        put(&store, 0, b"v", TTL).await;
+        store.add(&key(1), 1, TTL).await.expect("add");
+        clock.advance(TTL / 2);
+        clock.set(set_to);
+        assert_eq!(present(&store, 0..2).await, [0, 1], "set to {set_to}");
+        let found = store.find(&key(0)).await.expect("find").expect("the entry");
+        assert_eq!(found.expires_in, Some(TTL / 2), "set to {set_to}");
+        let counted = store.add(&key(1), 1, TTL).await.expect("add");
+        assert_eq!((counted.total, counted.resets_in), (2, TTL / 2), "set to {set_to}");
+        clock.set(1_000_030);
+        assert_eq!(present(&store, 0..2).await, [0, 1], "set to {set_to} and back");
+        clock.set(set_to);
+        clock.advance(TTL / 2);
+        assert!(present(&store, 0..2).await.is_empty(), "set to {set_to}, and over");
+        assert_eq!(store.add(&key(1), 1, TTL).await.expect("add").total, 1, "set to {set_to}, and a new window");
+    }
+}
+
+#[tokio::test]
 async fn a_flood_does_not_grow_the_store() {
     let (store, clock) = store(100, 5_000);
     for n in 0..20_000 {
