@@ -249,6 +249,37 @@ async fn an_entry_is_there_until_its_tokens_are_over() {
     }
 }
 
+#[tokio::test]
+async fn a_clock_that_is_put_ahead_and_back_brings_no_token_back() {
+    let clock = FakeClock::at(1_000);
+    let memory = MemoryDenylist::with_clock(clock.clone());
+    let store = StoreDenylist::new(MemoryCache::with_clock(clock.clone())).clock(clock.clone());
+    let lists: [&dyn Denylist; 2] = [&memory, &store];
+    for list in lists {
+        list.revoke(Token("a", "1", at(1_100))).await.expect("the store works");
+        list.revoke(Subject("a", "u", at(10), at(1_100))).await.expect("the store works");
+    }
+    let assert_revoked = async |when| {
+        for claims in [json!({"iss": "a", "jti": "1"}), json!({"iss": "a", "sub": "u", "iat": 5})] {
+            for list in lists {
+                assert_eq!(list.status(&token(&claims)).await, Revoked, "{list:?}: {claims} {when}");
+            }
+        }
+    };
+    clock.set(5_000);
+    // More than any list holds before it looks for what is over.
+    for n in 0..3_000 {
+        for list in lists {
+            list.revoke(Token("b", &n.to_string(), at(6_000))).await.expect("the store works");
+        }
+    }
+    assert_revoked("ahead").await;
+    clock.set(1_000);
+    assert_revoked("back again").await;
+    clock.advance(Duration::from_secs(99));
+    assert_revoked("just before the end").await;
+}
+
 /// An entry must not end early because somebody whose clock goes ahead writes to it, too.
 #[tokio::test]
 async fn a_clock_that_goes_ahead_shortens_no_entry() {

@@ -7,11 +7,13 @@ use async_trait::async_trait;
 use std::collections::HashMap;
 use std::fmt::{self, Debug};
 use std::sync::{PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Revoked tokens and subjects, in the memory of this process.
 ///
-/// An entry is kept at least until the token that it stops would have expired; what is over goes when the list grows.
+/// An entry is kept at least until the token that it stops would have expired; what is over goes when the list grows, and
+/// is over only when the clock says so both by the time of the world and by monotonic time: a clock that is put ahead for a
+/// while brings back no token.
 ///
 /// ```
 /// use countersign::revocation::{MemoryDenylist, RevocationCheck, TokenStatus};
@@ -36,7 +38,7 @@ pub struct MemoryDenylist {
 /// Keyed by issuer and name, because a token id or a subject is unique within its issuer only.
 #[derive(Default)]
 struct Entries {
-    tokens: HashMap<(String, String), SystemTime>,
+    tokens: HashMap<(String, String), End>,
     subjects: HashMap<(String, String), SubjectEntry>,
     /// When the list has this many entries, those that are over are dropped.
     sweep_at: usize,
@@ -44,7 +46,26 @@ struct Entries {
 
 struct SubjectEntry {
     before: SystemTime,
+    end: End,
+}
+
+/// When an entry may go. By the time of the world alone, a clock put ahead would end it early, and put back later would
+/// bring its token back.
+#[derive(Clone, Copy)]
+struct End {
     until: SystemTime,
+    /// As far away, by monotonic time, as `until` was when the entry was made.
+    monotonic: Duration,
+}
+
+impl End {
+    fn max(self, other: Self) -> Self {
+        Self { until: self.until.max(other.until), monotonic: self.monotonic.max(other.monotonic) }
+    }
+
+    fn is_over(self, now: SystemTime, monotonic: Duration) -> bool {
+        self.until <= now && self.monotonic <= monotonic
+    }
 }
 
 const FIRST_SWEEP: usize = 1024;
@@ -66,32 +87,32 @@ impl MemoryDenylist {
     /// Revokes the token with this `jti` from this issuer. `until` is when the token expires, leeway included: the
     /// entry may be forgotten then.
     pub fn revoke_token(&self, issuer: &str, token_id: &str, until: SystemTime) {
-        self.change(|entries| {
-            let entry = entries.tokens.entry((issuer.to_owned(), token_id.to_owned())).or_insert(until);
-            *entry = until.max(*entry);
+        self.change(until, |entries, end| {
+            let entry = entries.tokens.entry((issuer.to_owned(), token_id.to_owned())).or_insert(end);
+            *entry = end.max(*entry);
         });
     }
 
     /// Revokes every token that this issuer issued to this subject before `before`, and those that do not say when.
     /// `until` is when the last of them expires, leeway included.
     pub fn revoke_subject_before(&self, issuer: &str, subject: &str, before: SystemTime, until: SystemTime) {
-        self.change(|entries| {
-            let entry = entries
-                .subjects
-                .entry((issuer.to_owned(), subject.to_owned()))
-                .or_insert(SubjectEntry { before, until });
+        self.change(until, |entries, end| {
+            let entry =
+                entries.subjects.entry((issuer.to_owned(), subject.to_owned())).or_insert(SubjectEntry { before, end });
             entry.before = before.max(entry.before);
-            entry.until = until.max(entry.until);
+            entry.end = end.max(entry.end);
         });
     }
 
-    fn change(&self, change: impl FnOnce(&mut Entries)) {
-        let now = self.clock.now();
+    fn change(&self, until: SystemTime, change: impl FnOnce(&mut Entries, End)) {
+        let (now, monotonic) = (self.clock.now(), self.clock.monotonic());
+        let left = until.duration_since(now).unwrap_or_default();
+        let end = End { until, monotonic: monotonic.saturating_add(left) };
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        change(&mut entries);
+        change(&mut entries, end);
         if entries.tokens.len() + entries.subjects.len() >= entries.sweep_at {
-            entries.tokens.retain(|_, until| *until > now);
-            entries.subjects.retain(|_, entry| entry.until > now);
+            entries.tokens.retain(|_, end| !end.is_over(now, monotonic));
+            entries.subjects.retain(|_, entry| !entry.end.is_over(now, monotonic));
             entries.sweep_at = FIRST_SWEEP.max(2 * (entries.tokens.len() + entries.subjects.len()));
         }
     }
@@ -169,5 +190,41 @@ mod tests {
         assert!(kept <= 2 * FIRST_SWEEP, "{kept} entries kept");
         assert_eq!(status(&list, json!({"iss": "a", "jti": "9999"})), TokenStatus::Revoked);
         assert_eq!(status(&list, json!({"iss": "a", "jti": "9995"})), TokenStatus::Revoked);
+    }
+
+    /// Two hands of one clock.
+    #[derive(Clone, Debug)]
+    struct Hands(Arc<RwLock<(u64, u64)>>);
+    impl Clock for Hands {
+        fn now(&self) -> SystemTime {
+            at(self.0.read().expect("lock").0)
+        }
+        fn monotonic(&self) -> Duration {
+            Duration::from_secs(self.0.read().expect("lock").1)
+        }
+    }
+
+    #[test]
+    fn an_entry_is_over_when_both_times_say_so() {
+        for ((world, monotonic), is_kept) in [
+            ((999, 999), true),
+            ((1_000, 999), true),
+            ((999, 1_000), true),
+            ((0, 5_000), true),
+            ((1_000, 1_000), false),
+        ] {
+            let time = Arc::new(RwLock::new((0, 0)));
+            let list = MemoryDenylist::with_clock(Hands(time.clone()));
+            list.revoke_token("a", "1", at(1_000));
+            list.revoke_subject_before("a", "u", at(10), at(1_000));
+            *time.write().expect("lock") = (world, monotonic);
+            for n in 0..FIRST_SWEEP {
+                list.revoke_token("b", &n.to_string(), at(9_999));
+            }
+            for claims in [json!({"iss": "a", "jti": "1"}), json!({"iss": "a", "sub": "u", "iat": 5})] {
+                let expected = if is_kept { TokenStatus::Revoked } else { TokenStatus::Active };
+                assert_eq!(status(&list, claims), expected, "at {world} and {monotonic}");
+            }
+        }
     }
 }
