@@ -54,7 +54,7 @@ impl Cast {
             let keys: Vec<_> = names.split(',').map(|name| self.jwk(name.trim())).collect();
             return json!({ "keys": keys }).to_string();
         }
-        text.replace("JWK(A)", &self.jwk("A").to_string()).replace("ISS", ISSUER)
+        text.replace("JWK(A)", &self.jwk("A").to_string())
     }
 
     fn answer(&self, script: &Value) -> Answer {
@@ -181,6 +181,11 @@ async fn run(case: &Value) -> Result<(), String> {
         _ if answers.is_empty() => JwksServer::start(Answer::silence()).await,
         _ => JwksServer::start(answers).await,
     };
+    // Metadata is the server's own, and names keys elsewhere.
+    for metadata in script.iter().filter(|script| script["path"].is_string()) {
+        let body = metadata["body"].as_str().expect("a body").replace("ISS", &server.url(""));
+        server.say_at(metadata["path"].as_str().expect("a path"), Answer::json(body));
+    }
     let client = HttpFetch::builder().allow_http_on_loopback().trust_only(authority.pem()).build().expect("a client");
     let discovers = script.iter().any(|script| script["path"].is_string());
     let builder =
