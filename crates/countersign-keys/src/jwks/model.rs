@@ -5,7 +5,7 @@ use crate::{FetchError, FetchRequest, Fetched};
 use countersign::jwk::JwkSet;
 use countersign::{Algorithm, SigningKey};
 use countersign_testkit::clock::FakeClock;
-use shuttle::future::{block_on, spawn, yield_now};
+use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
 use shuttle::sync::Mutex;
 use std::sync::LazyLock;
 
@@ -76,6 +76,15 @@ async fn ask(keys: &JwksProvider, id: &str) -> &'static str {
     }
 }
 
+/// A task for each of these ids, that asks for it.
+fn callers(keys: &Arc<JwksProvider>, ids: &[&'static str]) -> Vec<JoinHandle<&'static str>> {
+    let ask = |id| {
+        let keys = keys.clone();
+        spawn(async move { ask(&keys, id).await })
+    };
+    ids.iter().copied().map(ask).collect()
+}
+
 fn try_orders(test: impl Fn() + Send + Sync + 'static) {
     shuttle::check_random(test, ORDERS);
 }
@@ -85,12 +94,7 @@ fn callers_at_cold_start_share_one_fetch() {
     try_orders(|| {
         let issuer = Issuer::new(document(&[&OLD]));
         let keys = provider(&issuer, &FakeClock::at(1_800_000_000));
-        let asking: Vec<_> = (0..4)
-            .map(|_| {
-                let keys = keys.clone();
-                spawn(async move { ask(&keys, "old").await })
-            })
-            .collect();
+        let asking = callers(&keys, &["old"; 4]);
         for answer in asking {
             assert_eq!(block_on(answer).expect("no panic"), "key");
         }
@@ -103,10 +107,8 @@ fn a_caller_that_goes_away_takes_nothing_along() {
     try_orders(|| {
         let issuer = Issuer::new(document(&[&OLD]));
         let keys = provider(&issuer, &FakeClock::at(1_800_000_000));
-        let [leaving, staying] = [(), ()].map(|()| {
-            let keys = keys.clone();
-            spawn(async move { ask(&keys, "old").await })
-        });
+        let mut asking = callers(&keys, &["old"; 2]);
+        let (staying, leaving) = (asking.pop().expect("two"), asking.pop().expect("two"));
         leaving.abort();
         assert_eq!(block_on(staying).expect("no panic"), "key");
         // It may have had its answer before.
@@ -152,13 +154,7 @@ fn unknown_ids_never_pass_the_gate_more_than_twice() {
         let issuer = Issuer::new(document(&[&OLD]));
         let keys = provider(&issuer, &FakeClock::at(1_800_000_000));
         block_on(keys.ready()).expect("keys");
-        let asking: Vec<_> = ["a", "b", "c", "d"]
-            .into_iter()
-            .map(|id| {
-                let keys = keys.clone();
-                spawn(async move { ask(&keys, id).await })
-            })
-            .collect();
+        let asking = callers(&keys, &["a", "b", "c", "d"]);
         for answer in asking {
             assert_eq!(block_on(answer).expect("no panic"), "not found");
         }
@@ -171,12 +167,7 @@ fn closing_leaves_nobody_waiting_and_nothing_running() {
     try_orders(|| {
         let issuer = Issuer::new(document(&[&OLD]));
         let keys = provider(&issuer, &FakeClock::at(1_800_000_000));
-        let asking: Vec<_> = (0..2)
-            .map(|_| {
-                let keys = keys.clone();
-                spawn(async move { ask(&keys, "old").await })
-            })
-            .collect();
+        let asking = callers(&keys, &["old"; 2]);
         let closing = {
             let keys = keys.clone();
             shuttle::thread::spawn(move || keys.close())
@@ -200,10 +191,7 @@ fn a_refresh_that_was_given_up_has_no_say_when_it_ends_after_all() {
         let clock = FakeClock::at(1_800_000_000);
         let keys = provider(&issuer, &clock);
         // The first one's answer is the old set; by the time of the second, the set is new.
-        let first = {
-            let keys = keys.clone();
-            spawn(async move { ask(&keys, "old").await })
-        };
+        let first = callers(&keys, &["old"]).pop().expect("one");
         shuttle::thread::yield_now();
         issuer.say(document(&[&NEW]));
         clock.advance(20 * SECOND);
@@ -226,24 +214,14 @@ fn an_outage_and_its_end_are_seen_by_all() {
         let issuer = Issuer::new(Err(()));
         let clock = FakeClock::at(1_800_000_000);
         let keys = provider(&issuer, &clock);
-        let asking: Vec<_> = (0..3)
-            .map(|_| {
-                let keys = keys.clone();
-                spawn(async move { ask(&keys, "old").await })
-            })
-            .collect();
+        let asking = callers(&keys, &["old"; 3]);
         for answer in asking {
             assert_eq!(block_on(answer).expect("no panic"), "unavailable");
         }
         assert_eq!(issuer.fetches(), 1, "after a failure nobody asks before it is due");
         issuer.say(document(&[&OLD]));
         clock.advance(2 * SECOND);
-        let asking: Vec<_> = (0..3)
-            .map(|_| {
-                let keys = keys.clone();
-                spawn(async move { ask(&keys, "old").await })
-            })
-            .collect();
+        let asking = callers(&keys, &["old"; 3]);
         for answer in asking {
             assert_eq!(block_on(answer).expect("no panic"), "key");
         }
