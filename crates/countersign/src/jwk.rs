@@ -1,8 +1,10 @@
 //! JSON Web Keys (RFC 7517): public keys, and sets of them, read so that one bad key does not cost the others.
 
+mod ids_aside;
 mod private;
 mod roca;
 
+pub(crate) use ids_aside::IdsAside;
 pub(crate) use private::read_private;
 
 use crate::alg::{Algorithm, Curve, Family};
@@ -14,7 +16,6 @@ use curve25519_dalek::edwards::CompressedEdwardsY;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
-use std::collections::HashSet;
 use std::fmt;
 
 /// Keys of one set beyond this number make the set unreadable.
@@ -230,8 +231,7 @@ pub struct JwkSet {
     /// The place of each usable key in the document.
     places: Vec<usize>,
     quarantined: Vec<Quarantined>,
-    /// The `kid`s of keys that were set aside and may be meant all the same.
-    taken: HashSet<String>,
+    ids_aside: IdsAside,
 }
 
 /// A key that was set aside.
@@ -272,9 +272,8 @@ impl JwkSet {
         let raw = document.0.ok_or(KeyError::Malformed("no member `keys`"))?;
         let mut set = Self::sorted(raw.iter().map(|key| Jwk::parse(key.get())));
         for Quarantined { index, reason } in &set.quarantined {
-            // Keys of another kind or for another use may share a `kid` (RFC 7517 §4.5).
-            if !matches!(reason, KeyError::Unsupported(_)) {
-                set.taken.extend(raw.get(*index).and_then(|key| KeyId::of(key.get())));
+            if let Some(key) = raw.get(*index) {
+                set.ids_aside.add_all_of(key.get(), *reason);
             }
         }
         Ok(set)
@@ -306,9 +305,9 @@ impl JwkSet {
         self.places.iter().copied().zip(&self.keys)
     }
 
-    /// Whether a key that was set aside has this `kid`, and may be the one that is meant by it.
-    pub(crate) fn is_taken(&self, key_id: &str) -> bool {
-        self.taken.contains(key_id)
+    /// The `kid`s of the keys set aside.
+    pub(crate) fn ids_aside(&self) -> &IdsAside {
+        &self.ids_aside
     }
 
     /// The keys set aside, with place and reason.
@@ -370,28 +369,6 @@ impl<'de> Visitor<'de> for &mut Document<'de> {
             }
         }
         Ok(())
-    }
-}
-
-/// The `kid` of a key, whatever else is wrong with it.
-struct KeyId(Option<String>);
-
-impl KeyId {
-    fn of(json: &str) -> Option<String> {
-        let mut key_id = Self(None);
-        // What was read before an error counts.
-        let _ = json::read_object(json.as_bytes(), &mut key_id);
-        key_id.0
-    }
-}
-
-impl<'de> Members<'de> for KeyId {
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
-        if name == "kid" {
-            self.0 = Some(json::typed(map, "kid")?);
-            return Ok(());
-        }
-        json::skip(map)
     }
 }
 

@@ -1,5 +1,5 @@
 use super::{KeyProvider, KeyProviderError, KeyRequest};
-use crate::jwk::{JwkSet, Quarantined};
+use crate::jwk::{IdsAside, JwkSet, Quarantined};
 use crate::key::{KeyIdentity, VerifyingKey};
 use crate::key_error::KeyError;
 use async_trait::async_trait;
@@ -44,23 +44,27 @@ impl KeySet {
     #[must_use]
     pub fn from_jwks(set: &JwkSet) -> Self {
         let mut quarantined = set.quarantined().to_vec();
+        let mut ids_aside = set.ids_aside().clone();
         let mut placed = Vec::new();
         for (index, jwk) in set.placed() {
-            if jwk.key_id().is_some_and(|key_id| set.is_taken(key_id)) {
-                quarantined.push(Quarantined::new(index, KeyError::DuplicateKeyId));
-                continue;
-            }
             for algorithm in jwk.algorithms() {
                 match VerifyingKey::from_jwk(algorithm, jwk) {
                     Ok(key) => placed.push((index, key)),
-                    Err(reason) => quarantined.push(Quarantined::new(index, reason)),
+                    Err(reason) => {
+                        quarantined.push(Quarantined::new(index, reason));
+                        ids_aside.add(jwk.key_id().unwrap_or_default(), reason);
+                    }
                 }
             }
         }
-        Self::from_placed(placed, quarantined)
+        Self::from_placed(placed, quarantined, &ids_aside)
     }
 
-    fn from_placed(placed: Vec<(usize, VerifyingKey)>, mut quarantined: Vec<Quarantined>) -> Self {
+    fn from_placed(
+        placed: Vec<(usize, VerifyingKey)>,
+        mut quarantined: Vec<Quarantined>,
+        ids_aside: &IdsAside,
+    ) -> Self {
         let mut set = Self::default();
         let has_public_keys = placed.iter().any(|(_, key)| !key.algorithm().is_symmetric());
         for (index, key) in &placed {
@@ -73,7 +77,8 @@ impl KeySet {
                     && other.algorithm().is_same_as(key.algorithm())
                     && other.identity() != key.identity()
             };
-            if key.key_id().is_some() && placed.iter().any(|(_, other)| is_rival(other)) {
+            let is_disputed = |key_id| ids_aside.is_taken(key_id) || placed.iter().any(|(_, other)| is_rival(other));
+            if key.key_id().is_some_and(is_disputed) {
                 quarantined.push(Quarantined::new(*index, KeyError::DuplicateKeyId));
                 continue;
             }
@@ -86,6 +91,8 @@ impl KeySet {
             }
         }
         quarantined.sort_by_key(|key| key.index);
+        // A key without `alg` is set aside once, and not for each algorithm.
+        quarantined.dedup();
         set.quarantined = quarantined;
         set
     }
@@ -137,7 +144,7 @@ fn only<'k>(mut fitting: impl Iterator<Item = &'k VerifyingKey>) -> Result<&'k V
 
 impl FromIterator<VerifyingKey> for KeySet {
     fn from_iter<I: IntoIterator<Item = VerifyingKey>>(keys: I) -> Self {
-        Self::from_placed(keys.into_iter().enumerate().collect(), Vec::new())
+        Self::from_placed(keys.into_iter().enumerate().collect(), Vec::new(), &IdsAside::default())
     }
 }
 
@@ -247,9 +254,33 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_several_algorithms_is_set_aside_once() {
+        let modulus = crate::base64url::encode(&[0xff; 256]);
+        let rsa = format!(r#"{{"kty":"RSA","n":"{modulus}","e":"AQAB","kid":"a"}}"#);
+        let document = format!(r#"{{"keys":[{rsa},{{"kid":"a"}}]}}"#);
+        let set = KeySet::from_jwks(&JwkSet::parse(&document).expect("a set"));
+        let reasons: Vec<_> = set.quarantined().iter().map(|key| (key.index, key.reason)).collect();
+        assert_eq!(reasons, [(0, KeyError::DuplicateKeyId), (1, KeyError::Malformed("no `kty`"))]);
+    }
+
+    #[test]
     fn an_unreadable_key_takes_its_id_with_it_and_one_for_something_else_does_not() {
         let good = serde_json::to_string(&key(Algorithm::ES256, Some("a")).jwk()).expect("serialise");
+        let coordinate = "A".repeat(43);
+        let off_curve = format!(r#"{{"kid":"a","kty":"EC","crv":"P-256","x":"{coordinate}","y":"{coordinate}"}}"#);
+        let crowded =
+            format!(r#"{{{}"kid":"a","kty":"EC"}}"#, (0..256).map(|n| format!(r#""m{n}":0,"#)).collect::<String>());
+        let long = format!(r#"{{"x":"{}","kid":"a"}}"#, "A".repeat(crate::jwk::MAX_KEY_BYTES));
         let cases = [
+            (&*off_curve, 0),
+            (&*crowded, 0),
+            (&*long, 0),
+            (r#"{"kty":"EC","kty":"EC","kid":"a"}"#, 0),
+            (r#"{"kid":"z","kid":"a","kty":"EC"}"#, 0),
+            (r#"{"kid":"a","kid":"z","kty":"EC"}"#, 0),
+            (r#"{"kid":7,"kty":"EC","kid":"a"}"#, 0),
+            (r#"{"kty":[7],"kid":"a"}"#, 0),
+            (r#"{"\ud800":"\ud800","kid":"a"}"#, 0),
             (r#"{"kid":"a","kty":"EC","crv":"P-256","x":"AA","y":"AA"}"#, 0),
             (r#"{"kid":"a","kty":"EC","kty":"EC"}"#, 0),
             (r#"{"kid":"a"}"#, 0),
@@ -260,6 +291,8 @@ mod tests {
             (r#"{"kid":"a","kty":"EC","use":"enc"}"#, 1),
             (r#"{"kid":"b","kty":"EC"}"#, 1),
             (r#"{"kty":"EC"}"#, 1),
+            (r#"{"kid":["a"],"kty":"EC","x":{"kid":"a"}}"#, 1),
+            (r#"["kid","a"]"#, 1),
         ];
         for (bad, expected) in cases {
             for keys in [format!("{good},{bad}"), format!("{bad},{good}")] {
