@@ -4,19 +4,20 @@ use crate::jwk::is_key_id;
 use crate::key_error::KeyError;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 
-/// The `kid`s of keys that were set aside and may be meant all the same.
+/// The `kid`s of keys that were set aside, each with whether such a key may be meant by it all the same.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct IdsAside(HashSet<String>);
+pub(crate) struct IdsAside(HashMap<String, bool>);
 
 impl IdsAside {
     /// The `kid` of a key that is set aside for this reason.
     pub(crate) fn add(&mut self, key_id: &str, reason: KeyError) {
-        // Keys of another kind or for another use may share a `kid` (RFC 7517 §4.5).
-        if is_key_id(key_id) && !matches!(reason, KeyError::Unsupported(_)) {
-            self.0.insert(key_id.to_owned());
+        if is_key_id(key_id) {
+            // Keys of another kind or for another use may share a `kid` (RFC 7517 §4.5).
+            let may_be_meant = !matches!(reason, KeyError::Unsupported(_));
+            *self.0.entry(key_id.to_owned()).or_default() |= may_be_meant;
         }
     }
 
@@ -28,7 +29,12 @@ impl IdsAside {
 
     /// Whether a key that was set aside may be the one that is meant by this `kid`.
     pub(crate) fn is_taken(&self, key_id: &str) -> bool {
-        self.0.contains(key_id)
+        self.0.get(key_id).is_some_and(|may_be_meant| *may_be_meant)
+    }
+
+    /// Whether a key that was set aside has this `kid`.
+    pub(crate) fn contains(&self, key_id: &str) -> bool {
+        self.0.contains_key(key_id)
     }
 }
 

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 /// An immutable set of verifying keys, looked up by `kid`.
 ///
-/// - A token with a `kid` is verified by the key under that `kid`; where no key has it, by the one key without a
-///   `kid` that fits its algorithm.
+/// - A token with a `kid` is verified by the key under that `kid`; where no key has it, be it one that was set aside, by
+///   the one key without a `kid` that fits its algorithm.
 /// - A token without a `kid` is verified where exactly one key of the set fits its algorithm. A verifier can be told to
 ///   try several: [`try_keys`](crate::verify::JwtVerifierBuilder::try_keys).
 ///
@@ -33,6 +33,7 @@ pub struct KeySet {
     by_id: HashMap<String, Vec<VerifyingKey>>,
     without_id: Vec<VerifyingKey>,
     quarantined: Vec<Quarantined>,
+    ids_aside: IdsAside,
 }
 
 impl KeySet {
@@ -57,29 +58,32 @@ impl KeySet {
                 }
             }
         }
-        Self::from_placed(placed, quarantined, &ids_aside)
+        Self::from_placed(placed, quarantined, ids_aside)
     }
 
-    fn from_placed(
-        placed: Vec<(usize, VerifyingKey)>,
-        mut quarantined: Vec<Quarantined>,
-        ids_aside: &IdsAside,
-    ) -> Self {
-        let mut set = Self::default();
+    fn from_placed(placed: Vec<(usize, VerifyingKey)>, mut quarantined: Vec<Quarantined>, ids_aside: IdsAside) -> Self {
+        let mut set = Self { ids_aside: ids_aside.clone(), ..Self::default() };
         let has_public_keys = placed.iter().any(|(_, key)| !key.algorithm().is_symmetric());
-        for (index, key) in &placed {
-            if has_public_keys && key.algorithm().is_symmetric() {
-                quarantined.push(Quarantined::new(*index, KeyError::NotPublic));
-                continue;
-            }
+        let is_disputed = |key: &VerifyingKey| {
             let is_rival = |other: &VerifyingKey| {
                 other.key_id() == key.key_id()
                     && other.algorithm().is_same_as(key.algorithm())
                     && other.identity() != key.identity()
             };
-            let is_disputed = |key_id| ids_aside.is_taken(key_id) || placed.iter().any(|(_, other)| is_rival(other));
-            if key.key_id().is_some_and(is_disputed) {
-                quarantined.push(Quarantined::new(*index, KeyError::DuplicateKeyId));
+            key.key_id().is_some() && placed.iter().any(|(_, other)| is_rival(other))
+        };
+        for (index, key) in &placed {
+            let key_id = key.key_id().unwrap_or_default();
+            let problem = if has_public_keys && key.algorithm().is_symmetric() {
+                Some(KeyError::NotPublic)
+            } else if ids_aside.is_taken(key_id) || is_disputed(key) {
+                Some(KeyError::DuplicateKeyId)
+            } else {
+                None
+            };
+            if let Some(reason) = problem {
+                quarantined.push(Quarantined::new(*index, reason));
+                set.ids_aside.add(key_id, reason);
                 continue;
             }
             let slot = match key.key_id() {
@@ -129,6 +133,8 @@ impl KeySet {
         let Some(key_id) = wanted.key_id else { return only(self.iter().filter(fits)) };
         match self.by_id.get(key_id) {
             Some(keys) => keys.iter().find(fits).ok_or(KeyProviderError::WrongAlgorithm),
+            // A document that is mended will have it: whoever can ask for a newer one may.
+            None if self.ids_aside.contains(key_id) => Err(KeyProviderError::NotFound),
             None => only(self.without_id.iter().filter(fits)),
         }
     }
@@ -144,7 +150,7 @@ fn only<'k>(mut fitting: impl Iterator<Item = &'k VerifyingKey>) -> Result<&'k V
 
 impl FromIterator<VerifyingKey> for KeySet {
     fn from_iter<I: IntoIterator<Item = VerifyingKey>>(keys: I) -> Self {
-        Self::from_placed(keys.into_iter().enumerate().collect(), Vec::new(), &IdsAside::default())
+        Self::from_placed(keys.into_iter().enumerate().collect(), Vec::new(), IdsAside::default())
     }
 }
 
@@ -162,7 +168,7 @@ impl KeyProvider for KeySet {
         let fits = |key: &&VerifyingKey| key.algorithm().is_same_as(wanted.algorithm);
         match wanted.key_id {
             None => self.iter().filter(fits).cloned().collect(),
-            Some(key_id) if self.by_id.contains_key(key_id) => Vec::new(),
+            Some(key_id) if self.by_id.contains_key(key_id) || self.ids_aside.contains(key_id) => Vec::new(),
             Some(_) => self.without_id.iter().filter(fits).cloned().collect(),
         }
     }
@@ -301,6 +307,30 @@ mod tests {
                 let doubled = set.quarantined().iter().filter(|key| key.reason == KeyError::DuplicateKeyId).count();
                 assert_eq!((doubled, set.quarantined().len()), (1 - expected, 2 - expected), "{bad}");
             }
+        }
+    }
+
+    #[test]
+    fn whoever_names_a_key_that_was_set_aside_gets_no_other() {
+        use Algorithm::{ES256, HS256};
+        let nameless = key(ES256, None);
+        let secret = VerifyingKey::from_secret(HS256, [7; 32]).and_then(|key| key.with_key_id("a")).expect("a secret");
+        let disputed: KeySet = [key(ES256, Some("a")), key(ES256, Some("a")), nameless.clone()].into_iter().collect();
+        let mut sets = vec![disputed, [secret, nameless.clone()].into_iter().collect()];
+        let json = |key: &VerifyingKey| serde_json::to_string(&key.jwk()).expect("serialise");
+        let coordinate = "A".repeat(43);
+        let off_curve = format!(r#"{{"kid":"a","kty":"EC","crv":"P-256","x":"{coordinate}","y":"{coordinate}"}}"#);
+        for aside in [&off_curve, r#"{"kid":"a"}"#, r#"{"kid":"a","kty":"AKP"}"#, r#"{"kid":"a","kty":"oct","k":"AA"}"#]
+        {
+            let document = format!(r#"{{"keys":[{aside},{}]}}"#, json(&nameless));
+            sets.push(KeySet::from_jwks(&JwkSet::parse(&document).expect("a set")));
+        }
+        for set in sets {
+            assert_eq!(outcome(&set, ES256, Some("a")), "not found", "{set:?}");
+            assert!(set.candidates(&KeyRequest::new(ES256).with_key_id(Some("a"))).is_empty(), "{set:?}");
+            assert_eq!(outcome(&set, ES256, Some("b")), "without id", "{set:?}");
+            assert_eq!(outcome(&set, ES256, None), "without id", "{set:?}");
+            assert_eq!(set.candidates(&KeyRequest::new(ES256).with_key_id(Some("b"))).len(), 1, "{set:?}");
         }
     }
 
