@@ -270,21 +270,17 @@ impl Refresher {
     /// Refreshes now, or joins the refresh under way, and says how it ended. Asked again within a second of a start, it
     /// says how that one ended.
     pub(super) async fn refresh_now(self: &Arc<Self>) -> Result<(), KeyProviderError> {
-        let question = self.question();
-        let landings = self.landings();
-        let now = question.asked_at.monotonic;
-        let (is_too_soon, has_failed) = {
-            let state = self.state();
-            let is_recent = state.last_started.is_some_and(|at| now.saturating_sub(at) < FLOOR);
-            (state.flight.is_none() && is_recent, state.last_error.is_some() || state.is_closed)
+        let now = self.clock().monotonic();
+        let is_time = |state: &State| state.last_started.is_none_or(|at| now.saturating_sub(at) >= FLOOR);
+        let has_ended = match self.start_if(RefreshTrigger::Request, is_time) {
+            Some(landed) => wait_for(Some(landed), FLIGHT_TIMEOUT + NEXT_WAIT).await,
+            None => false,
         };
-        if is_too_soon {
-            return if has_failed { Err(self.unavailable()) } else { Ok(()) };
-        }
-        let landed = self.start(RefreshTrigger::Request, landings);
-        wait_for(landed, FLIGHT_TIMEOUT + NEXT_WAIT).await;
-        // Whatever was waited for: there is a new answer, or there is none.
-        if self.question().answers > question.answers { Ok(()) } else { Err(self.unavailable()) }
+        let is_well = {
+            let state = self.state();
+            state.last_error.is_none() && !state.is_closed
+        };
+        if has_ended && is_well { Ok(()) } else { Err(self.unavailable()) }
     }
 
     /// Ends all work; what is at hand serves as long as it may.
@@ -551,20 +547,29 @@ impl Refresher {
     /// Joins the refresh under way, or starts one, unless one has ended since `landings` was read: what made it necessary
     /// may be over. `None` where no runtime is at hand, and when closed.
     pub(super) fn start(self: &Arc<Self>, trigger: RefreshTrigger, landings: u64) -> Option<watch::Receiver<()>> {
+        self.start_if(trigger, |_| self.landings() == landings)
+    }
+
+    /// Joins the refresh under way, or starts one if that `is_needed`; where it is not, there is nothing to wait for.
+    fn start_if(
+        self: &Arc<Self>,
+        trigger: RefreshTrigger,
+        is_needed: impl FnOnce(&State) -> bool,
+    ) -> Option<watch::Receiver<()>> {
         let spawner = Spawner::here()?;
-        let since = self.clock().monotonic();
         let (landed, number, overdue) = {
             let mut state = self.state();
             if state.is_closed {
                 return None;
             }
+            let since = self.clock().monotonic();
             // No flight lands while the lock is held, so this one's landing is not missed.
             let mut landed = self.landed.subscribe();
-            if self.landings() != landings {
-                landed.mark_changed();
+            if state.flight.as_ref().is_some_and(|flight| !is_overdue(millis(flight.since), since)) {
                 return Some(landed);
             }
-            if state.flight.as_ref().is_some_and(|flight| !is_overdue(millis(flight.since), since)) {
+            if !is_needed(&state) {
+                landed.mark_changed();
                 return Some(landed);
             }
             state.flights += 1;
