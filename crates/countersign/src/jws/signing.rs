@@ -66,7 +66,7 @@ pub(crate) fn attach_signature(unsigned: String, signature: &[u8]) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignError {
-    /// The header names another algorithm or `kid` than the key that is to sign under it.
+    /// The header, protected or not, names another algorithm or `kid` than the key that is to sign under it.
     #[error("the header was made for another key")]
     Header,
     /// A name stands in the protected and in the unprotected header (RFC 7515 §7.2.1).
@@ -254,7 +254,9 @@ impl<'a> Signing<'a> {
 
     fn signed<'s>(&self, signer: &'s Signer<'_>) -> Result<Signed<'s>, SignError> {
         let Signer { key, header, unprotected: Unprotected(unprotected) } = signer;
-        fits(header.algorithm, header.key_id(), key.verifying_key()).map_err(|_| SignError::Header)?;
+        // A `kid` counts wherever it stands: whoever reads this holds it against the key.
+        let key_id = header.key_id().or_else(|| unprotected.get("kid")?.as_str());
+        fits(header.algorithm, key_id, key.verifying_key()).map_err(|_| SignError::Header)?;
         if unprotected.keys().any(|name| header.has(name)) {
             return Err(SignError::NotDisjoint);
         }

@@ -109,6 +109,10 @@ fn what_could_not_be_read_back_is_not_signed() {
     let hint = |name: &str| Unprotected::new().with(name, "HS256".into()).expect("a hint");
     let one = |payload| Signing::new(payload).by(&key, header());
     let hinted = |name| Signing::new(b"{}").by_with_unprotected(&key, header(), hint(name));
+    let named = |key_id: &str| {
+        let hints = Unprotected::new().with("kid", key_id.into()).expect("a kid");
+        Signing::new(b"{}").by_with_unprotected(&key, header().without_key_id(), hints)
+    };
     let many = |n| (0..n).fold(Signing::new(b"{}"), |signing, _| signing.by(&key, header()));
     let long = header().with("x", "x".repeat(5000).into()).expect("a member");
     let cases: Vec<(Result<String, SignError>, SignError)> = vec![
@@ -117,6 +121,8 @@ fn what_could_not_be_read_back_is_not_signed() {
             Signing::new(b"{}").by(&key.clone().with_key_id("k").expect("a kid"), header()).flattened(),
             SignError::Header,
         ),
+        (named("another").flattened(), SignError::Header),
+        (named("another").general(), SignError::Header),
         (hinted("kid").flattened(), SignError::NotDisjoint),
         (hinted("kid").general(), SignError::NotDisjoint),
         (hinted("x").compact(), SignError::Unprotected),
@@ -136,6 +142,7 @@ fn what_could_not_be_read_back_is_not_signed() {
         assert_eq!(signed, Err(expected), "case {at}");
     }
     assert!(many(MAX_SIGNATURES).general().is_ok());
+    assert!(named("HS256").flattened().is_ok());
     assert!(one(b"\xff").unencoded().detached().flattened().is_ok());
     assert_eq!(sign(&other, &header(), b"{}"), Err(SignError::Header));
     assert_eq!(sign(&key, &long, b"{}"), Err(SignError::TooLarge));
