@@ -428,7 +428,8 @@ fn is_key_text(secret: &[u8]) -> bool {
     let holds = |needle: &[u8]| text.windows(needle.len()).any(|window| window == needle);
     holds(b"-----BEGIN")
         || holds(b"---- BEGIN")
-        || [&b"ssh-"[..], b"ecdsa-", b"sk-"].iter().any(|prefix| text.starts_with(prefix))
+        // Not `sk-` alone: services call their secrets so, `sk-live-…`.
+        || [&b"ssh-"[..], b"ecdsa-", b"sk-ssh-", b"sk-ecdsa-"].iter().any(|prefix| text.starts_with(prefix))
         // What is cut short is no JSON, and was meant to be a key all the same.
         || (text.starts_with(b"{") && holds(b"\"kty\""))
         || serde_json::from_slice(text).is_ok_and(|value| holds_jwk(&value))

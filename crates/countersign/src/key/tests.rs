@@ -31,6 +31,7 @@ fn secrets_are_long_enough_and_no_key_text() {
         "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7",
         "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY",
         "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5",
+        "sk-ecdsa-sha2-nistp256@openssh.com AAAAInNrLWVjZHNhLXNoYTItbmlzdHAyNTZAb3BlbnNzaC5jb20",
         " {\"kty\":\"RSA\",\"n\":\"0vx7agoebGcQSuuPiLJXZptN9nndrQmb\"}",
         "{\"kty\":\"RSA\",\"n\":\"0vx7agoebGcQSuuPiLJXZptN9nndrQmb",
         "{\"k\\u0074y\":\"RSA\",\"n\":\"0vx7agoebGcQSuuPiLJXZptN9nndrQmb\"}",
@@ -46,6 +47,8 @@ fn secrets_are_long_enough_and_no_key_text() {
     for text in [
         "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]",
         "\u{feff}correct horse battery staple 0123456789",
+        "sk-live-correct-horse-battery-staple",
+        "sk-proj-correct-horse-battery-staple",
         "{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{",
     ] {
         assert!(VerifyingKey::from_secret(Algorithm::HS256, text).is_ok(), "{text}");
