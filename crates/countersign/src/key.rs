@@ -139,7 +139,7 @@ impl VerifyingKey {
     /// A public key in PEM: `PUBLIC KEY` (SPKI) or `RSA PUBLIC KEY` (PKCS#1). Text around the block is skipped.
     ///
     /// # Errors
-    /// [`KeyError::Malformed`] for anything else: private keys, two keys, more than
+    /// [`KeyError::Malformed`] for anything else: private keys, two keys, be it on one line, more than
     /// [`MAX_KEY_BYTES`](crate::jwk::MAX_KEY_BYTES).
     pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Self::from_material(default_backend()?, algorithm, der::public_from_pem(pem.as_ref())?)

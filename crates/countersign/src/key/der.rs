@@ -56,11 +56,15 @@ pub(super) fn private_from_der(document: &[u8]) -> Result<PrivateMaterial, KeyEr
 
 /// The one block of a file that holds a key. Before it may stand `EC PARAMETERS`, which name the curve that the key names
 /// itself: `openssl ecparam -genkey` writes both.
+///
+/// Another reader may take for a block what does not start its line, or stands within another block: such a file is
+/// refused, because there is no telling which key is meant.
 fn only_key(pem: &[u8]) -> Result<(String, Zeroizing<Vec<u8>>), KeyError> {
     check_len(pem, MAX_KEY_BYTES)?;
-    let mut blocks = blocks(pem).filter(|block| !block.starts_with(b"-----BEGIN EC PARAMETERS-----"));
-    match (blocks.next(), blocks.next()) {
-        (Some(block), None) => decode_block(block),
+    let begins = pem.windows(BEGIN.len()).filter(|window| *window == BEGIN).count();
+    let mut keys = blocks(pem).filter(|block| !block.starts_with(b"-----BEGIN EC PARAMETERS-----"));
+    match (keys.next(), keys.next()) {
+        (Some(block), None) if begins == blocks(pem).count() => decode_block(block),
         _ => Err(NOT_ONE_BLOCK),
     }
 }
@@ -70,6 +74,7 @@ pub(super) fn first_block(pem: &[u8]) -> Result<(String, Zeroizing<Vec<u8>>), Ke
     decode_block(blocks(pem).next().ok_or(NOT_ONE_BLOCK)?)
 }
 
+const BEGIN: &[u8] = b"-----BEGIN ";
 const NOT_ONE_BLOCK: KeyError = KeyError::Malformed("not one PEM block");
 
 fn decode_block(block: &[u8]) -> Result<(String, Zeroizing<Vec<u8>>), KeyError> {
@@ -78,13 +83,12 @@ fn decode_block(block: &[u8]) -> Result<(String, Zeroizing<Vec<u8>>), KeyError> 
 }
 
 /// The blocks of a PEM file, without the text around them (RFC 7468 §2), such as `openssl x509 -text` writes. One that does
-/// not end reaches to the end of the file.
+/// not end reaches to the end of the file. A byte order mark, as some editors write it, is no part of the first line.
 fn blocks(pem: &[u8]) -> impl Iterator<Item = &[u8]> {
-    const BEGIN: &[u8] = b"-----BEGIN ";
     const END: &[u8] = b"-----END ";
     let starts_line = |text: &[u8]| matches!(text.split_first(), Some((b'\r' | b'\n', line)) if line == BEGIN);
     let find = |text: &[u8], needle: &[u8]| text.windows(needle.len()).position(|window| window == needle);
-    let mut rest = pem;
+    let mut rest = pem.strip_prefix("\u{feff}".as_bytes()).unwrap_or(pem);
     std::iter::from_fn(move || {
         let begin = match rest.starts_with(BEGIN) {
             true => 0,

@@ -183,7 +183,8 @@ fn of_a_chain_the_first_certificate_gives_the_key_and_text_is_skipped() {
     let expected = VerifyingKey::from_pem(Algorithm::ES256, CERTIFIED_KEY).expect("a key").identity();
     let other = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let explained = format!("Certificate:\n  Subject: CN = -----BEGIN CERTIFICATE-----\n{CERTIFICATE}");
-    for file in [format!("{CERTIFICATE}{other}"), explained, CERTIFICATE.replace('\n', "\r\n")] {
+    let marked = format!("\u{feff}{CERTIFICATE}");
+    for file in [format!("{CERTIFICATE}{other}"), explained, CERTIFICATE.replace('\n', "\r\n"), marked] {
         let key = VerifyingKey::from_certificate(Algorithm::ES256, &file).expect(&file);
         assert_eq!(key.identity(), expected, "{file}");
     }
@@ -197,8 +198,10 @@ fn a_file_with_one_key_is_read_whatever_text_stands_around_it() {
     let expected = VerifyingKey::from_pem(Algorithm::ES256, CERTIFIED_KEY).expect("a key").identity();
     let parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
     for file in [
-        format!("Bag Attributes\n  friendlyName: -----BEGIN PUBLIC KEY-----\n{CERTIFIED_KEY}# the end\n"),
+        format!("Bag Attributes\n  friendlyName: -----END\n{CERTIFIED_KEY}# the end\n"),
         format!("{parameters}{CERTIFIED_KEY}"),
+        format!("\u{feff}{CERTIFIED_KEY}"),
+        format!("\u{feff}{parameters}{CERTIFIED_KEY}"),
         CERTIFIED_KEY.replace('\n', "\r\n"),
         CERTIFIED_KEY.replace('\n', "\r"),
     ] {
@@ -209,6 +212,13 @@ fn a_file_with_one_key_is_read_whatever_text_stands_around_it() {
     for file in [
         parameters.to_owned(),
         format!("{key}{key}"),
+        format!("{} {key}", key.trim_end()),
+        format!("{}{key}", key.trim_end()),
+        format!("# {key}{key}"),
+        format!("-----BEGIN EC PARAMETERS-----\n{key}{key}"),
+        format!("# from -----BEGIN PUBLIC KEY----- on\n{key}"),
+        format!("\u{feff}\u{feff}{key}"),
+        format!("\u{feff}x{key}"),
         format!("{key}{CERTIFICATE}"),
         format!("{key}\r-----BEGIN CERTIFICATE-----"),
         format!("{}{key}", key.replace("-----END", "----- END")),
