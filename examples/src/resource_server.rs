@@ -33,7 +33,8 @@
 //!
 //! Whoever has `REDIS_URL` and `FLEET_KEY` can revoke, with [`StoreDenylist`] over
 //! [`SealedCache`](countersign_cache::SealedCache) over [`RedisCache`](countersign_cache::RedisCache). While
-//! Redis cannot be asked, tokens are answered with 503.
+//! Redis cannot be asked, tokens are answered with 503. So they are when Redis has lost what it held, which the log says:
+//! revoke again what still lives, then start the programs anew.
 
 mod routes;
 mod settings;

@@ -505,7 +505,7 @@ async fn revocations_are_shared_and_nothing_passes_while_nobody_can_look() {
     assert_eq!([statuses(&bad).await, statuses(&good).await], [[401, 401], [200, 200]]);
 
     let forger = FleetKey::new([7; 32]).expect("a key");
-    let forged = StoreDenylist::new(SealedCache::new(store(), forger));
+    let forged = StoreDenylist::new(SealedCache::new(store(), forger)).danger_unnoticed_losses();
     forged.revoke_token(&issuer.url, "good", until).await.expect("written");
     assert_eq!(statuses(&good).await, [503, 503], "what another key sealed is no revocation, and nothing is known");
 
@@ -518,5 +518,28 @@ async fn revocations_are_shared_and_nothing_passes_while_nobody_can_look() {
         assert_eq!(program.get("/readyz").await.status, 200);
         assert_eq!(program.logged("cache failed").await["level"], "WARN");
         assert!(program.metric("countersign_cache_failures_total").await > 0.0);
+    }
+
+    redis.restart().await.expect("a restart");
+    let lost = |line: &Value| line["error"].as_str().is_some_and(|error| error.contains("has lost its entries"));
+    for program in &programs {
+        let noticed = async {
+            while !program.lines().iter().any(lost) {
+                assert_eq!(program.ask("GET", "/me", Some(&bad)).await.status, 503);
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(HANGS, noticed).await.expect("it is noticed and logged");
+    }
+    let put_back = async {
+        while denylist.revoke_token(&issuer.url, "bad", until).await.is_err() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(HANGS, put_back).await.expect("Redis works");
+    assert_eq!([statuses(&bad).await, statuses(&good).await], [[401, 401], [503, 503]]);
+    let anew = Program::start(&issuer, &shared).await;
+    for (token, expected) in [(&bad, 401), (&good, 200)] {
+        assert_eq!(anew.ask("GET", "/me", Some(token)).await.status, expected);
     }
 }

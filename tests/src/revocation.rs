@@ -1,5 +1,7 @@
 //! The denylists: one table for all of them, and what a store has in mind for the one that relies on it.
 
+mod losses;
+
 use TokenStatus::{Active, Revoked, Unknown};
 use countersign::cache::{CacheError, CacheKey, CacheStore, Counted};
 use countersign::claims::NumericDate;
@@ -440,14 +442,22 @@ impl CacheStore for Failing {
 #[tokio::test]
 async fn a_store_that_fails_at_any_question_lets_nothing_through() {
     let claims = json!({"iss": "a", "jti": "1", "sub": "u", "iat": 1});
-    for (questions, expected) in [(0, Unknown), (1, Unknown), (2, Active)] {
-        let failures = Arc::new(Failures::default());
-        let store = Failing(AtomicUsize::new(questions), MemoryCache::new());
-        let denylist = StoreDenylist::new(store).observer(failures.clone());
-        assert_eq!(denylist.status(&token(&claims)).await, expected, "{questions} answers");
-        assert_eq!(failures.0.load(Ordering::Relaxed), usize::from(expected == Unknown));
+    // At first two questions more, for an epoch and for putting one there.
+    for (is_first, enough) in [(true, 5), (false, 3)] {
+        for questions in 0..=enough {
+            let expected = if questions < enough { Unknown } else { Active };
+            let failures = Arc::new(Failures::default());
+            let store = Arc::new(Failing(AtomicUsize::new(usize::MAX), MemoryCache::new()));
+            let denylist = StoreDenylist::new(store.clone()).observer(failures.clone());
+            if !is_first {
+                denylist.accept_loss().await.expect("the store works");
+            }
+            store.0.store(questions, Ordering::Relaxed);
+            assert_eq!(denylist.status(&token(&claims)).await, expected, "{questions} answers");
+            assert_eq!(failures.0.load(Ordering::Relaxed), usize::from(expected == Unknown));
+        }
     }
-    for questions in [0, 1] {
+    for questions in 0..4 {
         let denylist = StoreDenylist::new(Failing(AtomicUsize::new(questions), MemoryCache::new()));
         assert!(denylist.revoke_token("a", "1", at(FAR_AWAY)).await.is_err(), "{questions} answers");
     }

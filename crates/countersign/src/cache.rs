@@ -53,7 +53,8 @@ impl CacheKey {
     }
 }
 
-/// The store could not do it. To a caller that reads, that is a miss; it is never a verdict.
+/// The store could not do it. To a caller that reads, that is a miss, or, where a miss would be a verdict, what nobody can
+/// tell.
 #[derive(Debug, thiserror::Error)]
 #[error("the cache store failed")]
 pub struct CacheError(#[source] Box<dyn Error + Send + Sync>);

@@ -1,5 +1,7 @@
 //! A denylist in a cache store.
 
+mod epoch;
+
 use super::{RevocationCheck, TokenStatus, judge};
 use crate::cache::{CacheError, CacheKey, CacheStore, Result};
 use crate::clock::{Clock, SystemClock};
@@ -7,22 +9,43 @@ use crate::observe::{Event, NoObserver, Observer};
 use crate::token::VerifiedToken;
 use async_trait::async_trait;
 use bytes::Bytes;
+use epoch::Epoch;
 use std::fmt::{self, Debug};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How often a revocation tries to be written where others write the same entry.
+/// How often an entry tries to be written where others write the same one.
 const ATTEMPTS: usize = 100;
 
 /// Revoked tokens and subjects, in a [`CacheStore`]: one list for all who share the store.
 ///
-/// It answers as [`MemoryDenylist`](super::MemoryDenylist) does, at the price of two questions to the store for a token
-/// that counts. An entry is kept until the token that it stops would have expired.
+/// It answers as [`MemoryDenylist`](super::MemoryDenylist) does, at the price of three questions to the store for a token
+/// that counts: for the token, for its subject, and whether the store still has what was put into it. An entry is kept
+/// until the token that it stops would have expired.
 ///
 /// A store that fails, and an entry that cannot be read, are [`TokenStatus::Unknown`], told to the observer as
 /// [`Event::CacheFailed`]: nothing is let through because nobody could look.
 ///
-/// Whoever can write to the store can take a revocation back: an entry that is gone is one that never was. So does a store
-/// that is emptied, restarted without what it held, or that drops entries before their time. Give the list a store that
+/// # A store that loses what it holds
+///
+/// A Redis server that is flushed, or starts anew without what it held, has forgotten who was revoked. The list notices:
+///
+/// 1. Beside the entries stands an *epoch*, a random value that never expires. A list sees it at its first use, whether
+///    that is a question or a revocation, and puts one there if there is none. Of several processes that are first at
+///    once, all see the same.
+/// 2. Before it says [`TokenStatus::Active`], and after it has read the entries, it looks whether the epoch is still there.
+///    If that is gone or another one, the answer is `Unknown`, and the observer is told that the store has lost its entries.
+///    What is revoked, or revoked again, is `Revoked` all the while.
+/// 3. It stays so until [`accept_loss`](Self::accept_loss) is called on this list, or the process starts anew: after what
+///    was revoked has been put back, or when all tokens of the time before have expired.
+///
+/// The epoch is asked for with [`CacheStore::find`], which `TieredCache` always asks far: its copies delay no notice, but
+/// may say `Revoked` for as long as they serve. A store of one's own that answers `find` from copies delays it as long.
+///
+/// # What it cannot notice
+///
+/// What was lost before this process' first use of the list; and what is lost while the epoch stays: entries that a server
+/// evicts (`maxmemory-policy` should be `noeviction`), those that a snapshot or a replica that takes over does not have yet,
+/// and those that somebody removes. Whoever can write to the store can take a revocation back. Give the list a store that
 /// only its own processes can write to, and in which others cannot crowd it out.
 ///
 /// ```
@@ -45,13 +68,20 @@ pub struct StoreDenylist {
     store: Box<dyn CacheStore>,
     clock: Box<dyn Clock>,
     observer: Box<dyn Observer>,
+    /// `None` where losses may go unnoticed.
+    epoch: Option<Epoch>,
 }
 
 impl StoreDenylist {
     /// The list in this store, with what is in it already.
     #[must_use]
     pub fn new(store: impl CacheStore) -> Self {
-        Self { store: Box::new(store), clock: Box::new(SystemClock::new()), observer: Box::new(NoObserver) }
+        Self {
+            store: Box::new(store),
+            clock: Box::new(SystemClock::new()),
+            observer: Box::new(NoObserver),
+            epoch: Some(Epoch::default()),
+        }
     }
 
     /// The clock by which it is reckoned how long an entry is to be kept. The system's unless told.
@@ -66,6 +96,44 @@ impl StoreDenylist {
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observer = Box::new(observer);
         self
+    }
+
+    /// Goes on where the store has lost its entries: **every token that was revoked counts again**, unless it is revoked
+    /// again, and nobody is told. For those to whom an outage is worse. It spares the question after the epoch.
+    #[must_use]
+    pub fn danger_unnoticed_losses(mut self) -> Self {
+        self.epoch = None;
+        self
+    }
+
+    /// Relies on what the store holds now, after it has lost its entries. For the operator, who has put back what was
+    /// revoked, or knows that those tokens have expired. To be called soon after that: what the store loses again before
+    /// this call goes unnoticed.
+    ///
+    /// It speaks for this list alone: the other processes have their own, and each must be told, or started anew. Called
+    /// before the first use it is that use.
+    ///
+    /// # Errors
+    /// [`CacheError`] where the store fails, or holds no epoch where one should be. Then all is as it was.
+    ///
+    /// ```
+    /// use countersign::cache::Result;
+    /// use countersign::revocation::StoreDenylist;
+    /// use std::time::SystemTime;
+    ///
+    /// /// What an administrator starts when the log says that the store has lost its entries.
+    /// async fn put_back(denylist: &StoreDenylist, revoked: &[(String, String, SystemTime)]) -> Result<()> {
+    ///     for (issuer, token_id, until) in revoked {
+    ///         denylist.revoke_token(issuer, token_id, *until).await?;
+    ///     }
+    ///     denylist.accept_loss().await
+    /// }
+    /// ```
+    pub async fn accept_loss(&self) -> Result<()> {
+        match &self.epoch {
+            Some(epoch) => epoch.accept(&*self.store).await,
+            None => Ok(()),
+        }
     }
 
     /// Revokes the token with this `jti` from this issuer. `until` is when the token expires, leeway included: the
@@ -96,6 +164,11 @@ impl StoreDenylist {
 
     /// Joins `new` with what is there. What cannot be read is left as it is, because it may be a revocation.
     async fn write(&self, key: &CacheKey, new: Entry) -> Result<()> {
+        if let Some(epoch) = &self.epoch {
+            // Seen before it is written, so that it is noticed where this is lost. Where something has been lost already, it
+            // is written all the same: that is how it is put back.
+            epoch.seen(&*self.store).await?;
+        }
         for _ in 0..ATTEMPTS {
             // `find` and not `get`: what is written must live no shorter than what it replaces, even where the clock
             // of whoever wrote that goes behind this one.
@@ -126,6 +199,20 @@ impl StoreDenylist {
     }
 
     async fn look_up(&self, token: &VerifiedToken) -> Result<TokenStatus> {
+        if token.token_id().is_none() && token.subject().is_none() {
+            return Ok(TokenStatus::Active);
+        }
+        let Some(epoch) = &self.epoch else { return self.judge(token).await };
+        let seen = epoch.seen(&*self.store).await?;
+        let status = self.judge(token).await?;
+        if status == TokenStatus::Active {
+            epoch.confirm(&*self.store, seen).await?;
+        }
+        Ok(status)
+    }
+
+    /// The status by what is in the store.
+    async fn judge(&self, token: &VerifiedToken) -> Result<TokenStatus> {
         let issuer = token.issuer().unwrap_or_default();
         if let Some(token_id) = token.token_id()
             && let Some(entry) = self.read(&token_key(issuer, token_id)).await?
