@@ -72,8 +72,9 @@ return {total, left}
 /// closing is noticed at once. Evictions (`maxmemory-policy`) are the server's: an entry may go before its
 /// time.
 ///
-/// Its verbs want a Tokio runtime with I/O and time, and are errors outside one. The connection lives on the
-/// runtime that first used it.
+/// Its verbs want a Tokio runtime with I/O and time enabled (`enable_all`). Outside any runtime they are errors; on one
+/// that was built without I/O or without time they panic, as all of Tokio does there: it cannot be asked beforehand. The
+/// connection lives on the runtime that first used it.
 ///
 /// ```
 /// use countersign_cache::RedisCache;
