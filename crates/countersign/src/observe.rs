@@ -101,7 +101,7 @@ pub enum Event<'e> {
         /// Whether the cache had a verdict that still counts.
         is_hit: bool,
     },
-    /// A cache store failed; the caller went on as after a miss.
+    /// A cache store failed. The caller went on as after a miss; a denylist, to which a miss is a verdict, answered 503.
     CacheFailed {
         /// What went wrong.
         error: &'e (dyn std::error::Error + 'static),
