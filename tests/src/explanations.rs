@@ -111,6 +111,9 @@ proptest! {
                 Err(other) => panic!("{other:?}"),
             };
             prop_assert_eq!(explanation.failures().next(), reason, "{}\n{}", token, explanation);
+            let names: Vec<_> = explanation.steps().iter().map(|step| step.check).collect();
+            let twice = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name));
+            prop_assert_eq!(twice, None, "{}\n{}", token, explanation);
         }
     }
 }

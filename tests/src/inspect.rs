@@ -90,7 +90,7 @@ fn inspect_has_a_word_for_every_rule_of_a_verifier() {
         (r#","dangers":["any_holder"],"required":["jti"]"#, "FAIL  required claims: missing_claim"),
         (r#","dangers":["any_holder"],"max_age":60"#, "FAIL  max_age: too_old"),
         (r#","dangers":["any_holder"],"max_lifetime":60"#, "FAIL  max_lifetime: lifetime"),
-        (r#","dangers":["any_holder"],"audience_claim":"client_id""#, "FAIL  aud: audience"),
+        (r#","dangers":["any_holder"],"audience_claim":"client_id""#, "FAIL  audience claim: audience"),
         (r#","dangers":["any_holder"],"types":["at+jwt"]"#, "FAIL  typ: token_type"),
         (r#","dangers":["any_holder"],"profile":"access_tokens""#, "FAIL  required claims: missing_claim"),
         (r#","dangers":["any_holder"],"profile":"id_tokens","try_keys":8,"leeway":0"#, ""),

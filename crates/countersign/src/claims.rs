@@ -247,6 +247,9 @@ pub(crate) struct WantedClaims {
     pub(crate) authorized_party: bool,
 }
 
+/// What the claim is called that stands for the audience: its own name is the application's, and `aud` may stand beside it.
+pub(crate) const AUDIENCE_CLAIM: &str = "audience claim";
+
 impl RegisteredClaims {
     /// Reads them all in one pass.
     pub(crate) fn parse(payload: &[u8], wanted: &WantedClaims) -> Result<Self, JsonError> {
@@ -326,7 +329,7 @@ impl<'de> Members<'de> for Reader<'_> {
                 is_null = value.get() == "null";
             }
             _ if self.wanted.audience.as_deref() == Some(name) => {
-                self.claims.audience_claim = self.typed(map, "aud")?;
+                self.claims.audience_claim = self.typed(map, AUDIENCE_CLAIM)?;
             }
             "azp" if self.wanted.authorized_party => self.claims.authorized_party = self.typed(map, "azp")?,
             _ => {
@@ -454,7 +457,8 @@ mod tests {
         }
         let plain = parse(std::str::from_utf8(payload).expect("text")).expect("claims");
         assert!(plain.audience_claim.is_none() && plain.authorized_party.is_none() && plain.is_bound);
-        for (payload, wrong) in [(r#"{"client_id":7}"#, "aud"), (r#"{"azp":["a"]}"#, "azp"), (r#"{"azp":null}"#, "azp")]
+        for (payload, wrong) in
+            [(r#"{"client_id":7}"#, AUDIENCE_CLAIM), (r#"{"azp":["a"]}"#, "azp"), (r#"{"azp":null}"#, "azp")]
         {
             let outcome = RegisteredClaims::parse(payload.as_bytes(), &wanted(&[]));
             assert_eq!(outcome.err(), Some(JsonError::WrongType(wrong)), "{payload}");

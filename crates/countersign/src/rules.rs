@@ -1,7 +1,7 @@
 //! What a token must say to be taken: issuer, audience, times, type, claims.
 
 use crate::alg::Algorithm;
-use crate::claims::{NumericDate, WantedClaims};
+use crate::claims::{AUDIENCE_CLAIM, NumericDate, WantedClaims};
 use crate::jws::Header;
 use crate::reason::Rejection;
 use crate::token::VerifiedToken;
@@ -102,8 +102,8 @@ impl TokenRules {
         tell: &mut dyn FnMut(&'static str, Outcome) -> Result<(), Rejection>,
     ) -> Result<(), Rejection> {
         let (start, end, issued) = (token.not_before(), token.expires_at(), token.issued_at());
-        let audiences = self.audiences.is_none();
-        tell("aud", unless(audiences, "Danger::AnyAudience", || self.check_audience(token)))?;
+        let audience = if self.wanted.audience.is_some() { AUDIENCE_CLAIM } else { "aud" };
+        tell(audience, unless(self.audiences.is_none(), "Danger::AnyAudience", || self.check_audience(token)))?;
         let endless = !self.expiration_required && end.is_none();
         tell("exp", unless(endless, "Danger::NoExpiration", || self.check_expiration(end, now)))?;
         tell("nbf", self.check_start(start, Rejection::NotYetValid, now).into())?;

@@ -1,7 +1,9 @@
 //! Tokens before and after verification: two types, so that nothing unverified can be read by mistake.
 
 use crate::base64url;
-use crate::claims::{ClaimsError, JsonError, NumericDate, OneOrMany, RegisteredClaims, WantedClaims, string_of};
+use crate::claims::{
+    AUDIENCE_CLAIM, ClaimsError, JsonError, NumericDate, OneOrMany, RegisteredClaims, WantedClaims, string_of,
+};
 use crate::crypto::default_backend;
 use crate::jws::{Compact, Header, Policy};
 use crate::key::{KeyIdentity, VerifyingKey};
@@ -74,7 +76,7 @@ impl<'t> UnverifiedToken<'t> {
 pub(crate) fn ill_formed(error: JsonError) -> Rejection {
     match error {
         JsonError::WrongType("iss") => Rejection::Issuer,
-        JsonError::WrongType("aud") => Rejection::Audience,
+        JsonError::WrongType("aud" | AUDIENCE_CLAIM) => Rejection::Audience,
         JsonError::WrongType("azp") => Rejection::AuthorizedParty,
         JsonError::WrongType(_) => Rejection::InvalidClaim,
         JsonError::Syntax | JsonError::Duplicate | JsonError::TooMany => Rejection::Malformed,

@@ -446,6 +446,26 @@ fn an_explanation_goes_past_each_kind_of_failure() {
 }
 
 #[test]
+fn an_explanation_tells_the_audience_claim_from_aud() {
+    use Rejection::Audience;
+    let verifier = builder(signing_key().verifying_key().clone()).audience_claim("azp").build().expect("a verifier");
+    let cases: [(&str, &[&str]); 6] = [
+        (r#""aud":7,"azp":7"#, &["aud", "audience claim"]),
+        (r#""azp":7,"aud":7"#, &["audience claim", "aud"]),
+        (r#""aud":"api","azp":7"#, &["audience claim"]),
+        (r#""aud":7,"azp":"api""#, &["aud"]),
+        (r#""aud":7,"azp":"web""#, &["aud", "audience claim"]),
+        (r#""aud":"api","azp":"web""#, &["audience claim"]),
+    ];
+    for (claims, expected) in cases {
+        let payload = format!(r#"{{"iss":"{ISSUER}","exp":{},{claims}}}"#, NOW + 60);
+        let explanation = now(verifier.explain(&unsigned(r#"{"alg":"ES256"}"#, &payload)));
+        let failed = explanation.steps().iter().filter(|step| step.outcome == Outcome::Failed(Audience));
+        assert_eq!(failed.map(|step| step.check).collect::<Vec<_>>(), expected, "{explanation}");
+    }
+}
+
+#[test]
 fn what_nobody_checks_is_told_as_not_checked() {
     let key = signing_key();
     let sign = |claims: &Value| JwtSigner::new(key.clone()).sign(claims).expect("sign");
