@@ -426,7 +426,7 @@ impl JwtVerifierBuilder {
     /// `client_id`, `iat` and `jti` are there.
     ///
     /// A profile is whole: [`build`](Self::build) refuses it beside another one, beside [`types`](Self::types) and
-    /// [`audience_claim`](Self::audience_claim), and where a danger takes any issuer or any audience.
+    /// [`audience_claim`](Self::audience_claim), and where a danger takes any issuer, any audience or tokens without end.
     ///
     /// ```
     /// use countersign::{Algorithm, JwtVerifier, SigningKey};
@@ -649,7 +649,9 @@ impl JwtVerifierBuilder {
                 return Err(ConfigError::new(setting, format!("is set beside `{}`", profile.setting())));
             }
         }
-        match self.dangers.iter().find(|danger| matches!(danger, Danger::AnyIssuer | Danger::AnyAudience)) {
+        let takes_a_part_back =
+            |danger: &&Danger| matches!(danger, Danger::AnyIssuer | Danger::AnyAudience | Danger::NoExpiration);
+        match self.dangers.iter().find(takes_a_part_back) {
             Some(danger) => {
                 Err(ConfigError::new(profile.setting(), format!("is set, and `Danger::{danger:?}` is said")))
             }

@@ -330,6 +330,8 @@ fn settings_that_make_no_sense_name_themselves() {
         (bare().audience("api").access_tokens_only().danger(Danger::AnyIssuer), "access_tokens_only"),
         (bare().issuer(ISSUER).id_tokens_only().danger(Danger::AnyAudience), "id_tokens_only"),
         (bare().audience("api").id_tokens_only().danger(Danger::AnyIssuer), "id_tokens_only"),
+        (builder(key()).access_tokens_only().danger(Danger::NoExpiration), "access_tokens_only"),
+        (builder(key()).danger(Danger::NoExpiration).id_tokens_only(), "id_tokens_only"),
         (builder(key()).subject(""), "subject"),
         (builder(key()).max_age(Duration::ZERO), "max_age"),
         (builder(key()).max_lifetime(Duration::ZERO), "max_lifetime"),
