@@ -20,7 +20,7 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum IssueError {
     /// The claims are no JSON object, a registered claim among them has the wrong type, or [`Claims`] say nothing: an empty
-    /// `iss`, `sub`, `aud` or `jti`, a lifetime under a second.
+    /// `iss`, `sub`, `aud` or `jti`, a lifetime under a second or over before the token becomes good.
     #[error("the claims cannot be signed")]
     Claims(#[from] ClaimsError),
     /// No lifetime was given: a token that never expires is made only on purpose.
@@ -224,11 +224,17 @@ mod tests {
             good().token_id(""),
             good().lifetime(Duration::ZERO),
             good().lifetime(Duration::from_millis(999)),
+            good().not_before(Duration::from_secs(1)),
+            good().lifetime(Duration::from_millis(5999)).not_before(Duration::from_secs(5)),
+            good().lifetime(Duration::from_secs(60)).not_before(Duration::from_secs(3600)),
         ];
         for (at, claims) in empty.iter().enumerate() {
             assert!(matches!(signer().issue(claims), Err(IssueError::Claims(_))), "case {at}");
         }
         assert_eq!(said(&good().lifetime(Duration::from_millis(1999)))["exp"], 1001);
+        assert_eq!(said(&good().not_before(Duration::from_millis(999)))["nbf"], 1000);
+        let lasting = Claims::new("me").danger_no_expiration().not_before(Duration::from_secs(3600));
+        assert_eq!(said(&lasting)["nbf"], 4600);
     }
 
     #[test]

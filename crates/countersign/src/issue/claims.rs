@@ -82,7 +82,7 @@ impl Claims {
         self
     }
 
-    /// How long after its signing the token becomes good, in whole seconds: `nbf`.
+    /// How long after its signing the token becomes good, in whole seconds, less than its lifetime: `nbf`.
     pub fn not_before(mut self, delay: Duration) -> Self {
         self.not_before = Some(delay);
         self
@@ -115,9 +115,11 @@ impl Claims {
         self
     }
 
-    /// Whether they say anything: an empty name names nobody, and a token that ends as it begins was never good.
+    /// Whether they say anything: an empty name names nobody, and a token that ends as it begins, or before, is never
+    /// good.
     fn check(&self) -> Result<(), ClaimsError> {
         let has_empty = |texts: &[String]| texts.iter().any(String::is_empty);
+        let is_over = |(delay, lifetime): (Duration, Duration)| delay.as_secs() >= lifetime.as_secs();
         let problem = if self.issuer.is_empty() {
             "`iss` is empty"
         } else if has_empty(self.subject.as_slice()) {
@@ -128,6 +130,8 @@ impl Claims {
             "`jti` is empty"
         } else if self.lifetime.is_some_and(|lifetime| lifetime.as_secs() == 0) {
             "the lifetime is shorter than a second"
+        } else if self.not_before.zip(self.lifetime).is_some_and(is_over) {
+            "the token ends before it becomes good"
         } else {
             return Ok(());
         };
