@@ -489,6 +489,10 @@ impl JwtVerifierBuilder {
     /// tokens out (RFC 9068 §4).
     ///
     /// Unless called, `JWT`, `at+jwt` and no `typ` at all are taken.
+    ///
+    /// Whatever is named here, a token that tells of security events is refused: one whose `events` is an object with a
+    /// colon in a member's name, as URIs have (RFC 8417 §2.2). Only `logout+jwt` and `secevent+jwt` take it, of tokens that
+    /// say so in `typ`. An application whose own `events` claim looks like that calls it otherwise.
     pub fn types<T: Into<String>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
         self.types = Some(types.into_iter().map(Into::into).collect());
         self
