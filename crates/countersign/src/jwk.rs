@@ -14,11 +14,11 @@ use crate::json::{self, JsonError, Members, Wrong};
 use crate::key_error::KeyError;
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// Keys of one set beyond this number make the set unreadable.
+/// Keys of one set beyond this number make the set unreadable, and it is not written either.
 pub const MAX_KEYS: usize = 100;
 /// Longer documents are refused unread: sets of keys, and maps of certificates.
 pub const MAX_SET_BYTES: usize = 1024 * 1024;
@@ -324,8 +324,12 @@ impl FromIterator<Jwk> for JwkSet {
     }
 }
 
+/// Fails beyond [`MAX_KEYS`], as reading does: who published such a set would not be understood.
 impl Serialize for JwkSet {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.keys.len() > MAX_KEYS {
+            return Err(S::Error::custom("too many keys"));
+        }
         let mut map = serializer.serialize_map(Some(1))?;
         map.serialize_entry("keys", &self.keys)?;
         map.end()

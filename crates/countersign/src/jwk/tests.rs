@@ -178,3 +178,12 @@ fn what_is_no_set_is_refused_whole() {
         assert_eq!(JwkSet::parse(json).err(), Some(KeyError::Malformed(why)), "{json}");
     }
 }
+
+#[test]
+fn a_set_that_could_not_be_read_back_is_not_written() {
+    let key = Jwk::parse(&format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{ED}"}}"#)).expect("RFC 8037");
+    let written = |keys| serde_json::to_string(&std::iter::repeat_n(key.clone(), keys).collect::<JwkSet>());
+    let most = written(MAX_KEYS).expect("a set");
+    assert_eq!(JwkSet::parse(&most).expect("our own").keys().len(), MAX_KEYS);
+    assert!(written(MAX_KEYS + 1).is_err());
+}
