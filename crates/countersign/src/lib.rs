@@ -37,6 +37,7 @@ pub mod clock;
 mod config;
 pub mod crypto;
 pub mod danger;
+mod decision;
 mod denial;
 pub mod extract;
 mod guard;

@@ -3,7 +3,7 @@
 use super::source::{self, is_word};
 
 /// The modules of `countersign`, low to high. A room may name those before it.
-const ROOMS: [&str; 28] = [
+const ROOMS: [&str; 29] = [
     "alg",
     "base64url",
     "json",
@@ -12,6 +12,7 @@ const ROOMS: [&str; 28] = [
     "config",
     "key_error",
     "reason",
+    "decision",
     "request",
     "crypto",
     "jwk",

@@ -1,0 +1,89 @@
+use super::AccessRequest;
+use crate::config::ConfigError;
+use crate::decision::{Decision, Requirement};
+use async_trait::async_trait;
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// Decides whether a verified token meets a requirement.
+///
+/// ```
+/// use countersign::authorize::{AccessRequest, Authorizer, Decision, Requirement, ScopeAuthorizer, Why};
+/// use countersign::{ConfigError, async_trait};
+///
+/// /// `admin` is whoever the issuer calls `root`; there are no other roles.
+/// #[derive(Debug)]
+/// struct Root;
+///
+/// #[async_trait]
+/// impl Authorizer for Root {
+///     fn accepts(&self, requirement: &Requirement) -> Result<(), ConfigError> {
+///         requirement.each_leaf(&mut |leaf| match leaf {
+///             Requirement::AnyRole(roles) if roles.iter().all(|role| role == "admin") => Ok(()),
+///             Requirement::Authenticated | Requirement::Scopes(_) => Ok(()),
+///             _ => Err(ConfigError::new("require", "a name that is not `admin`")),
+///         })
+///     }
+///
+///     async fn decide(&self, request: &AccessRequest<'_>) -> Decision {
+///         request.requirement.decide(&mut |leaf| {
+///             ScopeAuthorizer::decide_leaf(leaf, request.token).unwrap_or(match request.token.subject() {
+///                 Some("root") => Decision::Allow,
+///                 _ => Decision::Deny(Why::new("root", "not_root")),
+///             })
+///         })
+///     }
+/// }
+/// ```
+#[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` decides nothing",
+    note = "use `RbacAuthorizer` of `countersign-rbac`, or implement `Authorizer`"
+)]
+pub trait Authorizer: Debug + Send + Sync + 'static {
+    /// Whether this authorizer can judge the requirement. Asked when a route is declared.
+    ///
+    /// # Errors
+    /// [`ConfigError`] that names what cannot be judged: an unknown permission, say.
+    fn accepts(&self, requirement: &Requirement) -> Result<(), ConfigError>;
+
+    /// The decision, taken from memory without waiting; `None` where [`decide`](Self::decide) must be asked.
+    fn decide_now(&self, request: &AccessRequest<'_>) -> Option<Decision> {
+        let _ = request;
+        None
+    }
+
+    /// The decision.
+    async fn decide(&self, request: &AccessRequest<'_>) -> Decision;
+}
+
+macro_rules! forward {
+    ($($pointer:ident),*) => {$(
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: Authorizer + ?Sized> Authorizer for $pointer<T> {
+            fn accepts(&self, requirement: &Requirement) -> Result<(), ConfigError> {
+                (**self).accepts(requirement)
+            }
+
+            fn decide_now(&self, request: &AccessRequest<'_>) -> Option<Decision> {
+                (**self).decide_now(request)
+            }
+
+            fn decide<'s, 'q, 'r, 'f>(
+                &'s self,
+                request: &'q AccessRequest<'r>,
+            ) -> Pin<Box<dyn Future<Output = Decision> + Send + 'f>>
+            where
+                's: 'f,
+                'q: 'f,
+                'r: 'f,
+                Self: 'f,
+            {
+                (**self).decide(request)
+            }
+        }
+    )*};
+}
+forward!(Arc, Box);

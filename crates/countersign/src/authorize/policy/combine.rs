@@ -1,0 +1,254 @@
+use super::{AccessRequest, Grant, GrantPolicy};
+use crate::authorize::Authorizer;
+use crate::config::ConfigError;
+use crate::decision::{Decision, Requirement, Why};
+use async_trait::async_trait;
+use std::fmt::Debug;
+
+/// Grants in order: a tuple of up to eight, or a list. What is in a tuple needs no box.
+pub trait Grants: Debug + Send + Sync + 'static {
+    /// The policy at this place, counted from zero.
+    fn nth(&self, nth: usize) -> Option<&dyn GrantPolicy>;
+}
+
+impl<P: GrantPolicy> Grants for Vec<P> {
+    fn nth(&self, nth: usize) -> Option<&dyn GrantPolicy> {
+        self.get(nth).map(|policy| policy as &dyn GrantPolicy)
+    }
+}
+
+macro_rules! tuple {
+    ($($name:ident $at:tt),+) => {
+        impl<$($name: GrantPolicy),+> Grants for ($($name,)+) {
+            fn nth(&self, nth: usize) -> Option<&dyn GrantPolicy> {
+                match nth {
+                    $($at => Some(&self.$at),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+tuple!(A 0);
+tuple!(A 0, B 1);
+tuple!(A 0, B 1, C 2);
+tuple!(A 0, B 1, C 2, D 3);
+tuple!(A 0, B 1, C 2, D 3, E 4);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+
+/// In what two combinations differ: the answer that ends the search, and the one that stands where nothing else does.
+#[derive(Clone, Copy)]
+enum Mode {
+    Any,
+    All,
+}
+
+impl Mode {
+    /// `so_far` and one more answer; whether the search is over.
+    fn add(self, so_far: Option<Grant>, answer: Grant) -> (Grant, bool) {
+        let is_last = match self {
+            Self::Any => matches!(answer, Grant::Allow(_)),
+            Self::All => matches!(answer, Grant::Abstain(_)),
+        };
+        let kept = match (so_far, answer) {
+            (Some(Grant::Indeterminate(why)), _) if !is_last => Grant::Indeterminate(why),
+            (Some(so_far), answer) if !is_last && !matches!(answer, Grant::Indeterminate(_)) => so_far,
+            (_, answer) => answer,
+        };
+        (kept, is_last)
+    }
+
+    /// The first answer that no other one changes; or all of them, where none is open.
+    fn now(self, grants: &dyn Grants, request: &AccessRequest<'_>) -> Option<Grant> {
+        let (mut so_far, mut is_open) = (None, false);
+        for policy in all(grants) {
+            let Some(answer) = policy.grant_now(request) else {
+                is_open = true;
+                continue;
+            };
+            let (kept, is_last) = self.add(so_far, answer);
+            if is_last {
+                return Some(kept);
+            }
+            so_far = Some(kept);
+        }
+        if is_open { None } else { Some(so_far.unwrap_or(NOTHING)) }
+    }
+
+    async fn later(self, grants: &dyn Grants, request: &AccessRequest<'_>) -> Grant {
+        if let Some(answer) = self.now(grants, request) {
+            return answer;
+        }
+        let mut so_far = None;
+        for nth in 0.. {
+            let Some(policy) = grants.nth(nth) else { break };
+            let answer = match policy.grant_now(request) {
+                Some(answer) => answer,
+                None => policy.grant(request).await,
+            };
+            let (kept, is_last) = self.add(so_far, answer);
+            if is_last {
+                return kept;
+            }
+            so_far = Some(kept);
+        }
+        so_far.unwrap_or(NOTHING)
+    }
+}
+
+fn all(grants: &dyn Grants) -> impl Iterator<Item = &dyn GrantPolicy> {
+    (0..).map_while(|nth| grants.nth(nth))
+}
+
+/// What a combination of nothing says, which only a list that changes could become. `not` makes no permission of it.
+const NOTHING: Grant = Grant::Indeterminate(Why::new("policy", "empty"));
+
+fn check<G: Grants>(setting: &'static str, grants: G) -> Result<G, ConfigError> {
+    match grants.nth(0) {
+        Some(_) => Ok(grants),
+        None => Err(ConfigError::new(setting, "a combination of no policies")),
+    }
+}
+
+/// Allows where one of its policies does: made by [`any_of`].
+#[derive(Clone, Debug)]
+pub struct AnyOf<G>(G);
+
+/// Allows where one of these does; [the table](super) says what else.
+///
+/// # Errors
+/// [`ConfigError`] when there are none: `not` would make a permission of it.
+///
+/// ```
+/// use countersign::authorize::policy::{any_of, not, policy_fn};
+///
+/// let staff = policy_fn("staff", |request| request.token.has_scope("staff"));
+/// let robot = policy_fn("robot", |request| request.token.subject().is_none());
+/// let people = not(any_of((staff, robot))?);
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
+pub fn any_of<G: Grants>(grants: G) -> Result<AnyOf<G>, ConfigError> {
+    check("any_of", grants).map(AnyOf)
+}
+
+#[async_trait]
+impl<G: Grants> GrantPolicy for AnyOf<G> {
+    fn grant_now(&self, request: &AccessRequest<'_>) -> Option<Grant> {
+        Mode::Any.now(&self.0, request)
+    }
+
+    async fn grant(&self, request: &AccessRequest<'_>) -> Grant {
+        Mode::Any.later(&self.0, request).await
+    }
+}
+
+/// Allows where each of its policies does: made by [`all_of`].
+#[derive(Clone, Debug)]
+pub struct AllOf<G>(G);
+
+/// Allows where each of these does; [the table](super) says what else.
+///
+/// # Errors
+/// [`ConfigError`] when there are none: "all of none" would let everybody in.
+///
+/// ```
+/// use countersign::authorize::policy::{GrantPolicy, all_of, policy_fn};
+///
+/// let staff = policy_fn("staff", |request| request.token.has_scope("staff"));
+/// let named = policy_fn("named", |request| request.token.subject().is_some());
+/// let both = all_of((staff, named))?;
+/// assert!(all_of(Vec::<Box<dyn GrantPolicy>>::new()).is_err());
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
+pub fn all_of<G: Grants>(grants: G) -> Result<AllOf<G>, ConfigError> {
+    check("all_of", grants).map(AllOf)
+}
+
+#[async_trait]
+impl<G: Grants> GrantPolicy for AllOf<G> {
+    fn grant_now(&self, request: &AccessRequest<'_>) -> Option<Grant> {
+        Mode::All.now(&self.0, request)
+    }
+
+    async fn grant(&self, request: &AccessRequest<'_>) -> Grant {
+        Mode::All.later(&self.0, request).await
+    }
+}
+
+/// Allows where its policy abstains: made by [`not`].
+#[derive(Clone, Debug)]
+pub struct Not<P>(P);
+
+/// Allows where this abstains, and abstains where it allows. What cannot be told stays so.
+pub fn not<P: GrantPolicy>(policy: P) -> Not<P> {
+    Not(policy)
+}
+
+fn negate(answer: Grant) -> Grant {
+    match answer {
+        Grant::Allow(why) => Grant::Abstain(why),
+        Grant::Abstain(why) => Grant::Allow(why),
+        Grant::Indeterminate(why) => Grant::Indeterminate(why),
+    }
+}
+
+#[async_trait]
+impl<P: GrantPolicy> GrantPolicy for Not<P> {
+    fn grant_now(&self, request: &AccessRequest<'_>) -> Option<Grant> {
+        self.0.grant_now(request).map(negate)
+    }
+
+    async fn grant(&self, request: &AccessRequest<'_>) -> Grant {
+        negate(self.0.grant(request).await)
+    }
+}
+
+/// Allows where an authorizer holds a requirement to be met: made by [`meets`].
+#[derive(Clone, Debug)]
+pub struct Meets<A> {
+    authorizer: A,
+    requirement: Requirement,
+}
+
+/// Allows where `authorizer` holds this requirement to be met, and abstains where it denies. What the route requires is no
+/// matter.
+///
+/// # Errors
+/// [`ConfigError`] when the requirement names nothing, or names what the authorizer cannot judge.
+///
+/// ```
+/// use countersign::authorize::policy::{deny_overrides, meets, policy_fn};
+/// use countersign::authorize::{ScopeAuthorizer, scopes};
+///
+/// let posts = deny_overrides("posts", ["posts:delete"])
+///     .deny_if(policy_fn("read_only", |request| request.token.has_scope("read_only")))
+///     .allow_if(meets(ScopeAuthorizer, scopes(["posts:admin"]))?)
+///     .build()?;
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
+pub fn meets<A: Authorizer>(authorizer: A, requirement: Requirement) -> Result<Meets<A>, ConfigError> {
+    requirement.check_names()?;
+    authorizer.accepts(&requirement)?;
+    Ok(Meets { authorizer, requirement })
+}
+
+fn granted(decision: Decision) -> Grant {
+    match decision {
+        Decision::Allow => Grant::Allow(Why::new("requirement", "met")),
+        Decision::Deny(why) => Grant::Abstain(why),
+        Decision::Indeterminate(why) => Grant::Indeterminate(why),
+    }
+}
+
+#[async_trait]
+impl<A: Authorizer> GrantPolicy for Meets<A> {
+    fn grant_now(&self, request: &AccessRequest<'_>) -> Option<Grant> {
+        self.authorizer.decide_now(&request.about(&self.requirement)).map(granted)
+    }
+
+    async fn grant(&self, request: &AccessRequest<'_>) -> Grant {
+        granted(self.authorizer.decide(&request.about(&self.requirement)).await)
+    }
+}

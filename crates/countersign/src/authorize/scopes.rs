@@ -1,0 +1,52 @@
+use super::{AccessRequest, Authorizer};
+use crate::config::ConfigError;
+use crate::decision::{Decision, Requirement, Why};
+use crate::token::VerifiedToken;
+use async_trait::async_trait;
+
+/// Judges scopes, which stand in the token itself, and nothing else: what a guard has when it is given no other.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ScopeAuthorizer;
+
+impl ScopeAuthorizer {
+    /// The decision on a leaf that needs no catalog; `None` for roles and permissions.
+    #[must_use]
+    pub fn decide_leaf(leaf: &Requirement, token: &VerifiedToken) -> Option<Decision> {
+        match leaf {
+            Requirement::Authenticated => Some(Decision::Allow),
+            Requirement::Scopes(scopes) if !scopes.is_empty() && scopes.iter().all(|scope| token.has_scope(scope)) => {
+                Some(Decision::Allow)
+            }
+            Requirement::Scopes(_) => Some(Decision::Deny(Why::new("scopes", "missing_scope"))),
+            _ => None,
+        }
+    }
+
+    pub(super) fn judge(request: &AccessRequest<'_>) -> Decision {
+        request.requirement.decide(&mut |leaf| {
+            Self::decide_leaf(leaf, request.token).unwrap_or(Decision::Deny(Why::new("scopes", "not_a_scope")))
+        })
+    }
+}
+
+#[async_trait]
+impl Authorizer for ScopeAuthorizer {
+    fn accepts(&self, requirement: &Requirement) -> Result<(), ConfigError> {
+        requirement.each_leaf(&mut |leaf| match leaf {
+            Requirement::Authenticated | Requirement::Scopes(_) => Ok(()),
+            Requirement::AnyRole(names) | Requirement::AllPermissions(names) | Requirement::AnyPermission(names) => {
+                let names = names.join("`, `");
+                Err(ConfigError::new("authorizer", format!("is not set: nothing can judge `{names}`")))
+            }
+            _ => Err(ConfigError::new("authorizer", "is not set: nothing can judge this requirement")),
+        })
+    }
+
+    fn decide_now(&self, request: &AccessRequest<'_>) -> Option<Decision> {
+        Some(Self::judge(request))
+    }
+
+    async fn decide(&self, request: &AccessRequest<'_>) -> Decision {
+        Self::judge(request)
+    }
+}

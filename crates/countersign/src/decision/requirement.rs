@@ -1,0 +1,169 @@
+use super::{Decision, Why};
+use crate::config::ConfigError;
+
+/// What a route asks of a verified token, by name. An [`Authorizer`] knows what the names mean.
+///
+/// ```
+/// use countersign::authorize::{any_permission, permissions, role};
+///
+/// let editors = role("admin").or(permissions(["posts:read", "posts:write"]).and(any_permission(["eu", "us"])));
+/// # let _ = editors;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Requirement {
+    /// A valid token, and no more.
+    Authenticated,
+    /// One of these roles.
+    AnyRole(Vec<String>),
+    /// Each of these permissions.
+    AllPermissions(Vec<String>),
+    /// One of these permissions.
+    AnyPermission(Vec<String>),
+    /// Each of these scopes: what the client may do, whoever the user is.
+    Scopes(Vec<String>),
+    /// That policies allow this action, on the resource in question where there is one.
+    Action(String),
+    /// Each of these requirements.
+    AllOf(Vec<Requirement>),
+    /// One of these requirements.
+    AnyOf(Vec<Requirement>),
+}
+
+fn names<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Vec<String> {
+    names.into_iter().map(Into::into).collect()
+}
+
+/// A valid token, and no more.
+#[must_use]
+pub fn authenticated() -> Requirement {
+    Requirement::Authenticated
+}
+
+/// This role.
+#[must_use]
+pub fn role(name: impl Into<String>) -> Requirement {
+    Requirement::AnyRole(vec![name.into()])
+}
+
+/// One of these roles.
+#[must_use]
+pub fn any_role<N: Into<String>>(roles: impl IntoIterator<Item = N>) -> Requirement {
+    Requirement::AnyRole(names(roles))
+}
+
+/// Each of these permissions.
+#[must_use]
+pub fn permissions<N: Into<String>>(permissions: impl IntoIterator<Item = N>) -> Requirement {
+    Requirement::AllPermissions(names(permissions))
+}
+
+/// One of these permissions.
+#[must_use]
+pub fn any_permission<N: Into<String>>(permissions: impl IntoIterator<Item = N>) -> Requirement {
+    Requirement::AnyPermission(names(permissions))
+}
+
+/// Each of these scopes.
+#[must_use]
+pub fn scopes<N: Into<String>>(scopes: impl IntoIterator<Item = N>) -> Requirement {
+    Requirement::Scopes(names(scopes))
+}
+
+/// That [policies](crate::authorize::policy) allow this action, on the resource in question where there is one.
+#[must_use]
+pub fn action(name: impl Into<String>) -> Requirement {
+    Requirement::Action(name.into())
+}
+
+impl Requirement {
+    /// This and `other`.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self::AllOf(vec![self, other])
+    }
+
+    /// This or `other`.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self::AnyOf(vec![self, other])
+    }
+
+    /// The requirement's leaves, each judged by `leaf`, combined in three-valued logic: in a conjunction a denial
+    /// outweighs an indeterminate answer, in an alternative a permission does. What cannot change the outcome is not
+    /// asked; of several reasons the first one stands.
+    ///
+    /// An authorizer judges the leaves that it knows and denies the others.
+    pub fn decide<'s>(&'s self, leaf: &mut dyn FnMut(&'s Self) -> Decision) -> Decision {
+        match self {
+            Self::AllOf(parts) if !parts.is_empty() => {
+                let mut all = Decision::Allow;
+                for part in parts {
+                    match (part.decide(leaf), all) {
+                        (denied @ Decision::Deny(_), _) => return denied,
+                        (open @ Decision::Indeterminate(_), Decision::Allow) => all = open,
+                        _ => {}
+                    }
+                }
+                all
+            }
+            Self::AnyOf(parts) => {
+                let mut any = Decision::Deny(Why::new("requirement", "empty"));
+                for (at, part) in parts.iter().enumerate() {
+                    match (part.decide(leaf), any) {
+                        (Decision::Allow, _) => return Decision::Allow,
+                        (open @ Decision::Indeterminate(_), Decision::Deny(_)) => any = open,
+                        (denied @ Decision::Deny(_), _) if at == 0 => any = denied,
+                        _ => {}
+                    }
+                }
+                any
+            }
+            Self::AllOf(_) => Decision::Deny(Why::new("requirement", "empty")),
+            part => leaf(part),
+        }
+    }
+
+    /// Each leaf of the requirement.
+    ///
+    /// # Errors
+    /// The first error of `visit`.
+    pub fn each_leaf<E>(&self, visit: &mut dyn FnMut(&Self) -> Result<(), E>) -> Result<(), E> {
+        match self {
+            Self::AllOf(parts) | Self::AnyOf(parts) => parts.iter().try_for_each(|part| part.each_leaf(visit)),
+            leaf => visit(leaf),
+        }
+    }
+
+    /// Refuses a requirement that names nothing: "all of none" would let everybody pass.
+    pub(crate) fn check_names(&self) -> Result<(), ConfigError> {
+        let check = |kind: &str, names: &[String]| {
+            if names.is_empty() {
+                return Err(ConfigError::new("require", format!("the list of {kind} is empty")));
+            }
+            if names.iter().any(String::is_empty) {
+                return Err(ConfigError::new("require", format!("an empty name stands among the {kind}")));
+            }
+            Ok(())
+        };
+        match self {
+            Self::Authenticated => Ok(()),
+            Self::AnyRole(roles) => check("roles", roles),
+            Self::AllPermissions(permissions) | Self::AnyPermission(permissions) => check("permissions", permissions),
+            Self::Scopes(scopes) => check("scopes", scopes),
+            Self::Action(action) => check("actions", std::slice::from_ref(action)),
+            Self::AllOf(parts) | Self::AnyOf(parts) if parts.is_empty() => {
+                Err(ConfigError::new("require", "a combination of no requirements"))
+            }
+            Self::AllOf(parts) | Self::AnyOf(parts) => parts.iter().try_for_each(Self::check_names),
+        }
+    }
+
+    /// The scopes that a client must hold, in order, where the requirement is a plain list of them.
+    pub(crate) fn required_scopes(&self) -> &[String] {
+        match self {
+            Self::Scopes(scopes) => scopes,
+            _ => &[],
+        }
+    }
+}
