@@ -2,9 +2,13 @@
 //!
 //! A [`Requirement`] says what a route asks; an [`Authorizer`] judges it. A guard without one judges scopes;
 //! `RbacAuthorizer` of `countersign-rbac` judges roles and permissions as well; [policies](policy) judge
-//! [actions](action) by conditions of the application's own. A tuple or a list of authorizers is one.
+//! [actions](action) by conditions of the application's own. A tuple or a list of authorizers is one. The question that it
+//! is asked, an [`AccessRequest`], may be about a [`Resource`]: a handler that has loaded one asks its
+//! [`Check`](crate::screening::Check).
 
+mod attributes;
 mod authorizer;
+mod authzen;
 mod leaves;
 mod list;
 pub mod policy;
@@ -14,8 +18,9 @@ mod scopes;
 pub use crate::decision::{
     Decision, Requirement, Why, action, any_permission, any_role, authenticated, permissions, role, scopes,
 };
+pub use attributes::{Attribute, Attributes};
 pub use authorizer::Authorizer;
-pub use request::AccessRequest;
+pub use request::{AccessRequest, Resource};
 pub use scopes::ScopeAuthorizer;
 
 #[cfg(test)]

@@ -1,26 +1,127 @@
+use super::{Attribute, Attributes};
 use crate::decision::Requirement;
 use crate::request::RequestView;
 use crate::token::VerifiedToken;
+use std::fmt;
 
-/// The question that an [`Authorizer`] answers.
-#[derive(Clone, Copy, Debug)]
+/// What somebody wants to do something to.
+///
+/// `Debug` shows the kind alone.
+///
+/// ```
+/// use countersign::authorize::Resource;
+///
+/// let author = [("author", "7".into())];
+/// let post = Resource::new("post", "42").with_attributes(&author);
+/// assert_eq!(post.attribute("author").and_then(|author| author.as_text()), Some("7"));
+/// ```
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Resource<'a> {
+    /// The kind of thing it is: a name of the application's.
+    pub kind: &'a str,
+    /// Which one of its kind.
+    pub id: &'a str,
+    attributes: Option<&'a dyn Attributes>,
+}
+
+impl<'a> Resource<'a> {
+    /// The resource of this kind and id, of which nothing else is known.
+    #[must_use]
+    pub fn new(kind: &'a str, id: &'a str) -> Self {
+        Self { kind, id, attributes: None }
+    }
+
+    /// With what else is known of it.
+    #[must_use]
+    pub fn with_attributes(mut self, attributes: &'a dyn Attributes) -> Self {
+        self.attributes = Some(attributes);
+        self
+    }
+
+    /// The attribute of this name.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<Attribute<'a>> {
+        self.attributes?.get(name)
+    }
+
+    pub(super) fn attributes(&self) -> Option<&'a dyn Attributes> {
+        self.attributes
+    }
+}
+
+impl fmt::Debug for Resource<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resource").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// The question that an [`Authorizer`](super::Authorizer) answers: borrowed throughout, and copied freely.
+///
+/// It serializes to the request of an AuthZEN 1.0 access evaluation:
+///
+/// | member | is |
+/// |---|---|
+/// | `subject.type` | `user` |
+/// | `subject.id` | issuer and subject, joined by `#`, the issuer's own `#` and `%` written `%23` and `%25`: a subject is unique within its issuer only |
+/// | `subject.properties` | `iss` and `sub` as they are, and the attributes of [`with_subject`](Self::with_subject) |
+/// | `action.name` | the action; else the request's method |
+/// | `resource` | the resource; else `route` and the request's path |
+/// | `context` | the attributes of [`with_context`](Self::with_context); absent where there are none |
+///
+/// A token without a subject, and a question without an action or a resource, do not serialize: a decision service would
+/// take those of others for them. Neither credentials, header fields and query nor any other claim stand in it.
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::{AccessRequest, Attribute, Resource, action};
+/// use serde_json::json;
+///
+/// let token = VerifiedToken::vouched(&json!({"iss": "https://issuer.example/", "sub": "7", "email": "a@b.example"}))?;
+/// let write = action("posts:write");
+/// let post = json!({"author": "7"});
+/// let question = AccessRequest::new(&token, &write)
+///     .with_resource(Resource::new("post", "42").with_attributes(&post))
+///     .with_context(&[("hour", Attribute::Integer(23))]);
+/// assert_eq!(
+///     serde_json::to_value(question)?,
+///     json!({
+///         "subject": {
+///             "type": "user",
+///             "id": "https://issuer.example/#7",
+///             "properties": {"iss": "https://issuer.example/", "sub": "7"},
+///         },
+///         "action": {"name": "posts:write"},
+///         "resource": {"type": "post", "id": "42", "properties": {"author": "7"}},
+///         "context": {"hour": 23},
+///     })
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct AccessRequest<'a> {
     /// Who asks.
     pub token: &'a VerifiedToken,
     /// What the route asks of them.
     pub requirement: &'a Requirement,
-    /// What they want to do, where the requirement is of an [action](crate::authorize::action).
+    /// What they want to do: the name in a requirement of an [action](super::action).
     pub action: Option<&'a str>,
+    /// What they want to do it to.
+    pub resource: Option<Resource<'a>>,
     /// The request itself, where the question comes from one.
     pub request: Option<&'a RequestView<'a>>,
+    subject: Option<&'a dyn Attributes>,
+    context: Option<&'a dyn Attributes>,
 }
 
 impl<'a> AccessRequest<'a> {
     /// Whether `token` meets `requirement`.
     #[must_use]
     pub fn new(token: &'a VerifiedToken, requirement: &'a Requirement) -> Self {
-        Self { token, requirement, action: None, request: None }.about(requirement)
+        let nothing =
+            Self { token, requirement, action: None, resource: None, request: None, subject: None, context: None };
+        nothing.about(requirement)
     }
 
     /// With the request that raised the question.
@@ -28,6 +129,51 @@ impl<'a> AccessRequest<'a> {
     pub fn with_request(mut self, request: &'a RequestView<'a>) -> Self {
         self.request = Some(request);
         self
+    }
+
+    /// With what it is about.
+    #[must_use]
+    pub fn with_resource(mut self, resource: Resource<'a>) -> Self {
+        self.resource = Some(resource);
+        self
+    }
+
+    /// With an action where the requirement names none: what a decision service should be asked about.
+    #[must_use]
+    pub fn with_action(mut self, action: &'a str) -> Self {
+        self.action = Some(action);
+        self
+    }
+
+    /// With what is known of the subject beside its token: what an authorizer that reads roles tells those whom it asks in
+    /// turn.
+    #[must_use]
+    pub fn with_subject(mut self, subject: &'a dyn Attributes) -> Self {
+        self.subject = Some(subject);
+        self
+    }
+
+    /// With the circumstances: the hour, the address, the strength of the login.
+    #[must_use]
+    pub fn with_context(mut self, context: &'a dyn Attributes) -> Self {
+        self.context = Some(context);
+        self
+    }
+
+    /// What is known of the subject under this name, beside its token.
+    #[must_use]
+    pub fn subject(&self, name: &str) -> Option<Attribute<'a>> {
+        self.subject?.get(name)
+    }
+
+    /// The circumstance of this name.
+    #[must_use]
+    pub fn context(&self, name: &str) -> Option<Attribute<'a>> {
+        self.context?.get(name)
+    }
+
+    pub(super) fn facts(&self) -> [Option<&'a dyn Attributes>; 2] {
+        [self.subject, self.context]
     }
 
     /// The same question about another requirement: a part of this one, or one of a policy's own.
@@ -38,5 +184,15 @@ impl<'a> AccessRequest<'a> {
         }
         self.requirement = requirement;
         self
+    }
+}
+
+impl fmt::Debug for AccessRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessRequest")
+            .field("requirement", &self.requirement)
+            .field("action", &self.action)
+            .field("resource", &self.resource)
+            .finish_non_exhaustive()
     }
 }

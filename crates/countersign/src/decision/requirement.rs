@@ -71,6 +71,9 @@ pub fn scopes<N: Into<String>>(scopes: impl IntoIterator<Item = N>) -> Requireme
 }
 
 /// That [policies](crate::authorize::policy) allow this action, on the resource in question where there is one.
+///
+/// Where policies look at the resource, let the handler [ask](crate::screening::Check::decide) when it has loaded it: a
+/// route has none to show, and then they cannot tell.
 #[must_use]
 pub fn action(name: impl Into<String>) -> Requirement {
     Requirement::Action(name.into())

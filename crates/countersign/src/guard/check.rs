@@ -1,6 +1,6 @@
 use super::{Guard, Screening, Verdict};
 use crate::authorize::{AccessRequest, Decision, Requirement};
-use crate::denial::Denial;
+use crate::denial::{CorrelationId, Denial};
 use crate::reason::Reason;
 use crate::request::RequestView;
 use crate::token::VerifiedToken;
@@ -46,11 +46,8 @@ impl Check {
             Ok(token) => token,
             Err(denial) => return Some(Err(denial)),
         };
-        let question = AccessRequest::new(token, &self.requirement).with_request(request);
-        let decision = match self.requirement {
-            Requirement::Authenticated => Decision::Allow,
-            _ => self.guard.0.authorizer.decide_now(&question)?,
-        };
+        let question = self.question(token).with_request(request);
+        let decision = self.decision_now(&question)?;
         Some(self.conclude(&screening, request, token, decision))
     }
 
@@ -61,12 +58,110 @@ impl Check {
     pub async fn judge(&self, screening: &Screening, request: &RequestView<'_>) -> Result<VerifiedToken, Denial> {
         let screening = self.own(screening);
         let token = token(&screening, request, screening.verdict(request).await)?;
-        let question = AccessRequest::new(token, &self.requirement).with_request(request);
-        let decision = match self.requirement {
-            Requirement::Authenticated => Decision::Allow,
-            _ => self.guard.0.authorizer.decide(&question).await,
-        };
+        let question = self.question(token).with_request(request);
+        let decision = self.decision(&question).await;
         self.conclude(&screening, request, token, decision)
+    }
+
+    /// What this check asks about a token: to be asked of it again with the resource that a handler has loaded.
+    #[must_use]
+    pub fn question<'a>(&'a self, token: &'a VerifiedToken) -> AccessRequest<'a> {
+        AccessRequest::new(token, &self.requirement)
+    }
+
+    /// Answers a question without waiting; `None` where [`decide`](Self::decide) must be asked. `Err` carries the answer to
+    /// send.
+    pub fn decide_now(&self, question: &AccessRequest<'_>) -> Option<Result<(), Denial>> {
+        let question = question.about(&self.requirement);
+        self.decision_now(&question).map(|decision| self.answer(&question, decision))
+    }
+
+    /// Answers a question that a handler has about what it has loaded.
+    ///
+    /// What is required is this check's requirement, whatever the question says. The token is taken as it is: no
+    /// credential is looked at here, and no revocation. Where the question holds the request, a refusal is found by its id,
+    /// elsewhere by a random one.
+    ///
+    /// # Errors
+    /// The [`Denial`] to send: 403, or 503 where nobody can tell.
+    ///
+    /// ```
+    /// use countersign::authorize::policy::{deny_overrides, policy_fn};
+    /// use countersign::authorize::{Attribute, Attributes, Resource, action};
+    /// use countersign::screening::Check;
+    /// use countersign::{Algorithm, ConfigError, Denial, Guard, JwtVerifier, VerifiedToken, VerifyingKey};
+    ///
+    /// struct Post { id: String, author: String, text: String }
+    ///
+    /// impl Attributes for Post {
+    ///     fn get(&self, name: &str) -> Option<Attribute<'_>> {
+    ///         (name == "author").then_some(self.author.as_str().into())
+    ///     }
+    /// }
+    ///
+    /// fn set_up(verifier: JwtVerifier) -> Result<Check, ConfigError> {
+    ///     let own = policy_fn("own", |request| {
+    ///         Some(request.resource?.attribute("author")?.as_text()? == request.token.subject()?)
+    ///     });
+    ///     let posts = deny_overrides("posts", ["posts:read"]).allow_if(own).build()?;
+    ///     Guard::builder(verifier).authorizer(posts).build()?.check(action("posts:read"))
+    /// }
+    ///
+    /// // In a handler, which has the token from its framework's extractor and the check from its state.
+    /// async fn read(may_read: &Check, token: &VerifiedToken, post: Post) -> Result<String, Denial> {
+    ///     let question = may_read.question(token).with_resource(Resource::new("post", &post.id).with_attributes(&post));
+    ///     may_read.decide(&question).await?;
+    ///     Ok(post.text)
+    /// }
+    /// # let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?;
+    /// # let verifier = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer("i").audience("a").build()?;
+    /// # let check = set_up(verifier)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn decide(&self, question: &AccessRequest<'_>) -> Result<(), Denial> {
+        let question = question.about(&self.requirement);
+        let decision = self.decision(&question).await;
+        self.answer(&question, decision)
+    }
+
+    /// Whoever asks for no more than a valid token asks no authorizer.
+    fn decision_now(&self, question: &AccessRequest<'_>) -> Option<Decision> {
+        match self.requirement {
+            Requirement::Authenticated => Some(Decision::Allow),
+            _ => self.guard.0.authorizer.decide_now(question),
+        }
+    }
+
+    async fn decision(&self, question: &AccessRequest<'_>) -> Decision {
+        match self.requirement {
+            Requirement::Authenticated => Decision::Allow,
+            _ => self.guard.0.authorizer.decide(question).await,
+        }
+    }
+
+    /// The answer to a question that was asked outside a screening.
+    fn answer(&self, question: &AccessRequest<'_>, decision: Decision) -> Result<(), Denial> {
+        let guard = &self.guard;
+        self.refusal(decision).map_err(|(reason, scopes)| {
+            let correlation_id = question
+                .request
+                .map_or_else(CorrelationId::random, |request| CorrelationId::of(request, &guard.0.correlation_header));
+            let denial = guard.deny(reason.into(), scopes, correlation_id);
+            guard.tell_refused(&denial);
+            denial
+        })
+    }
+
+    /// What is to be refused, and the scopes to tell.
+    fn refusal(&self, decision: Decision) -> Result<(), (Reason, &[String])> {
+        match decision {
+            Decision::Allow => Ok(()),
+            Decision::Deny(_) if self.guard.0.public_scopes => {
+                Err((Reason::NotAllowed, self.requirement.required_scopes()))
+            }
+            Decision::Deny(_) => Err((Reason::NotAllowed, &[])),
+            Decision::Indeterminate(_) => Err((Reason::Undecided, &[])),
+        }
     }
 
     /// A screening by another guard is no screening: its verdict must not count here.
@@ -81,13 +176,9 @@ impl Check {
         token: &VerifiedToken,
         decision: Decision,
     ) -> Result<VerifiedToken, Denial> {
-        match decision {
-            Decision::Allow => Ok(token.clone()),
-            Decision::Deny(_) => {
-                let scopes = if self.guard.0.public_scopes { self.requirement.required_scopes() } else { &[] };
-                Err(screening.refuse(request, Reason::NotAllowed, scopes))
-            }
-            Decision::Indeterminate(_) => Err(screening.refuse(request, Reason::Undecided, &[])),
+        match self.refusal(decision) {
+            Ok(()) => Ok(token.clone()),
+            Err((reason, scopes)) => Err(screening.refuse(request, reason, scopes)),
         }
     }
 }

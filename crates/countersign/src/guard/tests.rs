@@ -1,5 +1,6 @@
 use super::*;
-use crate::authorize::{AccessRequest, Decision, Why, authenticated, permissions, role, scopes};
+use crate::authorize::policy::{DenyOverrides, async_policy_fn, deny_overrides, policy_fn};
+use crate::authorize::{AccessRequest, Decision, Resource, Why, action, authenticated, permissions, role, scopes};
 use crate::extract::CookieExtractor;
 use crate::reason::Rejection;
 use async_trait::async_trait;
@@ -479,4 +480,67 @@ fn what_makes_no_sense_in_a_header_is_refused_when_built() {
     }
     let basic = HeaderExtractor::new("authorization").and_then(|h| h.prefix("Basic")).expect("a scheme");
     assert_eq!(builder().extractor(basic).build().unwrap_err().setting(), "realm");
+}
+
+/// Lets subjects see the posts that they wrote; who wrote `later` must be looked up, and for `down` that fails.
+fn own_posts() -> DenyOverrides {
+    let own = policy_fn("own", |request| {
+        let author = request.resource?.attribute("author")?;
+        Some(author.as_text()? == request.token.subject()?)
+    });
+    let looked_up = async_policy_fn("looked_up", |request| {
+        Box::pin(async move {
+            match request.resource.map(|post| post.id) {
+                Some("later") => Ok(true),
+                Some("down") => Err("no route"),
+                _ => Ok(false),
+            }
+        })
+    });
+    deny_overrides("posts", ["read"]).allow_if(own).allow_if(looked_up).build().expect("policies")
+}
+
+#[test]
+fn a_handler_asks_about_what_it_has_loaded() {
+    let seen = Seen::default();
+    let builder = Guard::builder(Named::default()).authorizer((own_posts(), ByName)).observer(seen.clone());
+    let guard = builder.build().expect("a guard");
+    let check = guard.check(role("admin").or(action("read"))).expect("judged");
+    let headers = [(AUTH, "Bearer x"), ID];
+    let request = RequestView::new("GET", "/", None, &headers);
+    let decide = |subject: &str, post: &str, author: &str| {
+        let token = VerifiedToken::vouched(&json!({"sub": subject})).expect("claims");
+        let author = [("author", author.into())];
+        let post = Resource::new("post", post).with_attributes(&author);
+        let question = check.question(&token).with_resource(post).with_request(&request);
+        let answer = now(check.decide(&question));
+        if let Some(at_once) = check.decide_now(&question) {
+            assert_eq!(at_once.is_ok(), answer.is_ok());
+        }
+        seen.take();
+        // Whoever passes another requirement is asked this check's.
+        let other = authenticated();
+        let denial = now(check.decide(&question.about(&other))).err();
+        assert_eq!(denial.as_ref().map(Denial::status), answer.as_ref().err().map(Denial::status));
+        let told = seen.take().into_iter().filter(|told| told.starts_with("refused")).collect::<Vec<_>>();
+        assert_eq!(told, denial.iter().map(|d| format!("refused: {}, r-7", d.reason())).collect::<Vec<_>>());
+        answer.map_err(|denial| denial.status())
+    };
+    assert_eq!(decide("reader", "1", "reader"), Ok(()));
+    assert_eq!(decide("admin", "1", "reader"), Ok(()));
+    assert_eq!(decide("reader", "1", "admin"), Err(403));
+    assert_eq!(decide("reader", "later", "admin"), Ok(()));
+    assert_eq!(decide("reader", "down", "admin"), Err(503));
+    assert_eq!(decide("other", "1", "admin"), Err(503), "whether this one is `admin` cannot be told");
+    assert_eq!(decide("admin", "down", "reader"), Ok(()), "one that allows stands");
+}
+
+#[test]
+fn a_question_about_nothing_loaded_allows_nothing() {
+    let guard = Guard::builder(Named::default()).authorizer(own_posts()).build().expect("a guard");
+    let check = guard.check(action("read")).expect("judged");
+    let token = VerifiedToken::vouched(&json!({"sub": "reader"})).expect("claims");
+    let denial = now(check.decide(&check.question(&token))).unwrap_err();
+    assert_eq!((denial.status(), denial.correlation_id().len()), (503, 16));
+    assert_eq!(judge(&check, &[(AUTH, "Bearer reader")]), Err((503, Reason::Undecided)));
 }
