@@ -1,6 +1,6 @@
 //! `Arc` and `Box` forward every method of every seam: a default that is used on the way would be a bypass.
 
-use countersign::authorize::{AccessRequest, Authorizer, Decision, Requirement, Why, role};
+use countersign::authorize::{AccessRequest, Authorizer, Decision, Finding, Requirement, Trace, Why, role};
 use countersign::cache::{CacheKey, CacheStore};
 use countersign::clock::{Alarm, Clock};
 use countersign::extract::{ExtractError, TokenExtractor};
@@ -71,6 +71,12 @@ impl Authorizer for Contrary {
     async fn decide(&self, _: &AccessRequest<'_>) -> Decision {
         NO
     }
+    fn trace(&self, _: &AccessRequest<'_>) -> Trace {
+        Trace::new("contrary", Finding::Pass, None)
+    }
+    fn version(&self) -> Option<Arc<str>> {
+        Some("v7".into())
+    }
 }
 
 impl TokenExtractor for Contrary {
@@ -131,6 +137,8 @@ async fn check_judges(revocation: impl RevocationCheck, authorizer: impl Authori
     assert!(authorizer.accepts(&requirement).is_err());
     assert!(matches!(authorizer.decide_now(&question), Some(Decision::Indeterminate(_))));
     assert_eq!(authorizer.decide(&question).await, NO);
+    assert_eq!(authorizer.trace(&question).finding, Finding::Pass);
+    assert_eq!(authorizer.version().as_deref(), Some("v7"));
 }
 
 fn check_rest(extractor: impl TokenExtractor, observer: impl Observer, clock: impl Clock) {

@@ -14,14 +14,18 @@ mod list;
 pub mod policy;
 mod request;
 mod scopes;
+mod shadow;
 
 pub use crate::decision::{
-    Decision, Requirement, Why, action, any_permission, any_role, authenticated, permissions, role, scopes,
+    Decision, Finding, Requirement, Trace, Why, action, any_permission, any_role, authenticated, permissions, role,
+    scopes,
 };
 pub use attributes::{Attribute, Attributes};
 pub use authorizer::Authorizer;
+pub(crate) use request::Noted;
 pub use request::{AccessRequest, Resource};
 pub use scopes::ScopeAuthorizer;
+pub use shadow::Shadowed;
 
 #[cfg(test)]
 mod tests;

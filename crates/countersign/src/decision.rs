@@ -1,11 +1,17 @@
 //! The words of a decision: what is required, and the answer.
 
 mod requirement;
+mod trace;
 
 pub use requirement::{Requirement, action, any_permission, any_role, authenticated, permissions, role, scopes};
 
+pub use trace::{Finding, Trace};
+
+use serde::Serialize;
+use std::fmt;
+
 /// The policy and the reason code behind a decision: constants, fit for logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Why {
     /// The policy that decided.
@@ -22,6 +28,12 @@ impl Why {
     }
 }
 
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.policy, self.code)
+    }
+}
+
 /// The answer to "may they?". Exhaustive on purpose: a caller that forgets a case must not compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -32,4 +44,25 @@ pub enum Decision {
     Deny(Why),
     /// Nobody can tell: 503. It never allows.
     Indeterminate(Why),
+}
+
+impl Decision {
+    /// The name for logs and metric labels: `allow`, `deny` or `indeterminate`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny(_) => "deny",
+            Self::Indeterminate(_) => "indeterminate",
+        }
+    }
+
+    /// Why not.
+    #[must_use]
+    pub fn why(self) -> Option<Why> {
+        match self {
+            Self::Allow => None,
+            Self::Deny(why) | Self::Indeterminate(why) => Some(why),
+        }
+    }
 }

@@ -5,14 +5,17 @@
 
 #[cfg(feature = "metrics")]
 mod metrics;
+mod subject;
 #[cfg(feature = "tracing")]
 mod tracing;
 
 #[cfg(feature = "metrics")]
 pub use self::metrics::MetricsObserver;
+pub use self::subject::Subject;
 #[cfg(feature = "tracing")]
 pub use self::tracing::TracingObserver;
 
+use crate::decision::{Decision, Requirement, Trace, Why};
 use crate::reason::Reason;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -42,6 +45,34 @@ pub enum Event<'e> {
         correlation_id: &'e str,
         /// What went wrong behind it, where something did: keys that could not be fetched.
         source: Option<&'e (dyn std::error::Error + 'static)>,
+    },
+    /// A guard's authorizer has decided. A refusal that follows from it is told after it. Of a requirement of no more than a
+    /// valid token nothing is told: nobody decides it.
+    Decision {
+        /// The decision.
+        decision: Decision,
+        /// Who decided and why; `None` where it allows, and its authorizer does not
+        /// [say](crate::authorize::AccessRequest::allow) why.
+        why: Option<Why>,
+        /// What was required, as it stands in the application's code.
+        required: &'e Requirement,
+        /// The version of the policies or of the catalog, where the authorizer says one.
+        version: Option<&'e str>,
+        /// Whom it is about.
+        subject: Subject<'e>,
+        /// What the refusal can be found by; `None` where it allows.
+        correlation_id: Option<&'e str>,
+        /// How it came about; `None` where it allows.
+        trace: Option<&'e Trace>,
+    },
+    /// An authorizer in the [shadow](crate::authorize::Shadowed) of another one would have decided otherwise.
+    ShadowDisagreed {
+        /// What was required, as it stands in the application's code.
+        required: &'e Requirement,
+        /// The decision, which stands.
+        decision: Decision,
+        /// What the shadow said; `None` where it had not answered by then.
+        shadow: Option<Decision>,
     },
     /// The keys of an issuer were fetched.
     KeysRefreshed {

@@ -1,6 +1,6 @@
 use super::AccessRequest;
 use crate::config::ConfigError;
-use crate::decision::{Decision, Requirement};
+use crate::decision::{Decision, Requirement, Trace};
 use async_trait::async_trait;
 use std::fmt::Debug;
 use std::future::Future;
@@ -57,6 +57,20 @@ pub trait Authorizer: Debug + Send + Sync + 'static {
 
     /// The decision.
     async fn decide(&self, request: &AccessRequest<'_>) -> Decision;
+
+    /// How the decision comes about, as far as memory goes: asked after a refusal, for the log. What must be waited for is
+    /// not asked again.
+    fn trace(&self, request: &AccessRequest<'_>) -> Trace {
+        Trace::of_requirement(request.requirement, &mut |leaf| {
+            Trace::decided(leaf.to_string(), self.decide_now(&request.about(leaf)))
+        })
+    }
+
+    /// The version of the policies or of the catalog, told with each decision. One that can be swapped says which is in
+    /// use now, and that may be another one already than a decision was made with.
+    fn version(&self) -> Option<Arc<str>> {
+        None
+    }
 }
 
 macro_rules! forward {
@@ -82,6 +96,14 @@ macro_rules! forward {
                 Self: 'f,
             {
                 (**self).decide(request)
+            }
+
+            fn trace(&self, request: &AccessRequest<'_>) -> Trace {
+                (**self).trace(request)
+            }
+
+            fn version(&self) -> Option<Arc<str>> {
+                (**self).version()
             }
         }
     )*};

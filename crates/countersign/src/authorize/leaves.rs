@@ -4,7 +4,8 @@ use super::AccessRequest;
 use crate::decision::{Decision, Requirement, Why};
 use async_trait::async_trait;
 
-/// Judges the leaves of requirements: what it is asked about is never a combination.
+/// Judges the leaves of requirements: what it is asked about is never a combination. Of the reasons for which leaves are
+/// allowed, that of the last one looked at stands: no other one has made an alternative hold.
 #[async_trait]
 pub(super) trait Leaves: Sync {
     fn leaf_now(&self, request: &AccessRequest<'_>) -> Option<Decision>;
@@ -19,6 +20,7 @@ const OPEN: Decision = Decision::Indeterminate(Why::new("requirement", "open"));
 pub(super) fn decide_now(judge: &dyn Leaves, request: &AccessRequest<'_>) -> Option<Decision> {
     let mut is_open = false;
     let decision = request.requirement.decide(&mut |leaf| {
+        request.note(None);
         judge.leaf_now(&request.about(leaf)).unwrap_or_else(|| {
             is_open = true;
             OPEN
@@ -32,20 +34,25 @@ pub(super) fn decide_now(judge: &dyn Leaves, request: &AccessRequest<'_>) -> Opt
 
 /// Waits for one leaf after the other, in their order, as long as the outcome depends on them.
 pub(super) async fn decide(judge: &dyn Leaves, request: &AccessRequest<'_>) -> Decision {
-    let mut answered: Vec<(&Requirement, Decision)> = Vec::new();
+    let mut answered: Vec<(&Requirement, Decision, Option<Why>)> = Vec::new();
     loop {
         let mut open = None;
         let decision = request.requirement.decide(&mut |leaf| {
-            let known = answered.iter().find(|(own, _)| std::ptr::eq(*own, leaf)).map(|(_, decision)| *decision);
-            known.or_else(|| judge.leaf_now(&request.about(leaf))).unwrap_or_else(|| {
+            if let Some((_, decision, why)) = answered.iter().find(|(own, ..)| std::ptr::eq(*own, leaf)) {
+                request.note(*why);
+                return *decision;
+            }
+            request.note(None);
+            judge.leaf_now(&request.about(leaf)).unwrap_or_else(|| {
                 open.get_or_insert(leaf);
                 OPEN
             })
         });
         match (decision, open) {
             (Decision::Indeterminate(_), Some(leaf)) => {
+                request.note(None);
                 let answer = judge.leaf(&request.about(leaf)).await;
-                answered.push((leaf, answer));
+                answered.push((leaf, answer, request.noted()));
             }
             (decision, _) => return decision,
         }

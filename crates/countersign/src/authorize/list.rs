@@ -3,9 +3,10 @@
 use super::leaves::{self, Leaves};
 use super::{AccessRequest, Authorizer};
 use crate::config::ConfigError;
-use crate::decision::{Decision, Requirement, Why};
+use crate::decision::{Decision, Requirement, Trace, Why};
 use async_trait::async_trait;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// Authorizers in order.
 trait List: Debug + Send + Sync + 'static {
@@ -57,6 +58,21 @@ impl Leaves for ByLeaf<'_> {
     }
 }
 
+fn trace(list: &dyn List, request: &AccessRequest<'_>) -> Trace {
+    Trace::of_requirement(request.requirement, &mut |leaf| match ByLeaf(list).judge(leaf) {
+        Some(authorizer) => authorizer.trace(&request.about(leaf)),
+        None => Trace::decided(leaf.to_string(), Some(UNJUDGED)),
+    })
+}
+
+/// The versions of those that say one, in their order.
+fn version(list: &dyn List) -> Option<Arc<str>> {
+    let mut versions = all(list).filter_map(Authorizer::version);
+    let first = versions.next()?;
+    let rest: Vec<_> = versions.collect();
+    if rest.is_empty() { Some(first) } else { Some([vec![first], rest].concat().join(", ").into()) }
+}
+
 macro_rules! authorizer {
     ($(#[$doc:meta])* [$($generics:tt)*] $list:ty) => {
         $(#[$doc])*
@@ -73,6 +89,14 @@ macro_rules! authorizer {
 
             async fn decide(&self, request: &AccessRequest<'_>) -> Decision {
                 leaves::decide(&ByLeaf(self), request).await
+            }
+
+            fn trace(&self, request: &AccessRequest<'_>) -> Trace {
+                trace(self, request)
+            }
+
+            fn version(&self) -> Option<Arc<str>> {
+                version(self)
             }
         }
     };

@@ -52,7 +52,7 @@ pub use combine::{AllOf, AnyOf, Grants, Meets, Not, all_of, any_of, meets, not};
 pub use deny_overrides::{DenyOverrides, DenyOverridesBuilder, deny_overrides};
 
 use super::AccessRequest;
-use crate::decision::Why;
+use crate::decision::{Finding, Trace, Why};
 use async_trait::async_trait;
 use std::fmt::Debug;
 use std::future::Future;
@@ -125,6 +125,11 @@ pub trait GrantPolicy: Debug + Send + Sync + 'static {
     async fn grant(&self, request: &AccessRequest<'_>) -> Grant {
         self.grant_now(request).unwrap_or(Grant::Indeterminate(UNANSWERED))
     }
+
+    /// How the answer comes about, as far as memory goes: a policy made of others shows them.
+    fn grant_trace(&self, request: &AccessRequest<'_>) -> Trace {
+        granted("grant", self.grant_now(request))
+    }
 }
 
 /// Denies, or lets pass. It cannot allow.
@@ -169,6 +174,31 @@ pub trait VetoPolicy: Debug + Send + Sync + 'static {
     async fn veto(&self, request: &AccessRequest<'_>) -> Veto {
         self.veto_now(request).unwrap_or(Veto::Indeterminate(UNANSWERED))
     }
+
+    /// How the answer comes about, as far as memory goes.
+    fn veto_trace(&self, request: &AccessRequest<'_>) -> Trace {
+        vetoed("veto", self.veto_now(request))
+    }
+}
+
+fn granted(asked: &str, answer: Option<Grant>) -> Trace {
+    let (finding, why) = match answer {
+        Some(Grant::Allow(why)) => (Finding::Allow, Some(why)),
+        Some(Grant::Abstain(why)) => (Finding::Abstain, Some(why)),
+        Some(Grant::Indeterminate(why)) => (Finding::Indeterminate, Some(why)),
+        None => (Finding::Waits, None),
+    };
+    Trace::new(asked, finding, why)
+}
+
+fn vetoed(asked: &str, answer: Option<Veto>) -> Trace {
+    let (finding, why) = match answer {
+        Some(Veto::Deny(why)) => (Finding::Deny, Some(why)),
+        Some(Veto::Pass) => (Finding::Pass, None),
+        Some(Veto::Indeterminate(why)) => (Finding::Indeterminate, Some(why)),
+        None => (Finding::Waits, None),
+    };
+    Trace::new(asked, finding, why)
 }
 
 macro_rules! forward {
@@ -191,6 +221,10 @@ macro_rules! forward {
             {
                 (**self).grant(request)
             }
+
+            fn grant_trace(&self, request: &AccessRequest<'_>) -> Trace {
+                (**self).grant_trace(request)
+            }
         }
 
         #[deny(clippy::missing_trait_methods)]
@@ -210,6 +244,10 @@ macro_rules! forward {
                 Self: 'f,
             {
                 (**self).veto(request)
+            }
+
+            fn veto_trace(&self, request: &AccessRequest<'_>) -> Trace {
+                (**self).veto_trace(request)
             }
         }
     )*};

@@ -1,8 +1,9 @@
 use super::{Attribute, Attributes};
-use crate::decision::Requirement;
+use crate::decision::{Decision, Requirement, Why};
 use crate::request::RequestView;
 use crate::token::VerifiedToken;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 /// What somebody wants to do something to.
 ///
@@ -113,14 +114,23 @@ pub struct AccessRequest<'a> {
     pub request: Option<&'a RequestView<'a>>,
     subject: Option<&'a dyn Attributes>,
     context: Option<&'a dyn Attributes>,
+    noted: Option<&'a Noted>,
 }
 
 impl<'a> AccessRequest<'a> {
     /// Whether `token` meets `requirement`.
     #[must_use]
     pub fn new(token: &'a VerifiedToken, requirement: &'a Requirement) -> Self {
-        let nothing =
-            Self { token, requirement, action: None, resource: None, request: None, subject: None, context: None };
+        let nothing = Self {
+            token,
+            requirement,
+            action: None,
+            resource: None,
+            request: None,
+            subject: None,
+            context: None,
+            noted: None,
+        };
         nothing.about(requirement)
     }
 
@@ -176,6 +186,46 @@ impl<'a> AccessRequest<'a> {
         [self.subject, self.context]
     }
 
+    /// [`Decision::Allow`], and why: for an authorizer whose permissions are to be told with a policy and a reason too. What
+    /// is said last counts.
+    ///
+    /// ```
+    /// use countersign::authorize::{AccessRequest, Decision, Why};
+    ///
+    /// fn judge(request: &AccessRequest<'_>) -> Decision {
+    ///     match request.token.subject() {
+    ///         Some("root") => request.allow(Why::new("root", "is_root")),
+    ///         _ => Decision::Deny(Why::new("root", "not_root")),
+    ///     }
+    /// }
+    /// ```
+    pub fn allow(&self, why: Why) -> Decision {
+        self.note(Some(why));
+        Decision::Allow
+    }
+
+    pub(super) fn note(&self, why: Option<Why>) {
+        if let Some(Noted(noted)) = self.noted {
+            *noted.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        }
+    }
+
+    pub(super) fn noted(&self) -> Option<Why> {
+        self.noted.and_then(Noted::why)
+    }
+
+    /// With a place for the reason of a permission.
+    pub(crate) fn noting(mut self, noted: &'a Noted) -> Self {
+        self.noted = Some(noted);
+        self
+    }
+
+    /// The same question, asked by somebody who does not decide.
+    pub(super) fn unnoted(mut self) -> Self {
+        self.noted = None;
+        self
+    }
+
     /// The same question about another requirement: a part of this one, or one of a policy's own.
     #[must_use]
     pub fn about(mut self, requirement: &'a Requirement) -> Self {
@@ -194,5 +244,16 @@ impl fmt::Debug for AccessRequest<'_> {
             .field("action", &self.action)
             .field("resource", &self.resource)
             .finish_non_exhaustive()
+    }
+}
+
+/// Why they may, where an authorizer says so. [`Decision::Allow`] does not hold it: whoever is allowed needs no reason, and
+/// who implements the seam need not give one.
+#[derive(Debug, Default)]
+pub(crate) struct Noted(Mutex<Option<Why>>);
+
+impl Noted {
+    pub(crate) fn why(&self) -> Option<Why> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -23,9 +23,13 @@ impl ScopeAuthorizer {
     }
 
     pub(super) fn judge(request: &AccessRequest<'_>) -> Decision {
-        request.requirement.decide(&mut |leaf| {
+        let decision = request.requirement.decide(&mut |leaf| {
             Self::decide_leaf(leaf, request.token).unwrap_or(Decision::Deny(Why::new("scopes", "not_a_scope")))
-        })
+        });
+        match decision {
+            Decision::Allow => request.allow(Why::new("scopes", "held")),
+            other => other,
+        }
     }
 }
 

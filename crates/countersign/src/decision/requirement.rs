@@ -1,7 +1,9 @@
 use super::{Decision, Why};
 use crate::config::ConfigError;
+use std::fmt;
 
-/// What a route asks of a verified token, by name. An [`Authorizer`] knows what the names mean.
+/// What a route asks of a verified token, by name. An
+/// [`Authorizer`](crate::authorize::Authorizer) knows what the names mean.
 ///
 /// ```
 /// use countersign::authorize::{any_permission, permissions, role};
@@ -167,6 +169,30 @@ impl Requirement {
         match self {
             Self::Scopes(scopes) => scopes,
             _ => &[],
+        }
+    }
+}
+
+/// In the words in which it is built: `any_of(role(admin), action(posts:read))`.
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, word: &str, items: &[T]) -> fmt::Result {
+            write!(f, "{word}(")?;
+            for (nth, item) in items.iter().enumerate() {
+                write!(f, "{}{item}", if nth == 0 { "" } else { ", " })?;
+            }
+            f.write_str(")")
+        }
+        match self {
+            Self::Authenticated => f.write_str("authenticated"),
+            Self::AnyRole(roles) if roles.len() == 1 => list(f, "role", roles),
+            Self::AnyRole(roles) => list(f, "any_role", roles),
+            Self::AllPermissions(permissions) => list(f, "permissions", permissions),
+            Self::AnyPermission(permissions) => list(f, "any_permission", permissions),
+            Self::Scopes(scopes) => list(f, "scopes", scopes),
+            Self::Action(action) => list(f, "action", std::slice::from_ref(action)),
+            Self::AllOf(parts) => list(f, "all_of", parts),
+            Self::AnyOf(parts) => list(f, "any_of", parts),
         }
     }
 }

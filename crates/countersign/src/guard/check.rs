@@ -1,6 +1,7 @@
 use super::{Guard, Screening, Verdict};
-use crate::authorize::{AccessRequest, Decision, Requirement};
+use crate::authorize::{AccessRequest, Decision, Noted, Requirement, Why};
 use crate::denial::{CorrelationId, Denial};
+use crate::observe::{Event, Subject};
 use crate::reason::Reason;
 use crate::request::RequestView;
 use crate::token::VerifiedToken;
@@ -46,9 +47,11 @@ impl Check {
             Ok(token) => token,
             Err(denial) => return Some(Err(denial)),
         };
-        let question = self.question(token).with_request(request);
+        let noted = Noted::default();
+        let question = self.question(token).with_request(request).noting(&noted);
         let decision = self.decision_now(&question)?;
-        Some(self.conclude(&screening, request, token, decision))
+        let answer = self.conclude(&question, &noted, decision, || screening.correlation_id(request));
+        Some(answer.map(|()| token.clone()))
     }
 
     /// Judges a request.
@@ -58,9 +61,11 @@ impl Check {
     pub async fn judge(&self, screening: &Screening, request: &RequestView<'_>) -> Result<VerifiedToken, Denial> {
         let screening = self.own(screening);
         let token = token(&screening, request, screening.verdict(request).await)?;
-        let question = self.question(token).with_request(request);
+        let noted = Noted::default();
+        let question = self.question(token).with_request(request).noting(&noted);
         let decision = self.decision(&question).await;
-        self.conclude(&screening, request, token, decision)
+        let answer = self.conclude(&question, &noted, decision, || screening.correlation_id(request));
+        answer.map(|()| token.clone())
     }
 
     /// What this check asks about a token: to be asked of it again with the resource that a handler has loaded.
@@ -72,8 +77,10 @@ impl Check {
     /// Answers a question without waiting; `None` where [`decide`](Self::decide) must be asked. `Err` carries the answer to
     /// send.
     pub fn decide_now(&self, question: &AccessRequest<'_>) -> Option<Result<(), Denial>> {
-        let question = question.about(&self.requirement);
-        self.decision_now(&question).map(|decision| self.answer(&question, decision))
+        let noted = Noted::default();
+        let question = question.about(&self.requirement).noting(&noted);
+        let decision = self.decision_now(&question)?;
+        Some(self.conclude(&question, &noted, decision, || self.correlation_id(&question)))
     }
 
     /// Answers a question that a handler has about what it has loaded.
@@ -119,9 +126,10 @@ impl Check {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn decide(&self, question: &AccessRequest<'_>) -> Result<(), Denial> {
-        let question = question.about(&self.requirement);
+        let noted = Noted::default();
+        let question = question.about(&self.requirement).noting(&noted);
         let decision = self.decision(&question).await;
-        self.answer(&question, decision)
+        self.conclude(&question, &noted, decision, || self.correlation_id(&question))
     }
 
     /// Whoever asks for no more than a valid token asks no authorizer.
@@ -139,17 +147,48 @@ impl Check {
         }
     }
 
-    /// The answer to a question that was asked outside a screening.
-    fn answer(&self, question: &AccessRequest<'_>, decision: Decision) -> Result<(), Denial> {
+    /// Of a question that was asked outside a screening.
+    fn correlation_id(&self, question: &AccessRequest<'_>) -> CorrelationId {
+        let field = &self.guard.0.correlation_header;
+        question.request.map_or_else(CorrelationId::random, |request| CorrelationId::of(request, field))
+    }
+
+    /// Tells the decision, and what follows from it. A permission is told with nothing that must be found first.
+    fn conclude(
+        &self,
+        question: &AccessRequest<'_>,
+        noted: &Noted,
+        decision: Decision,
+        correlation_id: impl FnOnce() -> CorrelationId,
+    ) -> Result<(), Denial> {
         let guard = &self.guard;
-        self.refusal(decision).map_err(|(reason, scopes)| {
-            let correlation_id = question
-                .request
-                .map_or_else(CorrelationId::random, |request| CorrelationId::of(request, &guard.0.correlation_header));
-            let denial = guard.deny(reason.into(), scopes, correlation_id);
-            guard.tell_refused(&denial);
-            denial
-        })
+        let Err((reason, scopes)) = self.refusal(decision) else {
+            self.tell(question, decision, noted.why(), None);
+            return Ok(());
+        };
+        let correlation_id = correlation_id();
+        self.tell(question, decision, decision.why(), Some(correlation_id.as_str()));
+        let denial = guard.deny(reason.into(), scopes, correlation_id);
+        guard.tell_refused(&denial);
+        Err(denial)
+    }
+
+    fn tell(&self, question: &AccessRequest<'_>, decision: Decision, why: Option<Why>, correlation_id: Option<&str>) {
+        let authorizer = &self.guard.0.authorizer;
+        let trace = match (&self.requirement, decision) {
+            (Requirement::Authenticated, _) => return,
+            (_, Decision::Allow) => None,
+            _ => Some(authorizer.trace(question).ending_in(decision)),
+        };
+        self.guard.0.observer.observe(&Event::Decision {
+            decision,
+            why,
+            required: &self.requirement,
+            version: authorizer.version().as_deref(),
+            subject: Subject::new(question.token.issuer(), question.token.subject()),
+            correlation_id,
+            trace: trace.as_ref(),
+        });
     }
 
     /// What is to be refused, and the scopes to tell.
@@ -167,19 +206,6 @@ impl Check {
     /// A screening by another guard is no screening: its verdict must not count here.
     fn own(&self, screening: &Screening) -> Screening {
         Screening::enter(&self.guard, Some(screening))
-    }
-
-    fn conclude(
-        &self,
-        screening: &Screening,
-        request: &RequestView<'_>,
-        token: &VerifiedToken,
-        decision: Decision,
-    ) -> Result<VerifiedToken, Denial> {
-        match self.refusal(decision) {
-            Ok(()) => Ok(token.clone()),
-            Err((reason, scopes)) => Err(screening.refuse(request, reason, scopes)),
-        }
     }
 }
 

@@ -117,7 +117,7 @@ impl Screening {
         verdict
     }
 
-    fn correlation_id(&self, request: &RequestView<'_>) -> CorrelationId {
+    pub(super) fn correlation_id(&self, request: &RequestView<'_>) -> CorrelationId {
         let Screened { guard, progress, .. } = &*self.0;
         progress.correlation_id.get_or_init(|| CorrelationId::of(request, &guard.0.correlation_header)).clone()
     }
@@ -125,14 +125,6 @@ impl Screening {
     pub(super) fn refuse_nobody(&self, request: &RequestView<'_>) -> Denial {
         let denial = self.want_of_credentials(request);
         self.tell(&denial);
-        denial
-    }
-
-    /// The refusal of a request whose token does not suffice, or cannot be judged.
-    pub(super) fn refuse(&self, request: &RequestView<'_>, reason: Reason, missing_scopes: &[String]) -> Denial {
-        let guard = &self.0.guard;
-        let denial = guard.deny(reason.into(), missing_scopes, self.correlation_id(request));
-        guard.tell_refused(&denial);
         denial
     }
 

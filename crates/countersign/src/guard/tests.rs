@@ -1,6 +1,8 @@
 use super::*;
-use crate::authorize::policy::{DenyOverrides, async_policy_fn, deny_overrides, policy_fn};
-use crate::authorize::{AccessRequest, Decision, Resource, Why, action, authenticated, permissions, role, scopes};
+use crate::authorize::policy::{DenyOverrides, all_of, async_policy_fn, deny_overrides, meets, not, policy_fn};
+use crate::authorize::{
+    AccessRequest, Decision, Resource, Trace, Why, action, authenticated, permissions, role, scopes,
+};
 use crate::extract::CookieExtractor;
 use crate::reason::Rejection;
 use async_trait::async_trait;
@@ -93,6 +95,9 @@ impl Observer for Seen {
         self.0.lock().expect("lock").push(match event {
             Event::Verification { result: Ok(()), duration } => format!("verified in {duration:?}"),
             Event::Verification { result: Err(reason), duration } => format!("{reason} in {duration:?}"),
+            Event::Decision { decision, why, .. } => {
+                format!("{} by {}", decision.name(), why.map_or("somebody".to_owned(), |why| why.to_string()))
+            }
             Event::Refused { reason, correlation_id, source: None } => format!("refused: {reason}, {correlation_id}"),
             Event::Refused { reason, correlation_id, source: Some(source) } => {
                 format!("refused: {reason}, {correlation_id}, {source}")
@@ -288,9 +293,15 @@ fn each_verdict_and_each_refusal_is_told_once_whoever_asks_again() {
         (&[ID, (AUTH, "Bearer a b")], &["malformed_request in 0ns", "refused: malformed_request, r-7"]),
         (&[ID, (AUTH, "Bearer bad")], &["signature in 0ns", "refused: signature, r-7"]),
         (&[ID, (AUTH, "Bearer down")], &["keys_unavailable in 0ns", "refused: keys_unavailable, r-7, no route"]),
-        (&[ID, (AUTH, "Bearer reader")], &["verified in 0ns", "refused: not_allowed, r-7"]),
-        (&[ID, (AUTH, "Bearer other")], &["verified in 0ns", "refused: undecided, r-7"]),
-        (&[ID, (AUTH, "Bearer admin")], &["verified in 0ns"]),
+        (
+            &[ID, (AUTH, "Bearer reader")],
+            &["verified in 0ns", "deny by by_name/not_admin", "refused: not_allowed, r-7"],
+        ),
+        (
+            &[ID, (AUTH, "Bearer other")],
+            &["verified in 0ns", "indeterminate by by_name/unknown", "refused: undecided, r-7"],
+        ),
+        (&[ID, (AUTH, "Bearer admin")], &["verified in 0ns", "allow by somebody"]),
     ];
     for (headers, expected) in cases {
         let request = RequestView::new("GET", "/", None, &headers);
@@ -543,4 +554,119 @@ fn a_question_about_nothing_loaded_allows_nothing() {
     let denial = now(check.decide(&check.question(&token))).unwrap_err();
     assert_eq!((denial.status(), denial.correlation_id().len()), (503, 16));
     assert_eq!(judge(&check, &[(AUTH, "Bearer reader")]), Err((503, Reason::Undecided)));
+}
+
+/// What a decision was told with.
+#[derive(Clone, Debug, Default)]
+struct Audit(Arc<Mutex<Vec<String>>>);
+impl Observer for Audit {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::Decision { decision, why, required, version, subject, correlation_id, trace } = event {
+            let why = why.map_or("-".to_owned(), |why| why.to_string());
+            let (version, id) = (version.unwrap_or("-"), correlation_id.unwrap_or("-"));
+            let is_hash = subject.hash().is_some_and(|hash| hash.len() == 64);
+            assert!(is_hash && !format!("{event:?}").contains("member"), "{event:?}");
+            let trace = trace.map_or("-".to_owned(), ToString::to_string);
+            self.0.lock().expect("lock").push(format!("{} {why} {required} {version} {id} {trace}", decision.name()));
+        }
+    }
+}
+
+/// An authorizer that has a version.
+#[derive(Debug)]
+struct Versioned<A>(A);
+#[async_trait]
+impl<A: Authorizer> Authorizer for Versioned<A> {
+    fn accepts(&self, requirement: &Requirement) -> Result<(), ConfigError> {
+        self.0.accepts(requirement)
+    }
+    fn decide_now(&self, request: &AccessRequest<'_>) -> Option<Decision> {
+        self.0.decide_now(request)
+    }
+    async fn decide(&self, request: &AccessRequest<'_>) -> Decision {
+        self.0.decide(request).await
+    }
+    fn trace(&self, request: &AccessRequest<'_>) -> Trace {
+        self.0.trace(request)
+    }
+    fn version(&self) -> Option<Arc<str>> {
+        Some("v7".into())
+    }
+}
+
+#[test]
+fn each_decision_is_told_with_its_reason_and_refusals_with_all_that_was_found() {
+    let audit = Audit::default();
+    let team = async_policy_fn("team", |request| {
+        Box::pin(async move {
+            match request.token.subject() {
+                Some("lost") => Err("no route"),
+                subject => Ok(subject == Some("member")),
+            }
+        })
+    });
+    let policies = deny_overrides("documents", ["read"])
+        .deny_if(policy_fn("suspended", |request| request.token.subject() == Some("suspended")))
+        .allow_if(policy_fn("public", |request| request.token.subject() == Some("anybody")))
+        .allow_if(all_of((team, not(meets(ScopeAuthorizer, scopes(["c"])).expect("judged")))).expect("two"));
+    let authorizer = (Versioned(policies.build().expect("policies")), ScopeAuthorizer);
+    let guard =
+        Guard::builder(Named::default()).authorizer(authorizer).observer(audit.clone()).build().expect("a guard");
+    let check = guard.check(scopes(["c"]).or(action("read"))).expect("judged");
+    let told = |check: &Check, subject: &str| {
+        let credential = format!("Bearer {subject}");
+        let headers = [(AUTH, credential.as_str()), ID];
+        let request = RequestView::new("GET", "/", None, &headers);
+        let _ = now(check.judge(&check.screening(None), &request));
+        std::mem::take(&mut *audit.0.lock().expect("lock"))
+    };
+    let required = "any_of(scopes(c), action(read))";
+    let scopes_c = "scopes(c): deny (scopes/missing_scope)";
+    let not_c = "not: allow (scopes/missing_scope) [meets: abstain (scopes/missing_scope) [scopes(c): deny (scopes/missing_scope)]]";
+    let waits = format!("all_of: waits [team: waits; {not_c}]");
+    assert_eq!(told(&check, "anybody"), [format!("allow public/holds {required} v7 - -")]);
+    assert_eq!(told(&check, "member"), [format!("allow team/holds {required} v7 - -")]);
+    assert_eq!(
+        told(&check, "suspended"),
+        [format!(
+            "deny scopes/missing_scope {required} v7 r-7 any_of: deny (scopes/missing_scope) [{scopes_c}; action(read): deny \
+             (suspended/holds) [suspended: deny (suspended/holds); public: abstain (public/does_not_hold); {waits}]]"
+        )]
+    );
+    assert_eq!(
+        told(&check, "lost"),
+        [format!(
+            "indeterminate team/failed {required} v7 r-7 any_of: indeterminate (team/failed) [{scopes_c}; action(read): waits \
+             [suspended: pass; public: abstain (public/does_not_hold); {waits}]]"
+        )]
+    );
+    let plain = guard.check(scopes(["a"])).expect("judged");
+    assert_eq!(told(&plain, "anybody"), ["allow scopes/held scopes(a) v7 - -"]);
+    assert_eq!(told(&guard.check_authenticated(), "anybody"), [""; 0], "nobody decides that");
+}
+
+#[test]
+fn the_reason_of_a_permission_is_that_of_the_part_that_made_it() {
+    let audit = Audit::default();
+    let set = |name: &'static str, action: &'static str, answer: bool| {
+        let later = async_policy_fn(name, move |_| Box::pin(async move { answer }));
+        deny_overrides(name, [action]).allow_if(later).build().expect("policies")
+    };
+    let authorizer = (set("yes", "yes", true), set("no", "no", false), set("other", "other", true), ScopeAuthorizer);
+    let guard =
+        Guard::builder(Named::default()).authorizer(authorizer).observer(audit.clone()).build().expect("a guard");
+    let cases = [
+        (action("yes").and(action("no")).or(action("other")), "other/holds"),
+        (action("no").and(action("yes")).or(action("other")), "other/holds"),
+        (scopes(["a"]).and(action("no")).or(action("other")), "other/holds"),
+        (action("no").and(scopes(["a"])).or(action("yes")), "yes/holds"),
+        (action("no").or(scopes(["a"])), "scopes/held"),
+    ];
+    for (requirement, expected) in cases {
+        let check = guard.check(requirement).expect("judged");
+        assert_eq!(judge(&check, &[(AUTH, "Bearer me")]), Ok("me".into()));
+        for told in std::mem::take(&mut *audit.0.lock().expect("lock")) {
+            assert!(told.starts_with(&format!("allow {expected} ")), "{told}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 use super::{Event, Observer};
 use crate::clock::since_epoch;
+use crate::decision::Decision;
 use crate::reason::Reason;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use std::time::Duration;
@@ -7,6 +8,8 @@ use std::time::Duration;
 const VERIFICATIONS: &str = "countersign_verifications_total";
 const VERIFICATION_DURATION: &str = "countersign_verification_duration_seconds";
 const REFUSALS: &str = "countersign_refusals_total";
+const DECISIONS: &str = "countersign_decisions_total";
+const SHADOW_DISAGREEMENTS: &str = "countersign_shadow_disagreements_total";
 const REFRESHES: &str = "countersign_keys_refreshes_total";
 const REFRESH_DURATION: &str = "countersign_keys_refresh_duration_seconds";
 const FETCHED: &str = "countersign_keys_fetched_timestamp_seconds";
@@ -48,6 +51,12 @@ impl MetricsObserver {
         describe_counter!(VERIFICATIONS, Unit::Count, "Verdicts on credentials");
         describe_histogram!(VERIFICATION_DURATION, Unit::Seconds, "How long verdicts took, waiting included");
         describe_counter!(REFUSALS, Unit::Count, "Requests refused");
+        describe_counter!(DECISIONS, Unit::Count, "Decisions of authorizers");
+        describe_counter!(
+            SHADOW_DISAGREEMENTS,
+            Unit::Count,
+            "Decisions that an authorizer in the shadow did not share"
+        );
         describe_counter!(REFRESHES, Unit::Count, "Fetches of key documents that have ended");
         describe_histogram!(REFRESH_DURATION, Unit::Seconds, "How long fetches of key documents took");
         describe_gauge!(FETCHED, Unit::Seconds, "When the keys in use were asked for, since 1970 in UTC");
@@ -72,6 +81,14 @@ impl Observer for MetricsObserver {
             Event::Refused { reason, .. } => {
                 let status = reason.status().to_string();
                 counter!(REFUSALS, "reason" => reason.name(), "status" => status).increment(1);
+            }
+            Event::Decision { decision, why, .. } => {
+                let (policy, code) = why.map_or(("", ""), |why| (why.policy, why.code));
+                counter!(DECISIONS, "outcome" => decision.name(), "policy" => policy, "code" => code).increment(1);
+            }
+            Event::ShadowDisagreed { decision, shadow, .. } => {
+                let shadow = shadow.map_or("unanswered", Decision::name);
+                counter!(SHADOW_DISAGREEMENTS, "outcome" => decision.name(), "shadow" => shadow).increment(1);
             }
             Event::KeysRefreshed {
                 provider,

@@ -1,6 +1,7 @@
 //! The two observers emit what `docs/OBSERVABILITY.md` says, and nothing that a sender or a server wrote unescaped.
 
 use super::*;
+use crate::decision::{Finding, action, role};
 use crate::guard::Guard;
 use crate::provider::Unavailable;
 use crate::reason::Rejection;
@@ -47,7 +48,28 @@ fn tell_everything(observer: &impl Observer, error: &(dyn Error + 'static)) {
         fetched_at: UNIX_EPOCH + Duration::from_secs(1_300_819_380),
         duration,
     };
+    let required = &role("admin").or(action("act"));
+    let why = Why::new("team", "down");
+    let trace = &Trace::new("any_of", Finding::Indeterminate, Some(why)).with_parts([
+        Trace::new("role(admin)", Finding::Deny, Some(Why::new("rbac", "missing_role"))),
+        Trace::new("action(act)", Finding::Waits, None),
+    ]);
+    let decided = |decision: Decision, version, is_refused: bool| Event::Decision {
+        decision,
+        why: decision.why(),
+        required,
+        version,
+        subject: Subject::new(Some("me"), is_refused.then_some("7")),
+        correlation_id: is_refused.then_some(correlation_id),
+        trace: is_refused.then_some(trace),
+    };
+    let disagreed = |shadow| Event::ShadowDisagreed { required, decision: Decision::Allow, shadow };
     for event in [
+        decided(Decision::Allow, None, false),
+        decided(Decision::Deny(why), Some("v7"), true),
+        decided(Decision::Indeterminate(why), None, true),
+        disagreed(Some(Decision::Deny(why))),
+        disagreed(None),
         Event::Verification { result: Ok(()), duration },
         Event::Verification { result: Err(Reason::Rejected(Rejection::Expired)), duration },
         refused(Reason::Rejected(Rejection::Expired), None),
@@ -158,7 +180,7 @@ fn the_page_lists_the_metrics_that_are_emitted() {
         .map(|cells| (cells[0].trim_matches('`').to_owned(), (cells[1].to_owned(), names(cells[2]))))
         .collect();
     assert_eq!(emitted, listed);
-    assert_eq!(listed.len(), 13);
+    assert_eq!(listed.len(), 15);
 }
 
 #[test]
@@ -186,7 +208,7 @@ fn the_page_lists_the_lines_that_are_logged() {
         .map(|cells| (cells[0].trim_matches('`').to_owned(), (names(cells[1]), names(cells[2]))))
         .collect();
     assert_eq!(emitted, listed);
-    assert_eq!(listed.len(), 7);
+    assert_eq!(listed.len(), 9);
 }
 
 #[test]
@@ -200,6 +222,10 @@ fn the_page_lists_the_values_of_labels() {
     let triggers =
         [RefreshTrigger::Start, RefreshTrigger::Schedule, RefreshTrigger::UnknownKey, RefreshTrigger::Request];
     assert_eq!(listed("`trigger`"), set(&triggers.map(RefreshTrigger::name)));
+    let why = Why::new("a", "b");
+    let decisions = [Decision::Allow, Decision::Deny(why), Decision::Indeterminate(why)].map(Decision::name);
+    assert_eq!(listed("`outcome` of decisions"), set(&decisions));
+    assert_eq!(listed("`shadow`"), set(&[&decisions[..], &["unanswered"]].concat()));
     let outcomes = [
         UnknownKeyOutcome::Remembered,
         UnknownKeyOutcome::Joined,
@@ -267,6 +293,9 @@ fn each_event_moves_its_own_metrics() {
     let (_, numbers) = measured(|| tell_everything(&MetricsObserver, &said("no route")));
     let expected = [
         ("countersign_cache_failures_total{}", 1.0),
+        ("countersign_decisions_total{outcome=allow,policy=,code=}", 1.0),
+        ("countersign_decisions_total{outcome=deny,policy=team,code=down}", 1.0),
+        ("countersign_decisions_total{outcome=indeterminate,policy=team,code=down}", 1.0),
         ("countersign_keys_fetched_timestamp_seconds{provider=auth0}", 1_300_819_380.0),
         ("countersign_keys_generation{provider=auth0}", 3.0),
         ("countersign_keys_refresh_duration_seconds{provider=auth0}", 4.5),
@@ -277,6 +306,8 @@ fn each_event_moves_its_own_metrics() {
         ("countersign_keys{provider=auth0,state=usable}", 2.0),
         ("countersign_refusals_total{reason=expired,status=401}", 1.0),
         ("countersign_refusals_total{reason=keys_unavailable,status=503}", 1.0),
+        ("countersign_shadow_disagreements_total{outcome=allow,shadow=deny}", 1.0),
+        ("countersign_shadow_disagreements_total{outcome=allow,shadow=unanswered}", 1.0),
         ("countersign_stale_keys_served_total{provider=auth0}", 1.0),
         ("countersign_token_cache_total{outcome=hit}", 1.0),
         ("countersign_token_cache_total{outcome=miss}", 1.0),
@@ -293,7 +324,18 @@ fn each_event_moves_its_own_metrics() {
 fn each_event_is_logged_with_what_it_says() {
     let (_, lines) = logged(|| tell_everything(&TracingObserver, &said("no route")));
     let error = "1 no route: 2 no route";
+    let required = "any_of(role(admin), action(act))";
+    let trace = "any_of: indeterminate (team/down) [role(admin): deny (rbac/missing_role); action(act): waits]";
+    let subject = Subject::new(Some("me"), Some("7")).hash();
     let expected = [
+        json!({"message": "decided", "outcome": "allow", "required": required}),
+        json!({"message": "decided", "outcome": "deny", "policy": "team", "code": "down", "required": required,
+               "version": "v7", "subject": subject, "correlation_id": "r-7", "trace": trace}),
+        json!({"message": "decided", "outcome": "indeterminate", "policy": "team", "code": "down", "required": required,
+               "subject": subject, "correlation_id": "r-7", "trace": trace}),
+        json!({"message": "shadow disagrees", "outcome": "allow", "shadow": "deny", "policy": "team", "code": "down",
+               "required": required}),
+        json!({"message": "shadow disagrees", "outcome": "allow", "shadow": "unanswered", "required": required}),
         json!({"message": "request refused", "reason": "expired", "status": 401, "correlation_id": "r-7"}),
         json!({"message": "request refused", "reason": "keys_unavailable", "status": 503, "correlation_id": "r-7",
                "error": error}),
@@ -334,7 +376,7 @@ fn is_tame(text: &str) -> bool {
 fn no_error_leaves_its_line_or_its_quotes() {
     assert!(!is_tame(HOSTILE));
     let (text, lines) = logged(|| tell_everything(&TracingObserver, &said(HOSTILE)));
-    assert_eq!((text.lines().count(), lines.len()), (9, 9), "{text}");
+    assert_eq!((text.lines().count(), lines.len()), (14, 14), "{text}");
     assert!(is_tame(&text), "{text}");
     assert!(!text.contains(r#"200 "b""#) && text.contains(r#"200 \"b\""#), "{text}");
     let errors: Vec<_> = lines.iter().filter_map(|line| line["fields"]["error"].as_str()).collect();
@@ -419,7 +461,8 @@ fn a_guard_writes_one_line_for_each_refusal_whatever_the_request_says() {
     };
     let (text, lines) = logged(ask);
     let refusals = ids.len() * credentials.len();
-    assert_eq!((text.lines().count(), lines.len()), (refusals, refusals));
+    let (decided, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line["fields"]["message"] == "decided");
+    assert_eq!((text.lines().count(), lines.len(), decided.len()), (refusals + ids.len(), refusals, ids.len()));
     assert!(is_tame(&text) && text.lines().all(|line| line.len() < 2048), "{text}");
     for (line, n) in lines.iter().zip(0..) {
         let id = line["fields"]["correlation_id"].as_str().expect("an id");
@@ -427,6 +470,9 @@ fn a_guard_writes_one_line_for_each_refusal_whatever_the_request_says() {
         assert_eq!(id == "r-7", is_own, "{line}");
         assert!(is_own || (id.len() == 16 && id.bytes().all(|octet| octet.is_ascii_hexdigit())), "{line}");
     }
+
+    let told: BTreeSet<_> = decided.iter().map(|line| line["fields"]["subject"].as_str()).collect();
+    assert_eq!(told, [Subject::new(None, Some("a\"\r\nb")).hash().as_deref()].into(), "one subject, not by its name");
 
     let (metrics, numbers) = measured(ask);
     let of = |name: &str, label: &str| metrics[name].labels[label].iter().map(String::as_str).collect::<Vec<_>>();
@@ -438,4 +484,45 @@ fn a_guard_writes_one_line_for_each_refusal_whatever_the_request_says() {
     let counted = |name: &str| numbers.iter().filter(|(key, _)| key.starts_with(name)).map(|(_, n)| n).sum::<f64>();
     assert_eq!(counted("countersign_refusals_total"), refusals as f64);
     assert_eq!(counted("countersign_verifications_total"), (ids.len() * 4) as f64);
+}
+
+#[test]
+fn decisions_are_warnings_only_where_nobody_can_tell() {
+    let (_, lines) = logged(|| tell_everything(&TracingObserver, &said("no route")));
+    let levels: Vec<_> = lines.iter().take(5).map(|line| line["level"].as_str().expect("a level")).collect();
+    assert_eq!(levels, ["DEBUG", "INFO", "WARN", "INFO", "INFO"]);
+}
+
+#[test]
+fn names_of_a_catalog_stay_on_their_line() {
+    let required = &role(HOSTILE);
+    let trace = &Trace::decided(required.to_string(), None).with_parts(vec![Trace::decided(HOSTILE, None); 200]);
+    let (text, lines) = logged(|| {
+        let why = Why::new("a", "b");
+        TracingObserver.observe(&Event::Decision {
+            decision: Decision::Deny(why),
+            why: Some(why),
+            required,
+            version: Some(HOSTILE),
+            subject: Subject::new(None, Some(HOSTILE)),
+            correlation_id: None,
+            trace: Some(trace),
+        });
+        TracingObserver.observe(&Event::ShadowDisagreed { required, decision: Decision::Allow, shadow: None });
+    });
+    assert_eq!((text.lines().count(), is_tame(&text)), (2, true), "{text}");
+    let trace = lines[0]["fields"]["trace"].as_str().expect("text");
+    assert!(trace.len() <= 1024 + '…'.len_utf8() && trace.ends_with('…'), "{}", trace.len());
+}
+
+#[test]
+fn a_subject_is_told_by_a_hash_of_issuer_and_name() {
+    let hash = |issuer, subject| Subject::new(issuer, subject).hash();
+    // printf '\0\0\0\0\0\0\0\2me\0\0\0\0\0\0\0\0017' | sha256sum
+    let expected = "a9df0f9d54ca7f85715470902135d7d2df06227b13e40d98ac7e2c35f1fc5fa3";
+    assert_eq!(hash(Some("me"), Some("7")).as_deref(), Some(expected));
+    assert_eq!(hash(Some("me"), None), None, "nobody");
+    let different = [("a", "bc"), ("ab", "c"), ("", "abc"), ("abc", "")].map(|(i, s)| hash(Some(i), Some(s)));
+    assert_eq!(BTreeSet::from(different).len(), 4);
+    assert_eq!(format!("{:?}", Subject::new(Some("me"), Some("7"))), "Subject");
 }

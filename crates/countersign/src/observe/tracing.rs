@@ -1,4 +1,5 @@
 use super::{Event, Observer};
+use crate::decision::Decision;
 use std::error::Error;
 use std::fmt::{self, Write};
 use std::iter::successors;
@@ -6,9 +7,9 @@ use std::iter::successors;
 const TARGET: &str = "countersign";
 
 /// Writes to the log, through the application's `tracing` subscriber and under the target `countersign`: one line for each
-/// refusal, and what befalls the keys. Verdicts are not logged, and neither are questions to a cache: count them.
+/// refusal and each decision of an authorizer, and what befalls the keys. Verdicts are not logged, and neither are questions to a cache: count them.
 ///
-/// Refusals with a status of 500 or more, failed refreshes, throttling and failing caches are `WARN`, other refusals `INFO`,
+/// Denials are `INFO`, decisions that nobody can take `WARN`, permissions `DEBUG`. Refusals with a status of 500 or more, failed refreshes, throttling and failing caches are `WARN`, other refusals `INFO`,
 /// all else `DEBUG`. Messages and fields are constants; `docs/OBSERVABILITY.md` lists them. Texts of errors may have come
 /// over the network: their control characters are written as escapes, and what is past 1024 bytes is left out. They are
 /// recorded as strings, so that subscribers quote them.
@@ -48,6 +49,41 @@ impl Observer for TracingObserver {
                     };
                 }
                 if status >= 500 { line!(warn) } else { line!(info) }
+            }
+            Event::Decision { decision, why, required, version, subject, correlation_id, trace } => {
+                macro_rules! line {
+                    ($level:ident) => {
+                        tracing::$level!(
+                            target: TARGET,
+                            outcome = decision.name(),
+                            policy = why.map(|why| why.policy),
+                            code = why.map(|why| why.code),
+                            required = on_a_line(required),
+                            version = version.map(on_a_line),
+                            subject = subject.hash(),
+                            correlation_id,
+                            trace = trace.map(on_a_line),
+                            "decided"
+                        )
+                    };
+                }
+                match decision {
+                    Decision::Allow => line!(debug),
+                    Decision::Deny(_) => line!(info),
+                    Decision::Indeterminate(_) => line!(warn),
+                }
+            }
+            Event::ShadowDisagreed { required, decision, shadow } => {
+                let why = shadow.and_then(Decision::why);
+                tracing::info!(
+                    target: TARGET,
+                    outcome = decision.name(),
+                    shadow = shadow.map_or("unanswered", Decision::name),
+                    policy = why.map(|why| why.policy),
+                    code = why.map(|why| why.code),
+                    required = on_a_line(required),
+                    "shadow disagrees"
+                );
             }
             Event::KeysRefreshed { provider, trigger, is_new, generation, usable, quarantined, duration, .. } => {
                 tracing::debug!(
@@ -89,6 +125,14 @@ impl Observer for TracingObserver {
 /// How much of an error is written: bytes of text, and errors in the chain of its sources.
 const MAX_LEN: usize = 1024;
 const MAX_SOURCES: usize = 16;
+
+/// A text of the application's own, which names of a catalog file may stand in.
+fn on_a_line(text: impl fmt::Display) -> String {
+    let mut line = Line::default();
+    // Fails where the line is full.
+    let _ = write!(line, "{text}");
+    line.0
+}
 
 /// An error and its sources in one line.
 fn chain(error: &(dyn Error + 'static)) -> String {

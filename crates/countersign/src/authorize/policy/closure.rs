@@ -1,5 +1,5 @@
-use super::{AccessRequest, Grant, GrantPolicy, Veto, VetoPolicy};
-use crate::decision::Why;
+use super::{AccessRequest, Grant, GrantPolicy, Veto, VetoPolicy, granted, vetoed};
+use crate::decision::{Trace, Why};
 use async_trait::async_trait;
 use std::fmt;
 use std::future::Future;
@@ -146,6 +146,10 @@ where
     fn grant_now(&self, request: &AccessRequest<'_>) -> Option<Grant> {
         Some((self.condition)(request).into_grant(self.name))
     }
+
+    fn grant_trace(&self, request: &AccessRequest<'_>) -> Trace {
+        granted(self.name, self.grant_now(request))
+    }
 }
 
 impl<F, T> VetoPolicy for PolicyFn<F>
@@ -155,6 +159,10 @@ where
 {
     fn veto_now(&self, request: &AccessRequest<'_>) -> Option<Veto> {
         Some((self.condition)(request).into_veto(self.name))
+    }
+
+    fn veto_trace(&self, request: &AccessRequest<'_>) -> Trace {
+        vetoed(self.name, self.veto_now(request))
     }
 }
 
@@ -204,6 +212,10 @@ where
     async fn grant(&self, request: &AccessRequest<'_>) -> Grant {
         (self.condition)(request).await.into_grant(self.name)
     }
+
+    fn grant_trace(&self, request: &AccessRequest<'_>) -> Trace {
+        granted(self.name, self.grant_now(request))
+    }
 }
 
 #[async_trait]
@@ -214,5 +226,9 @@ where
 {
     async fn veto(&self, request: &AccessRequest<'_>) -> Veto {
         (self.condition)(request).await.into_veto(self.name)
+    }
+
+    fn veto_trace(&self, request: &AccessRequest<'_>) -> Trace {
+        vetoed(self.name, self.veto_now(request))
     }
 }

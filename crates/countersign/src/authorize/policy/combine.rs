@@ -1,7 +1,7 @@
-use super::{AccessRequest, Grant, GrantPolicy};
+use super::{AccessRequest, Grant, GrantPolicy, granted};
 use crate::authorize::Authorizer;
 use crate::config::ConfigError;
-use crate::decision::{Decision, Requirement, Why};
+use crate::decision::{Decision, Requirement, Trace, Why};
 use async_trait::async_trait;
 use std::fmt::Debug;
 
@@ -142,6 +142,11 @@ impl<G: Grants> GrantPolicy for AnyOf<G> {
     async fn grant(&self, request: &AccessRequest<'_>) -> Grant {
         Mode::Any.later(&self.0, request).await
     }
+
+    fn grant_trace(&self, request: &AccessRequest<'_>) -> Trace {
+        let parts = all(&self.0).map(|policy| policy.grant_trace(request));
+        granted("any_of", self.grant_now(request)).with_parts(parts)
+    }
 }
 
 /// Allows where each of its policies does: made by [`all_of`].
@@ -175,6 +180,11 @@ impl<G: Grants> GrantPolicy for AllOf<G> {
     async fn grant(&self, request: &AccessRequest<'_>) -> Grant {
         Mode::All.later(&self.0, request).await
     }
+
+    fn grant_trace(&self, request: &AccessRequest<'_>) -> Trace {
+        let parts = all(&self.0).map(|policy| policy.grant_trace(request));
+        granted("all_of", self.grant_now(request)).with_parts(parts)
+    }
 }
 
 /// Allows where its policy abstains: made by [`not`].
@@ -202,6 +212,10 @@ impl<P: GrantPolicy> GrantPolicy for Not<P> {
 
     async fn grant(&self, request: &AccessRequest<'_>) -> Grant {
         negate(self.0.grant(request).await)
+    }
+
+    fn grant_trace(&self, request: &AccessRequest<'_>) -> Trace {
+        granted("not", self.grant_now(request)).with_parts([self.0.grant_trace(request)])
     }
 }
 
@@ -234,9 +248,9 @@ pub fn meets<A: Authorizer>(authorizer: A, requirement: Requirement) -> Result<M
     Ok(Meets { authorizer, requirement })
 }
 
-fn granted(decision: Decision) -> Grant {
+fn met(request: &AccessRequest<'_>, decision: Decision) -> Grant {
     match decision {
-        Decision::Allow => Grant::Allow(Why::new("requirement", "met")),
+        Decision::Allow => Grant::Allow(request.noted().unwrap_or(Why::new("requirement", "met"))),
         Decision::Deny(why) => Grant::Abstain(why),
         Decision::Indeterminate(why) => Grant::Indeterminate(why),
     }
@@ -245,10 +259,17 @@ fn granted(decision: Decision) -> Grant {
 #[async_trait]
 impl<A: Authorizer> GrantPolicy for Meets<A> {
     fn grant_now(&self, request: &AccessRequest<'_>) -> Option<Grant> {
-        self.authorizer.decide_now(&request.about(&self.requirement)).map(granted)
+        request.note(None);
+        self.authorizer.decide_now(&request.about(&self.requirement)).map(|decision| met(request, decision))
     }
 
     async fn grant(&self, request: &AccessRequest<'_>) -> Grant {
-        granted(self.authorizer.decide(&request.about(&self.requirement)).await)
+        request.note(None);
+        let decision = self.authorizer.decide(&request.about(&self.requirement)).await;
+        met(request, decision)
+    }
+
+    fn grant_trace(&self, request: &AccessRequest<'_>) -> Trace {
+        granted("meets", self.grant_now(request)).with_parts([self.authorizer.trace(&request.about(&self.requirement))])
     }
 }

@@ -2,7 +2,7 @@ use super::{AccessRequest, Grant, GrantPolicy, Veto, VetoPolicy};
 use crate::authorize::Authorizer;
 use crate::authorize::leaves::{self, Leaves};
 use crate::config::ConfigError;
-use crate::decision::{Decision, Requirement, Why};
+use crate::decision::{Decision, Requirement, Trace, Why};
 use async_trait::async_trait;
 
 /// Decides on actions by vetoes and grants: made by [`deny_overrides`].
@@ -122,7 +122,7 @@ impl DenyOverrides {
         }
         for grant in &self.grants {
             match grant.grant_now(request) {
-                Some(Grant::Allow(_)) => return Some(Decision::Allow),
+                Some(Grant::Allow(why)) => return Some(request.allow(why)),
                 Some(Grant::Indeterminate(why)) => unresolved = unresolved.or(Some(why)),
                 Some(Grant::Abstain(_)) => {}
                 None => is_open = true,
@@ -164,7 +164,7 @@ impl DenyOverrides {
                     None => continue,
                 };
                 match answer {
-                    Grant::Allow(_) => return Decision::Allow,
+                    Grant::Allow(why) => return request.allow(why),
                     Grant::Indeterminate(why) => unresolved = unresolved.or(Some(why)),
                     Grant::Abstain(_) => {}
                 }
@@ -207,5 +207,17 @@ impl Authorizer for DenyOverrides {
 
     async fn decide(&self, request: &AccessRequest<'_>) -> Decision {
         leaves::decide(self, request).await
+    }
+
+    fn trace(&self, request: &AccessRequest<'_>) -> Trace {
+        Trace::of_requirement(request.requirement, &mut |leaf| {
+            let request = &request.about(leaf);
+            let trace = Trace::decided(leaf.to_string(), self.leaf_now(request));
+            if self.without_policies(leaf).is_some() {
+                return trace;
+            }
+            let vetoes = self.vetoes.iter().map(|veto| veto.veto_trace(request));
+            trace.with_parts(vetoes.chain(self.grants.iter().map(|grant| grant.grant_trace(request))))
+        })
     }
 }

@@ -91,6 +91,9 @@ impl GrantPolicy for Policy {
     async fn grant(&self, _: &AccessRequest<'_>) -> Grant {
         self.grants()
     }
+    fn grant_trace(&self, _: &AccessRequest<'_>) -> Trace {
+        Trace::new("g", Finding::Waits, None)
+    }
 }
 
 #[async_trait]
@@ -100,6 +103,9 @@ impl VetoPolicy for Policy {
     }
     async fn veto(&self, _: &AccessRequest<'_>) -> Veto {
         self.vetoes()
+    }
+    fn veto_trace(&self, _: &AccessRequest<'_>) -> Trace {
+        Trace::new("v", Finding::Waits, None)
     }
 }
 
@@ -420,6 +426,7 @@ fn pointers_to_policies_forward_every_method() {
         assert_eq!((policy.grant_now(&request).is_none(), policy.veto_now(&request).is_none()), (waits, waits));
         assert_eq!(policy.grant(&request).await, Grant::Allow(WHY));
         assert_eq!(policy.veto(&request).await, Veto::Deny(WHY));
+        assert_eq!((policy.grant_trace(&request).asked, policy.veto_trace(&request).asked), ("g".into(), "v".into()));
     }
     for waits in [false, true] {
         now(check(Arc::new(says(Yes, waits)), waits));

@@ -1,0 +1,146 @@
+use super::*;
+use crate::decision::{Finding, Why, role};
+use crate::token::VerifiedToken;
+use serde_json::json;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Waker};
+
+const WHY: Why = Why::new("test", "said");
+const NO: Decision = Decision::Deny(WHY);
+
+/// Says so: from memory, after so many polls, or never.
+#[derive(Clone, Debug)]
+struct Says {
+    decision: Decision,
+    polls: Option<usize>,
+    panics: bool,
+    asked: Arc<AtomicUsize>,
+}
+
+fn now(decision: Decision) -> Says {
+    after(0, decision)
+}
+
+fn after(polls: usize, decision: Decision) -> Says {
+    Says { decision, polls: Some(polls), panics: false, asked: Arc::default() }
+}
+
+#[async_trait]
+impl Authorizer for Says {
+    fn accepts(&self, _: &Requirement) -> Result<(), ConfigError> {
+        if self.decision == NO { Err(ConfigError::new("require", "no")) } else { Ok(()) }
+    }
+    fn decide_now(&self, request: &AccessRequest<'_>) -> Option<Decision> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        assert!(!self.panics, "on purpose");
+        if self.decision == Decision::Allow {
+            let _ = request.allow(WHY);
+        }
+        (self.polls == Some(0)).then_some(self.decision)
+    }
+    async fn decide(&self, request: &AccessRequest<'_>) -> Decision {
+        let mut polled = 0;
+        poll_fn(|_| {
+            polled += 1;
+            assert!(!self.panics, "on purpose");
+            if self.polls.is_some_and(|polls| polled > polls) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        if self.decision == Decision::Allow {
+            return request.allow(WHY);
+        }
+        self.decision
+    }
+    fn version(&self) -> Option<Arc<str>> {
+        Some(self.decision.name().into())
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Told(Arc<Mutex<Vec<String>>>);
+impl Observer for Told {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::ShadowDisagreed { required, decision, shadow } = event {
+            let shadow = shadow.map_or("unanswered", Decision::name);
+            self.0.lock().expect("lock").push(format!("{required}: {}, {shadow}", decision.name()));
+        }
+    }
+}
+
+/// What is decided, after how many polls, and what is told; at once, where it can be.
+fn ask(decides: Says, shadow: Says) -> (Decision, usize, Vec<String>) {
+    let told = Told::default();
+    let shadowed = Shadowed::new(decides, shadow, told.clone());
+    let (token, requirement) = (VerifiedToken::vouched(&json!({})).expect("claims"), role("admin"));
+    let request = AccessRequest::new(&token, &requirement);
+    let take = || std::mem::take(&mut *told.0.lock().expect("lock"));
+    if let Some(decision) = shadowed.decide_now(&request) {
+        return (decision, 0, take());
+    }
+    assert!(take().is_empty(), "nothing is decided yet");
+    let mut deciding = pin!(shadowed.decide(&request));
+    for polls in 1..10 {
+        if let Poll::Ready(decision) = deciding.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return (decision, polls, take());
+        }
+    }
+    panic!("no decision");
+}
+
+#[test]
+fn the_decision_is_that_of_who_decides_and_comes_no_later() {
+    let open = Decision::Indeterminate(WHY);
+    let all = [Decision::Allow, NO, open];
+    let never = |decision| Says { polls: None, ..now(decision) };
+    let failing = |decision| Says { panics: true, ..now(decision) };
+    for decision in all {
+        for other in all {
+            for shadow in [now(other), after(1, other), after(5, other), never(other), failing(other)] {
+                for polls in 0..3 {
+                    let expected = if polls == 0 { 0 } else { polls + 1 };
+                    let (decided, took, _) = ask(after(polls, decision), shadow.clone());
+                    assert_eq!((decided, took), (decision, expected), "{shadow:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn disagreement_and_silence_are_told_and_agreement_is_not() {
+    let told = |decides, shadow| ask(decides, shadow).2;
+    let other_no = Decision::Deny(Why::new("other", "reason"));
+    assert_eq!(told(now(NO), now(other_no)), [""; 0]);
+    assert_eq!(told(now(NO), now(Decision::Allow)), ["role(admin): deny, allow"]);
+    assert_eq!(told(now(Decision::Allow), now(Decision::Indeterminate(WHY))), ["role(admin): allow, indeterminate"]);
+    assert_eq!(told(after(2, NO), now(Decision::Allow)), ["role(admin): deny, allow"]);
+    assert_eq!(told(after(2, NO), after(2, other_no)), [""; 0], "as long as the decision takes");
+    assert_eq!(told(after(2, NO), after(3, other_no)), ["role(admin): deny, unanswered"]);
+    assert_eq!(told(now(NO), after(1, other_no)), ["role(admin): deny, unanswered"], "nothing is waited for");
+    let failing = Says { panics: true, ..now(NO) };
+    assert_eq!(told(now(NO), failing.clone()), ["role(admin): deny, unanswered"]);
+    assert_eq!(told(after(2, NO), failing), ["role(admin): deny, unanswered"]);
+}
+
+#[test]
+fn a_shadow_has_no_say_in_anything_else() {
+    let shadowed = Shadowed::new(now(Decision::Allow), now(NO), Told::default());
+    assert!(shadowed.accepts(&role("x")).is_ok());
+    assert_eq!(shadowed.version().as_deref(), Some("allow"));
+    let (token, requirement) = (VerifiedToken::vouched(&json!({})).expect("claims"), role("x"));
+    let noted = crate::authorize::Noted::default();
+    let request = AccessRequest::new(&token, &requirement).noting(&noted);
+    assert_eq!(shadowed.trace(&request).finding, Finding::Allow);
+
+    let noted = crate::authorize::Noted::default();
+    let request = AccessRequest::new(&token, &requirement).noting(&noted);
+    let denies = Shadowed::new(now(NO), now(Decision::Allow), Told::default());
+    assert_eq!(
+        (denies.decide_now(&request), noted.why()),
+        (Some(NO), None),
+        "its reasons are not told as the decision's"
+    );
+}
