@@ -1,8 +1,10 @@
 //! Judges requirements of roles and permissions.
 
 use crate::catalog::{Catalog, CatalogBuilder};
+use crate::live::LiveCatalog;
 use crate::mapping::ClaimsMapping;
-use crate::subject::{Subject, deny};
+use crate::prepared::{Node, Prepared};
+use crate::subject::{Held, Subject};
 use countersign::authorize::{AccessRequest, Authorizer, Decision, Requirement, ScopeAuthorizer};
 use countersign::{ConfigError, VerifiedToken, async_trait};
 use std::cell::OnceCell;
@@ -20,9 +22,10 @@ use std::sync::Arc;
 /// | code | meaning |
 /// |---|---|
 /// | `missing_role`, `missing_permission` | the token does not have what is required |
+/// | `exclusive_roles` | the token has two [mutually exclusive](CatalogBuilder::mutually_exclusive) roles |
 /// | `malformed_claim` | a claim that should hold roles or permissions is not of its form |
 /// | `unmapped_issuer` | nobody said which claims hold roles in tokens of this issuer |
-/// | `unknown_name` | a required name is not in the catalog: [`accepts`](Authorizer::accepts) refuses it |
+/// | `unknown_name` | a required name is not in the catalog: [`accepts`](Authorizer::accepts) refuses it, so a newer [`LiveCatalog`] has lost it |
 /// | `unknown_requirement`, `empty` | the requirement is of an unknown kind, or names nothing |
 ///
 /// All of them concern requirements of roles and permissions only: in `role("admin").or(scopes(["jobs"]))` a
@@ -49,17 +52,17 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone, Debug)]
 pub struct RbacAuthorizer {
-    catalog: Arc<Catalog>,
+    catalog: LiveCatalog,
     mappings: HashMap<String, ClaimsMapping>,
     /// For tokens of issuers that have no mapping of their own.
     others: Option<ClaimsMapping>,
 }
 
 impl RbacAuthorizer {
-    /// An authorizer for this catalog, with the default [`ClaimsMapping`] for the tokens of every issuer. For
+    /// An authorizer for this catalog, or [`LiveCatalog`], with the default [`ClaimsMapping`] for the tokens of every issuer. For
     /// other mappings, see [`RbacAuthorizerBuilder::catalog`].
     #[must_use]
-    pub fn new(catalog: impl Into<Arc<Catalog>>) -> Self {
+    pub fn new(catalog: impl Into<LiveCatalog>) -> Self {
         Self { catalog: catalog.into(), mappings: HashMap::new(), others: Some(ClaimsMapping::default()) }
     }
 
@@ -68,26 +71,39 @@ impl RbacAuthorizer {
         RbacAuthorizerBuilder::default()
     }
 
-    /// The roles and permissions that it knows.
+    /// The roles and permissions that it knows now.
     #[must_use]
-    pub fn catalog(&self) -> &Catalog {
-        &self.catalog
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.catalog.current()
     }
 
-    fn subject(&self, token: &VerifiedToken) -> Result<Subject<'_>, Decision> {
+    /// What a token amounts to by the catalog of now, for many questions about it.
+    #[must_use]
+    pub fn subject(&self, token: &VerifiedToken) -> Subject {
+        Subject::new(self.catalog.current(), self.mapping_of(token), token)
+    }
+
+    /// A requirement whose names are looked up once, for [`Subject::decide`].
+    ///
+    /// # Errors
+    /// [`ConfigError`] that names what the catalog does not know or cannot judge, and a requirement that names
+    /// nothing.
+    pub fn prepare(&self, requirement: Requirement) -> Result<Prepared, ConfigError> {
+        Prepared::new(self.catalog.current(), requirement)
+    }
+
+    fn mapping_of(&self, token: &VerifiedToken) -> Option<&ClaimsMapping> {
         let own = token.issuer().and_then(|issuer| self.mappings.get(issuer));
-        let mapping = own.or(self.others.as_ref()).ok_or(deny("unmapped_issuer"))?;
-        Subject::new(&self.catalog, mapping, token).map_err(|_| deny("malformed_claim"))
+        own.or(self.others.as_ref())
     }
 
     fn judge(&self, request: &AccessRequest<'_>) -> Decision {
-        let subject = OnceCell::new();
+        let catalog = self.catalog.load();
+        let held = OnceCell::new();
         request.requirement.decide(&mut |leaf| {
             ScopeAuthorizer::decide_leaf(leaf, request.token).unwrap_or_else(|| {
-                match subject.get_or_init(|| self.subject(request.token)) {
-                    Ok(subject) => subject.judge(leaf),
-                    Err(denial) => *denial,
-                }
+                held.get_or_init(|| Held::read(&catalog, self.mapping_of(request.token), request.token))
+                    .judge(&catalog, leaf)
             })
         })
     }
@@ -96,19 +112,8 @@ impl RbacAuthorizer {
 #[async_trait]
 impl Authorizer for RbacAuthorizer {
     fn accepts(&self, requirement: &Requirement) -> Result<(), ConfigError> {
-        let known = |kind: &str, names: &[String], is_known: &dyn Fn(&str) -> bool| {
-            names.iter().find(|name| !is_known(name)).map_or(Ok(()), |name| {
-                Err(ConfigError::new("require", format!("the {kind} `{name}` is not in the catalog")))
-            })
-        };
-        requirement.each_leaf(&mut |leaf| match leaf {
-            Requirement::Authenticated | Requirement::Scopes(_) => Ok(()),
-            Requirement::AnyRole(names) => known("role", names, &|name| self.catalog.role_id(name).is_some()),
-            Requirement::AllPermissions(names) | Requirement::AnyPermission(names) => {
-                known("permission", names, &|name| self.catalog.permission_id(name).is_some())
-            }
-            _ => Err(ConfigError::new("require", "a catalog cannot judge this kind of requirement")),
-        })
+        let catalog = self.catalog.load();
+        requirement.each_leaf(&mut |leaf| Node::new(&catalog, leaf).map(drop))
     }
 
     fn decide_now(&self, request: &AccessRequest<'_>) -> Option<Decision> {
@@ -126,7 +131,7 @@ impl Authorizer for RbacAuthorizer {
 #[must_use]
 pub struct RbacAuthorizerBuilder {
     own: CatalogBuilder,
-    ready: Option<Arc<Catalog>>,
+    ready: Option<LiveCatalog>,
     mapping: Option<ClaimsMapping>,
     mappings: Vec<(String, ClaimsMapping)>,
 }
@@ -150,8 +155,8 @@ impl RbacAuthorizerBuilder {
         self
     }
 
-    /// A catalog that is ready, instead of roles and permissions given here.
-    pub fn catalog(mut self, catalog: impl Into<Arc<Catalog>>) -> Self {
+    /// A catalog that is ready, or a [`LiveCatalog`], instead of roles and permissions given here.
+    pub fn catalog(mut self, catalog: impl Into<LiveCatalog>) -> Self {
         self.ready = Some(catalog.into());
         self
     }
@@ -206,7 +211,7 @@ impl RbacAuthorizerBuilder {
                 return Err(ConfigError::new("catalog", problem));
             }
             Some(ready) => ready,
-            None => Arc::new(self.own.build()?),
+            None => self.own.build()?.into(),
         };
         let mut mappings = HashMap::new();
         for (issuer, mapping) in self.mappings {

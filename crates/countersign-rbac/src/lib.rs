@@ -56,9 +56,15 @@
 mod authorizer;
 mod catalog;
 mod ids;
+mod live;
 mod mapping;
+mod prepared;
+pub mod review;
 mod subject;
 
 pub use authorizer::{RbacAuthorizer, RbacAuthorizerBuilder};
 pub use catalog::{Catalog, CatalogBuilder};
+pub use live::LiveCatalog;
 pub use mapping::{ClaimPath, ClaimsMapping, ClaimsMappingBuilder};
+pub use prepared::Prepared;
+pub use subject::Subject;

@@ -1,25 +1,31 @@
 //! Who asks, in terms of the catalog.
 
 use crate::catalog::{Catalog, Grants};
-use crate::mapping::{ClaimsMapping, Found, Malformed};
+use crate::mapping::{ClaimsMapping, Found};
+use crate::prepared::{Node, Prepared};
 use countersign::VerifiedToken;
-use countersign::authorize::{Decision, Requirement, Why};
+use countersign::authorize::{Decision, Requirement, ScopeAuthorizer, Why};
+use std::sync::Arc;
 
 pub(crate) const fn deny(code: &'static str) -> Decision {
     Decision::Deny(Why::new("rbac", code))
 }
 
-/// The roles and permissions of one token, with all that they include.
-#[derive(Debug)]
-pub(crate) struct Subject<'c> {
-    catalog: &'c Catalog,
+/// What one token amounts to by one catalog.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
     grants: Grants,
+    /// The answer to every requirement of roles or permissions, whatever is held.
+    denied: Option<Decision>,
 }
 
-impl<'c> Subject<'c> {
-    pub(crate) fn new(catalog: &'c Catalog, mapping: &ClaimsMapping, token: &VerifiedToken) -> Result<Self, Malformed> {
+impl Held {
+    pub(crate) fn read(catalog: &Catalog, mapping: Option<&ClaimsMapping>, token: &VerifiedToken) -> Self {
         let mut grants = catalog.no_grants();
-        mapping.read(token.payload(), &mut |found| match found {
+        let Some(mapping) = mapping else {
+            return Self { grants, denied: Some(deny("unmapped_issuer")) };
+        };
+        let read = mapping.read(token.payload(), &mut |found| match found {
             Found::Permission(name) => {
                 if let Some(id) = catalog.permission_id(name) {
                     grants.permissions.insert(id);
@@ -33,41 +39,141 @@ impl<'c> Subject<'c> {
                     grants.insert_all(closed);
                 }
             }
-        })?;
-        Ok(Self { catalog, grants })
+        });
+        let denied = match read {
+            Err(_) => Some(deny("malformed_claim")),
+            Ok(()) => {
+                catalog.exclusions().iter().any(|set| set.is_broken_by(&grants)).then_some(deny("exclusive_roles"))
+            }
+        };
+        // What is denied holds nothing, so that no check can come to another conclusion.
+        Self { grants: if denied.is_some() { catalog.no_grants() } else { grants }, denied }
     }
 
-    /// Judges one requirement of roles or permissions.
-    pub(crate) fn judge(&self, leaf: &Requirement) -> Decision {
-        match leaf {
-            Requirement::AnyRole(names) => {
-                let held = names.iter().map(|name| Some(self.grants.roles.contains(self.catalog.role_id(name)?)));
-                combine(held, false, "missing_role")
-            }
-            Requirement::AllPermissions(names) => combine(self.held(names), true, "missing_permission"),
-            Requirement::AnyPermission(names) => combine(self.held(names), false, "missing_permission"),
-            _ => deny("unknown_requirement"),
+    /// What to say when a check of the sets says this.
+    fn answer(&self, met: bool, missing: &'static str) -> Decision {
+        match self.denied {
+            Some(denied) => denied,
+            None if met => Decision::Allow,
+            None => deny(missing),
         }
     }
 
-    fn held(&self, names: &[String]) -> impl Iterator<Item = Option<bool>> {
-        names.iter().map(|name| Some(self.grants.permissions.contains(self.catalog.permission_id(name)?)))
+    /// Judges one requirement of roles or permissions by its names.
+    ///
+    /// One name that the catalog does not know spoils its list, because nobody can tell what whoever wrote it
+    /// meant.
+    pub(crate) fn judge(&self, catalog: &Catalog, leaf: &Requirement) -> Decision {
+        if let Some(denied) = self.denied {
+            return denied;
+        }
+        let (names, all, missing) = match leaf {
+            Requirement::AnyRole(names) => (names, false, "missing_role"),
+            Requirement::AllPermissions(names) => (names, true, "missing_permission"),
+            Requirement::AnyPermission(names) => (names, false, "missing_permission"),
+            _ => return deny("unknown_requirement"),
+        };
+        if names.is_empty() {
+            return deny("empty");
+        }
+        let roles = matches!(leaf, Requirement::AnyRole(_));
+        let mut met = all;
+        for name in names {
+            let held = if roles {
+                catalog.role_id(name).map(|id| self.grants.roles.contains(id))
+            } else {
+                catalog.permission_id(name).map(|id| self.grants.permissions.contains(id))
+            };
+            match held {
+                None => return deny("unknown_name"),
+                Some(held) if all => met &= held,
+                Some(held) => met |= held,
+            }
+        }
+        self.answer(met, missing)
     }
 }
 
-/// Allows when all, or any, are held. One name that the catalog does not know (`None`) spoils the whole list,
-/// because nobody can tell what whoever wrote it meant.
-fn combine(held: impl Iterator<Item = Option<bool>>, all: bool, missing: &'static str) -> Decision {
-    let mut verdict = None;
-    for held in held {
-        let Some(held) = held else {
-            return deny("unknown_name");
-        };
-        verdict = Some(verdict.map_or(held, |verdict| if all { verdict && held } else { verdict || held }));
+/// Who asks, worked out once: the roles and permissions of a token by the catalog of that moment.
+///
+/// For those who ask many questions about one token, in a handler or when a list is filtered. It has its
+/// catalog; what comes later does not change it. [`RbacAuthorizer::subject`](crate::RbacAuthorizer::subject)
+/// makes it.
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::{Decision, any_permission, permissions};
+/// use countersign_rbac::RbacAuthorizer;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let rbac = RbacAuthorizer::builder().role("editor", ["posts:read", "posts:write"]).build()?;
+/// let write = rbac.prepare(permissions(["posts:write"]))?;
+///
+/// let token = VerifiedToken::vouched(&serde_json::json!({"roles": ["editor"]}))?;
+/// let editor = rbac.subject(&token);
+/// assert_eq!(editor.decide(&write), Decision::Allow);
+/// assert!(editor.has_role("editor") && editor.has_permission("posts:read"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Subject {
+    catalog: Arc<Catalog>,
+    token: VerifiedToken,
+    held: Held,
+}
+
+impl Subject {
+    pub(crate) fn new(catalog: Arc<Catalog>, mapping: Option<&ClaimsMapping>, token: &VerifiedToken) -> Self {
+        let held = Held::read(&catalog, mapping, token);
+        Self { catalog, token: token.clone(), held }
     }
-    match verdict {
-        Some(true) => Decision::Allow,
-        Some(false) => deny(missing),
-        None => deny("empty"),
+
+    /// The catalog that says what its roles are worth.
+    #[must_use]
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// Whether it has this role, itself or by inheritance. What cannot be told counts as no.
+    #[must_use]
+    pub fn has_role(&self, name: &str) -> bool {
+        self.catalog.role_id(name).is_some_and(|id| self.held.grants.roles.contains(id))
+            && self.held.answer(true, "") == Decision::Allow
+    }
+
+    /// Whether it has this permission, from a role or from the token itself. What cannot be told counts as no.
+    #[must_use]
+    pub fn has_permission(&self, name: &str) -> bool {
+        self.catalog.permission_id(name).is_some_and(|id| self.held.grants.permissions.contains(id))
+            && self.held.answer(true, "") == Decision::Allow
+    }
+
+    /// Whether it meets a prepared requirement: a few words of bit arithmetic, and no memory. One that was
+    /// prepared by another catalog is judged by its names.
+    pub fn decide(&self, requirement: &Prepared) -> Decision {
+        if !Arc::ptr_eq(&self.catalog, &requirement.catalog) {
+            return self.decide_by_name(&requirement.requirement);
+        }
+        requirement.node.decide(&mut |leaf| match leaf {
+            Node::AnyRole(mask) => self.held.answer(mask.any_in(&self.held.grants.roles), "missing_role"),
+            Node::AllPermissions(mask) => {
+                self.held.answer(mask.all_in(&self.held.grants.permissions), "missing_permission")
+            }
+            Node::AnyPermission(mask) => {
+                self.held.answer(mask.any_in(&self.held.grants.permissions), "missing_permission")
+            }
+            Node::InToken(leaf) => {
+                ScopeAuthorizer::decide_leaf(leaf, &self.token).unwrap_or(deny("unknown_requirement"))
+            }
+            Node::AllOf(_) | Node::AnyOf(_) => deny("unknown_requirement"),
+        })
+    }
+
+    /// Whether it meets a requirement.
+    pub fn decide_by_name(&self, requirement: &Requirement) -> Decision {
+        requirement.decide(&mut |leaf| {
+            ScopeAuthorizer::decide_leaf(leaf, &self.token).unwrap_or_else(|| self.held.judge(&self.catalog, leaf))
+        })
     }
 }

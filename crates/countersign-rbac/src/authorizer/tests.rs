@@ -12,6 +12,7 @@ const NO_PERMISSION: Decision = Decision::Deny(Why::new("rbac", "missing_permiss
 const MALFORMED: Decision = Decision::Deny(Why::new("rbac", "malformed_claim"));
 const UNMAPPED: Decision = Decision::Deny(Why::new("rbac", "unmapped_issuer"));
 const UNKNOWN_NAME: Decision = Decision::Deny(Why::new("rbac", "unknown_name"));
+const EXCLUSIVE: Decision = Decision::Deny(Why::new("rbac", "exclusive_roles"));
 const EMPTY: Decision = Decision::Deny(Why::new("rbac", "empty"));
 const NO_SCOPE: Decision = Decision::Deny(Why::new("scopes", "missing_scope"));
 
@@ -169,10 +170,72 @@ fn a_name_that_the_catalog_does_not_know_is_refused_at_the_route_and_denied_afte
 }
 
 #[test]
+fn a_token_with_two_mutually_exclusive_roles_has_neither() {
+    let rbac = RbacAuthorizer::builder()
+        .catalog(
+            Catalog::builder()
+                .role("payer", ["pay"])
+                .role("approver", ["approve"])
+                .role("clerk", ["file"])
+                .role("reader", ["read"])
+                .permission("direct")
+                .inherits("clerk", "payer")
+                .mutually_exclusive(["approver", "payer"])
+                .build()
+                .expect("catalog"),
+        )
+        .build()
+        .expect("rbac");
+    for roles in [json!(["payer", "approver"]), json!(["reader", "approver", "clerk"]), json!(["clerk", "approver"])] {
+        let claims = json!({"roles": roles, "permissions": ["direct", "read"], "scope": "jobs"});
+        let decide = |requirement: Requirement| decide(&rbac, &claims, &requirement);
+        for permission in ["pay", "approve", "file", "read", "direct"] {
+            assert_eq!(decide(permissions([permission])), EXCLUSIVE, "{claims}");
+            assert!(!rbac.subject(&token(&claims)).has_permission(permission));
+        }
+        for name in ["payer", "approver", "clerk", "reader"] {
+            assert_eq!(decide(role(name)), EXCLUSIVE, "{claims}");
+            assert!(!rbac.subject(&token(&claims)).has_role(name));
+        }
+        assert_eq!(decide(role("payer").or(scopes(["jobs"]))), Decision::Allow, "scopes are the token's own");
+        assert_eq!(decide(authenticated()), Decision::Allow);
+    }
+    for (roles, permission) in [("payer", "pay"), ("clerk", "pay"), ("approver", "approve")] {
+        assert_eq!(decide(&rbac, &json!({"roles": [roles, "reader"]}), &permissions([permission])), Decision::Allow);
+    }
+    let split = json!({"roles": ["payer"], "role": "approver"});
+    assert_eq!(decide(&rbac, &split, &role("payer")), EXCLUSIVE, "whichever claims they stand in");
+}
+
+#[test]
+fn a_catalog_is_replaced_while_it_is_in_use() {
+    let catalog = |permission: &str| Catalog::builder().role("editor", [permission]).build().expect("catalog");
+    let live = LiveCatalog::new(catalog("write"));
+    let rbac = RbacAuthorizer::builder().catalog(live.clone()).build().expect("rbac");
+    let editor = json!({"roles": ["editor"]});
+    let write = permissions(["write"]);
+    let (subject, prepared) = (rbac.subject(&token(&editor)), rbac.prepare(write.clone()).expect("known"));
+    assert_eq!(decide(&rbac, &editor, &write), Decision::Allow);
+
+    live.replace(catalog("read"));
+    assert_eq!(decide(&rbac, &editor, &write), UNKNOWN_NAME);
+    assert_eq!(decide(&rbac, &editor, &role("editor").and(write.clone())), UNKNOWN_NAME);
+    assert_eq!(decide(&rbac, &editor, &permissions(["read"])), Decision::Allow);
+    assert!(rbac.accepts(&write).is_err() && rbac.accepts(&permissions(["read"])).is_ok());
+    assert_eq!(subject.decide(&prepared), Decision::Allow, "a subject keeps its catalog");
+    assert_eq!(rbac.subject(&token(&editor)).decide(&prepared), UNKNOWN_NAME, "prepared by another catalog");
+
+    live.replace(catalog("write"));
+    assert_eq!(rbac.subject(&token(&editor)).decide(&prepared), Decision::Allow, "and judged by name");
+    assert_eq!(rbac.catalog().version(), live.current().version());
+}
+
+#[test]
 fn nothing_required_is_denied() {
     let none: [&str; 0] = [];
     let rbac = house();
     for requirement in [any_role(none), permissions(none), any_permission(none)] {
+        assert!(rbac.prepare(requirement.clone()).is_err());
         assert_eq!(decide(&rbac, &json!({"roles": ["admin"]}), &requirement), EMPTY);
     }
     for requirement in [Requirement::AllOf(vec![]), Requirement::AnyOf(vec![]), scopes(none)] {

@@ -1,5 +1,6 @@
 //! What a role amounts to once everything that it inherits is counted in.
 
+use super::Own;
 use crate::ids::{Id, IdSet, PermissionId, RoleId};
 
 /// Roles and permissions held together.
@@ -23,11 +24,11 @@ impl Grants {
 ///
 /// # Errors
 /// Roles that inherit from one another, each from the next and the last from the first.
-pub(super) fn close(grants: &mut [Grants], parents: &[Vec<RoleId>]) -> Result<(), Vec<RoleId>> {
-    let mut waiting: Vec<usize> = parents.iter().map(Vec::len).collect();
-    let mut heirs: Vec<Vec<RoleId>> = vec![Vec::new(); parents.len()];
-    for (role, parents) in parents.iter().enumerate() {
-        for parent in parents {
+pub(super) fn close(grants: &mut [Grants], own: &[Own]) -> Result<(), Vec<RoleId>> {
+    let mut waiting: Vec<usize> = own.iter().map(|own| own.parents.len()).collect();
+    let mut heirs: Vec<Vec<RoleId>> = vec![Vec::new(); own.len()];
+    for (role, own) in own.iter().enumerate() {
+        for parent in &own.parents {
             if let Some(heirs) = heirs.get_mut(parent.index()) {
                 heirs.push(RoleId::new(role));
             }
@@ -49,11 +50,11 @@ pub(super) fn close(grants: &mut [Grants], parents: &[Vec<RoleId>]) -> Result<()
             }
         }
     }
-    find_cycle(&waiting, parents).map_or(Ok(()), Err)
+    find_cycle(&waiting, own).map_or(Ok(()), Err)
 }
 
 /// A role that still waits has a parent that still waits: whoever follows them comes round.
-fn find_cycle(waiting: &[usize], parents: &[Vec<RoleId>]) -> Option<Vec<RoleId>> {
+fn find_cycle(waiting: &[usize], own: &[Own]) -> Option<Vec<RoleId>> {
     let waits = |role: RoleId| waiting.get(role.index()).is_some_and(|waits| *waits > 0);
     let mut next = RoleId::new(waiting.iter().position(|waits| *waits > 0)?);
     let mut path = Vec::new();
@@ -62,6 +63,6 @@ fn find_cycle(waiting: &[usize], parents: &[Vec<RoleId>]) -> Option<Vec<RoleId>>
             return Some(path.split_off(start));
         }
         path.push(next);
-        next = parents.get(next.index())?.iter().copied().find(|parent| waits(*parent))?;
+        next = own.get(next.index())?.parents.iter().copied().find(|parent| waits(*parent))?;
     }
 }

@@ -106,16 +106,119 @@ fn a_chain_of_a_thousand_roles_is_closed_to_its_end() {
 
 #[test]
 fn names_are_compared_exactly() {
-    let catalog = Catalog::builder().role("Führung", ["docs:*"]).role("nur lesen", ["*"]).build().expect("names");
-    assert!(catalog.grants("Führung", "docs:*") && catalog.grants("nur lesen", "*"));
-    assert!(!catalog.grants("führung", "docs:*"));
-    assert!(!catalog.grants("Führung", "docs:read"));
-    assert!(!catalog.grants("nur lesen", "docs:*"));
+    let catalog = Catalog::builder().role("Führung", ["docs:read"]).role("nur lesen", ["Docs:read"]).build();
+    let catalog = catalog.expect("names");
+    assert!(catalog.grants("Führung", "docs:read") && catalog.grants("nur lesen", "Docs:read"));
+    assert!(!catalog.grants("führung", "docs:read"));
+    assert!(!catalog.grants("Führung", "Docs:read"));
+    assert!(!catalog.grants("nur lesen", "docs:read "));
+}
+
+#[test]
+fn a_wildcard_stands_for_the_names_that_go_on_after_it() {
+    let names =
+        ["posts:read", "posts:", "posts", "posts:comments:read", "postscript:read", "posts.read", "posts/read", "p"];
+    let table: [(&str, &[&str]); 5] = [
+        ("posts:*", &["posts:read", "posts:comments:read"]),
+        ("posts:comments:*", &["posts:comments:read"]),
+        ("posts.*", &["posts.read"]),
+        ("posts/*", &["posts/read"]),
+        ("*", &names),
+    ];
+    for (wildcard, expected) in table {
+        let catalog = Catalog::builder().only_permissions(names).role("r", [wildcard]).build().expect(wildcard);
+        let granted: Vec<_> = catalog.permissions().filter(|name| catalog.grants("r", name)).collect();
+        assert_eq!(granted, expected, "{wildcard}");
+        assert!(!catalog.grants("r", wildcard), "it is no name itself");
+    }
+    for not_one in ["**", "posts*", "*:read", "posts:*:read", "posts:**", ":*", "*posts:*", "posts-*", " *"] {
+        let expected = format!("`role`: `r` grants `{not_one}`: a `*` stands alone, or last after `:`, `.` or `/`");
+        assert_eq!(error(Catalog::builder().only_permissions(names).role("r", [not_one])), expected);
+    }
+    for nothing in ["users:*", "Posts:*", "posts:read:*", "p:*"] {
+        let expected = format!("`role`: `r` grants `{nothing}`, which stands for no permission");
+        assert_eq!(error(Catalog::builder().only_permissions(names).role("r", [nothing])), expected);
+    }
+}
+
+#[test]
+fn a_wildcard_covers_what_other_roles_grant_and_is_inherited() {
+    let catalog = Catalog::builder()
+        .role("all", ["*"])
+        .role("heir", NONE)
+        .role("editor", ["posts:read"])
+        .permission("direct")
+        .inherits("heir", "all")
+        .build()
+        .expect("catalog");
+    for role in ["all", "heir"] {
+        assert!(catalog.grants(role, "posts:read") && catalog.grants(role, "direct"), "{role}");
+    }
+}
+
+#[test]
+fn mutually_exclusive_roles_must_be_able_to_exclude_something() {
+    let three = || ["a", "b", "c"].into_iter().fold(Catalog::builder(), |all, role| all.role(role, NONE));
+    let cases = [
+        (three().mutually_exclusive(["a", "x"]), "`mutually_exclusive`: `x` is not a role"),
+        (
+            three().mutually_exclusive(["a"]),
+            "`mutually_exclusive`: `a`: a set of fewer than two roles excludes nothing",
+        ),
+        (three().mutually_exclusive(["a", "a"]), "`mutually_exclusive`: `a` stands twice in one set"),
+        (three().mutually_exclusive(NONE), "`mutually_exclusive`: a set of no roles excludes nothing"),
+        (
+            three().inherits("a", "b").mutually_exclusive(["a", "b"]),
+            "`mutually_exclusive`: `a` includes two of the mutually exclusive roles `a`, `b`",
+        ),
+        (
+            three().role("top", NONE).inherits("top", "a").inherits("top", "b").mutually_exclusive(["c", "b", "a"]),
+            "`mutually_exclusive`: `top` includes two of the mutually exclusive roles `c`, `b`, `a`",
+        ),
+    ];
+    for (builder, expected) in cases {
+        assert_eq!(error(builder), expected);
+    }
+}
+
+#[test]
+fn the_version_is_what_was_said_or_changes_with_the_content() {
+    let base = || Catalog::builder().role("a", ["x", "y"]).role("b", NONE);
+    let version = |builder: CatalogBuilder| builder.build().expect("catalog").version().to_owned();
+    assert_eq!(version(base().version("2031-05-04")), "2031-05-04");
+    assert_eq!(error(base().version("")), "`version`: is empty");
+    let fingerprint = version(base());
+    assert_eq!(fingerprint.len(), 16);
+    assert_eq!(version(Catalog::builder().role("b", NONE).role("a", ["y", "x"])), fingerprint);
+    let others = [
+        base().inherits("a", "b"),
+        base().inherits("b", "a"),
+        base().role("c", NONE),
+        base().permission("z"),
+        base().mutually_exclusive(["a", "b"]),
+        Catalog::builder().role("a", ["xy"]).role("b", NONE),
+        Catalog::builder().role("a", ["x"]).role("b", ["y"]),
+        Catalog::builder().role("a", ["x", "*"]).role("b", ["y"]),
+    ];
+    let mut versions: Vec<_> = others.into_iter().map(version).chain([fingerprint]).collect();
+    versions.sort();
+    versions.dedup();
+    assert_eq!(versions.len(), 9);
+}
+
+#[test]
+fn ten_thousand_roles_and_permissions_are_a_catalog_too() {
+    let names = (0..10_000).map(|n| format!("p{n}"));
+    let start = Catalog::builder().only_permissions(names).role("all", ["*"]);
+    let many = (0..10_000).fold(start, |all, n| all.role(format!("r{n}"), [format!("p{n}")]));
+    let catalog = many.inherits("r9999", "r4711").build().expect("catalog");
+    assert!(catalog.grants("all", "p9999") && catalog.grants("r9999", "p4711") && catalog.includes("r9999", "r4711"));
+    assert!(!catalog.grants("r9998", "p4711") && !catalog.grants("r0", "p64"));
 }
 
 #[test]
 fn nothing_is_a_catalog_too() {
     let empty = Catalog::builder().build().expect("empty");
     assert_eq!(empty.roles().count() + empty.permissions().count(), 0);
-    assert_eq!(format!("{empty:?}"), "Catalog { roles: 0, permissions: 0, .. }");
+    assert_eq!(format!("{empty:?}"), "Catalog { version: \"cbf29ce484222325\", roles: 0, permissions: 0, .. }");
 }

@@ -1,18 +1,26 @@
 //! The same decisions as sets of names would take them.
 
 use super::*;
-use proptest::collection::{btree_set, vec};
+use crate::review::Grant;
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const ROLES: usize = 70;
-const PERMISSIONS: usize = 130;
+const PERMISSIONS: usize = 300;
+const AREAS: usize = 40;
 
 type Set = BTreeSet<usize>;
+
+fn permission(n: usize) -> String {
+    format!("a{}:p{n}", n % AREAS)
+}
 
 #[derive(Clone, Debug)]
 struct World {
     grants: Vec<Set>,
+    /// For some roles, the area whose permissions they grant by a wildcard; `AREAS` for all.
+    wildcards: BTreeMap<usize, usize>,
     /// Heir and inherited, the heir with the greater number: no circle.
     inherits: Vec<(usize, usize)>,
     roles: Set,
@@ -23,20 +31,28 @@ struct World {
 fn world() -> impl Strategy<Value = World> {
     (
         vec(btree_set(0..PERMISSIONS, 0..4), ROLES),
+        btree_map(0..ROLES, 0..=AREAS, 0..3),
         vec((0..ROLES, 0..ROLES), 0..90),
         btree_set(0..ROLES, 0..5),
         btree_set(0..PERMISSIONS, 0..5),
         any::<bool>(),
     )
-        .prop_map(|(grants, pairs, roles, permissions, scoped)| {
+        .prop_map(|(grants, wildcards, pairs, roles, permissions, scoped)| {
             let down = |(a, b): (usize, usize)| (a != b).then(|| (a.max(b), a.min(b)));
-            World { grants, inherits: pairs.into_iter().filter_map(down).collect(), roles, permissions, scoped }
+            World {
+                grants,
+                wildcards,
+                inherits: pairs.into_iter().filter_map(down).collect(),
+                roles,
+                permissions,
+                scoped,
+            }
         })
 }
 
 fn requirement() -> impl Strategy<Value = Requirement> {
     let roles = || vec((0..ROLES).prop_map(|n| format!("r{n}")), 1..4);
-    let permissions = || vec((0..PERMISSIONS).prop_map(|n| format!("p{n}")), 1..4);
+    let permissions = || vec((0..PERMISSIONS).prop_map(permission), 1..4);
     let leaf = prop_oneof![
         roles().prop_map(Requirement::AnyRole),
         permissions().prop_map(Requirement::AllPermissions),
@@ -54,11 +70,14 @@ fn requirement() -> impl Strategy<Value = Requirement> {
 
 impl World {
     fn authorizer(&self) -> RbacAuthorizer {
-        let start = (0..PERMISSIONS).fold(RbacAuthorizer::builder(), |all, p| all.permission(format!("p{p}")));
-        let roles =
-            self.grants.iter().enumerate().fold(start, |all, (role, grants)| {
-                all.role(format!("r{role}"), grants.iter().map(|p| format!("p{p}")))
+        let start = (0..PERMISSIONS).fold(RbacAuthorizer::builder(), |all, p| all.permission(permission(p)));
+        let roles = self.grants.iter().enumerate().fold(start, |all, (role, grants)| {
+            let wildcard = self.wildcards.get(&role).map(|area| match *area {
+                AREAS => "*".to_owned(),
+                area => format!("a{area}:*"),
             });
+            all.role(format!("r{role}"), grants.iter().copied().map(permission).chain(wildcard))
+        });
         let inherits = |all: RbacAuthorizerBuilder, (heir, inherited): &(usize, usize)| {
             all.inherits(format!("r{heir}"), format!("r{inherited}"))
         };
@@ -66,10 +85,9 @@ impl World {
     }
 
     fn claims(&self) -> Value {
-        let names = |kind: &str, set: &Set| set.iter().map(|n| format!("{kind}{n}")).collect::<Vec<_>>();
         json!({
-            "roles": names("r", &self.roles),
-            "permissions": names("p", &self.permissions).join(" "),
+            "roles": self.roles.iter().map(|n| format!("r{n}")).collect::<Vec<_>>(),
+            "permissions": self.permissions.iter().copied().map(permission).collect::<Vec<_>>().join(" "),
             "scope": if self.scoped { "jobs" } else { "" },
         })
     }
@@ -85,8 +103,10 @@ impl World {
             }
             roles.extend(more);
         }
-        let granted = roles.iter().flat_map(|role| &self.grants[*role]).chain(&self.permissions);
-        granted.map(|p| format!("p{p}")).chain(roles.iter().map(|role| format!("r{role}"))).collect()
+        let areas: Set = roles.iter().filter_map(|role| self.wildcards.get(role)).copied().collect();
+        let by_wildcard = (0..PERMISSIONS).filter(|p| areas.contains(&AREAS) || areas.contains(&(p % AREAS)));
+        let granted = roles.iter().flat_map(|role| &self.grants[*role]).chain(&self.permissions).copied();
+        granted.chain(by_wildcard).map(permission).chain(roles.iter().map(|role| format!("r{role}"))).collect()
     }
 
     fn may(&self, held: &BTreeSet<String>, requirement: &Requirement) -> bool {
@@ -105,12 +125,37 @@ impl World {
 
 proptest! {
     #[test]
-    fn decisions_are_those_of_sets_of_names(world in world(), asked in vec(requirement(), 1..12)) {
+    fn every_way_to_ask_agrees_with_sets_of_names(world in world(), asked in vec(requirement(), 1..12)) {
         let (rbac, claims, held) = (world.authorizer(), world.claims(), world.held());
+        let subject = rbac.subject(&token(&claims));
         for requirement in asked {
             prop_assert!(rbac.accepts(&requirement).is_ok());
-            let allowed = decide(&rbac, &claims, &requirement) == Decision::Allow;
-            prop_assert_eq!(allowed, world.may(&held, &requirement), "{:?}", requirement);
+            let decision = decide(&rbac, &claims, &requirement);
+            prop_assert_eq!(decision == Decision::Allow, world.may(&held, &requirement), "{:?}", requirement);
+            let prepared = rbac.prepare(requirement.clone()).expect("known names");
+            prop_assert_eq!(subject.decide(&prepared), decision, "{:?}", requirement);
+            prop_assert_eq!(subject.decide_by_name(&requirement), decision, "{:?}", requirement);
+        }
+        for name in rbac.catalog().permissions() {
+            prop_assert_eq!(subject.has_permission(name), held.contains(name), "{}", name);
+        }
+        for name in rbac.catalog().roles() {
+            prop_assert_eq!(subject.has_role(name), held.contains(name), "{}", name);
+        }
+    }
+
+    #[test]
+    fn another_role_never_takes_a_permission_away(world in world(), added in 0..ROLES) {
+        let rbac = world.authorizer();
+        let before = rbac.subject(&token(&world.claims()));
+        let mut more = world.clone();
+        more.roles.insert(added);
+        let after = rbac.subject(&token(&more.claims()));
+        for name in rbac.catalog().permissions() {
+            prop_assert!(after.has_permission(name) || !before.has_permission(name), "{}", name);
+        }
+        for name in rbac.catalog().roles() {
+            prop_assert!(after.has_role(name) || !before.has_role(name), "{}", name);
         }
     }
 
@@ -123,6 +168,22 @@ proptest! {
             prop_assert!(decision != Decision::Allow || text == "admin");
             if !claims[claim].is_string() {
                 prop_assert_eq!(decision, MALFORMED);
+            }
+        }
+    }
+}
+
+proptest! {
+    // Each case looks at 21 000 cells.
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn the_table_of_roles_and_permissions_is_what_the_checks_say(world in world()) {
+        let rbac = world.authorizer();
+        let matrix = rbac.catalog().matrix();
+        for (role, grants) in &matrix.roles {
+            for (name, grant) in matrix.permissions.iter().zip(grants) {
+                prop_assert_eq!(*grant != Grant::No, rbac.catalog().grants(role, name), "{} and {}", role, name);
             }
         }
     }

@@ -1,0 +1,110 @@
+//! Requirements whose names are looked up already.
+
+use crate::catalog::Catalog;
+use crate::ids::{Mask, PermissionId, RoleId};
+use crate::subject::deny;
+use countersign::ConfigError;
+use countersign::authorize::{Decision, Requirement};
+use std::sync::Arc;
+
+/// A requirement whose names a catalog has looked up, for [`Subject::decide`](crate::Subject::decide).
+/// [`RbacAuthorizer::prepare`](crate::RbacAuthorizer::prepare) makes it.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) requirement: Requirement,
+    pub(crate) node: Node,
+}
+
+impl Prepared {
+    pub(crate) fn new(catalog: Arc<Catalog>, requirement: Requirement) -> Result<Self, ConfigError> {
+        let node = Node::new(&catalog, &requirement)?;
+        Ok(Self { catalog, requirement, node })
+    }
+
+    /// What was prepared.
+    #[must_use]
+    pub fn requirement(&self) -> &Requirement {
+        &self.requirement
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Node {
+    /// A leaf that needs no catalog.
+    InToken(Requirement),
+    AnyRole(Mask<RoleId>),
+    AllPermissions(Mask<PermissionId>),
+    AnyPermission(Mask<PermissionId>),
+    AllOf(Vec<Node>),
+    AnyOf(Vec<Node>),
+}
+
+impl Node {
+    /// # Errors
+    /// As [`accepts`](countersign::authorize::Authorizer::accepts) of an authorizer with this catalog; and
+    /// when the requirement, or a part of it, names nothing.
+    pub(crate) fn new(catalog: &Catalog, requirement: &Requirement) -> Result<Self, ConfigError> {
+        let of_all = |parts: &[Requirement]| match parts {
+            [] => Err(ConfigError::new("require", "a combination of no requirements")),
+            parts => parts.iter().map(|part| Self::new(catalog, part)).collect::<Result<Vec<_>, _>>(),
+        };
+        Ok(match requirement {
+            Requirement::AnyRole(names) => Self::AnyRole(mask("role", names, |name| catalog.role_id(name))?),
+            Requirement::AllPermissions(names) => {
+                Self::AllPermissions(mask("permission", names, |name| catalog.permission_id(name))?)
+            }
+            Requirement::AnyPermission(names) => {
+                Self::AnyPermission(mask("permission", names, |name| catalog.permission_id(name))?)
+            }
+            Requirement::Authenticated | Requirement::Scopes(_) => Self::InToken(requirement.clone()),
+            Requirement::AllOf(parts) => Self::AllOf(of_all(parts)?),
+            Requirement::AnyOf(parts) => Self::AnyOf(of_all(parts)?),
+            _ => return Err(ConfigError::new("require", "a catalog cannot judge this kind of requirement")),
+        })
+    }
+
+    /// As [`Requirement::decide`] combines its leaves.
+    pub(crate) fn decide(&self, leaf: &mut dyn FnMut(&Self) -> Decision) -> Decision {
+        match self {
+            Self::AllOf(parts) => {
+                let mut all = Decision::Allow;
+                for part in parts {
+                    match (part.decide(leaf), all) {
+                        (denied @ Decision::Deny(_), _) => return denied,
+                        (open @ Decision::Indeterminate(_), Decision::Allow) => all = open,
+                        _ => {}
+                    }
+                }
+                all
+            }
+            Self::AnyOf(parts) => {
+                let mut any = None;
+                for part in parts {
+                    match (part.decide(leaf), any) {
+                        (Decision::Allow, _) => return Decision::Allow,
+                        (open @ Decision::Indeterminate(_), None | Some(Decision::Deny(_))) => any = Some(open),
+                        (denied @ Decision::Deny(_), None) => any = Some(denied),
+                        _ => {}
+                    }
+                }
+                any.unwrap_or(deny("empty"))
+            }
+            part => leaf(part),
+        }
+    }
+}
+
+/// The names as a mask.
+pub(crate) fn mask<I: crate::ids::Id>(
+    kind: &str,
+    names: &[String],
+    find: impl Fn(&str) -> Option<I>,
+) -> Result<Mask<I>, ConfigError> {
+    if names.is_empty() {
+        return Err(ConfigError::new("require", format!("the list of {kind}s is empty")));
+    }
+    let unknown = |name| ConfigError::new("require", format!("the {kind} `{name}` is not in the catalog"));
+    let ids = names.iter().map(|name| find(name).ok_or_else(|| unknown(name)));
+    ids.collect::<Result<Vec<_>, _>>().map(Mask::new)
+}
