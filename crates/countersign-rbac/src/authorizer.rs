@@ -4,6 +4,7 @@ use crate::catalog::{Catalog, CatalogBuilder};
 use crate::live::LiveCatalog;
 use crate::mapping::ClaimsMapping;
 use crate::prepared::{Node, Prepared};
+use crate::review::Explanation;
 use crate::subject::{Held, Subject};
 use countersign::authorize::{AccessRequest, Authorizer, Decision, Requirement, ScopeAuthorizer};
 use countersign::{ConfigError, VerifiedToken, async_trait};
@@ -27,6 +28,10 @@ use std::sync::Arc;
 /// | `unmapped_issuer` | nobody said which claims hold roles in tokens of this issuer |
 /// | `unknown_name` | a required name is not in the catalog: [`accepts`](Authorizer::accepts) refuses it, so a newer [`LiveCatalog`] has lost it |
 /// | `unknown_requirement`, `empty` | the requirement is of an unknown kind, or names nothing |
+///
+/// Where the issuer keeps a claim elsewhere ([`ClaimsMapping`]), `missing_role` and `missing_permission` are
+/// [`Indeterminate`](Decision::Indeterminate) instead, code `claim_elsewhere`. So is what would be allowed where
+/// the catalog has mutually exclusive roles: one of them may be among those that cannot be seen.
 ///
 /// All of them concern requirements of roles and permissions only: in `role("admin").or(scopes(["jobs"]))` a
 /// malformed claim denies the left side and leaves the right side as it is.
@@ -90,6 +95,43 @@ impl RbacAuthorizer {
     /// nothing.
     pub fn prepare(&self, requirement: Requirement) -> Result<Prepared, ConfigError> {
         Prepared::new(self.catalog.current(), requirement)
+    }
+
+    /// Why a token meets a requirement, or does not: which claim, role and wildcard gives each name in it, or
+    /// which roles would. For operators. Claims without a token are
+    /// [vouched](VerifiedToken::vouched) for by whoever asks.
+    ///
+    /// ```
+    /// use countersign::VerifiedToken;
+    /// use countersign::authorize::{permissions, role};
+    /// use countersign_rbac::{Catalog, RbacAuthorizer};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let catalog = Catalog::builder()
+    ///     .version("7")
+    ///     .only_permissions(["posts:read", "posts:write", "users:delete"])
+    ///     .role("editor", ["posts:*"])
+    ///     .role("chief", ["posts:read"])
+    ///     .role("admin", ["users:delete"])
+    ///     .inherits("chief", "editor")
+    ///     .build()?;
+    /// let rbac = RbacAuthorizer::new(catalog);
+    /// let chief = VerifiedToken::vouched(&serde_json::json!({"roles": ["chief"]}))?;
+    /// let asked = role("editor").and(permissions(["posts:write", "users:delete"]));
+    /// assert_eq!(
+    ///     rbac.explain(&chief, &asked).to_string(),
+    ///     "denied: missing_permission, catalog 7\n\
+    ///      asked for                held  why\n\
+    ///      role editor              yes   /roles has chief\n\
+    ///      permission posts:write   yes   /roles has chief, which inherits editor, which grants posts:*\n\
+    ///      permission users:delete  no    given by admin\n"
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn explain(&self, token: &VerifiedToken, requirement: &Requirement) -> Explanation {
+        Explanation::new(&self.subject(token), self.mapping_of(token), token, requirement)
     }
 
     fn mapping_of(&self, token: &VerifiedToken) -> Option<&ClaimsMapping> {

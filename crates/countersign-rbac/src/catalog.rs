@@ -57,6 +57,7 @@ pub(crate) struct Own {
 #[derive(Debug)]
 pub(crate) struct Exclusion {
     mask: Mask<RoleId>,
+    pub(crate) roles: Vec<RoleId>,
 }
 
 impl Exclusion {

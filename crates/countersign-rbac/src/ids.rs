@@ -12,10 +12,10 @@ pub(crate) trait Id: Copy + Eq {
     fn index(self) -> usize;
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RoleId(usize);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PermissionId(usize);
 
 impl Id for RoleId {

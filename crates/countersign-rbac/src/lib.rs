@@ -65,6 +65,6 @@ mod subject;
 pub use authorizer::{RbacAuthorizer, RbacAuthorizerBuilder};
 pub use catalog::{Catalog, CatalogBuilder};
 pub use live::LiveCatalog;
-pub use mapping::{ClaimPath, ClaimsMapping, ClaimsMappingBuilder};
+pub use mapping::{ClaimFormat, ClaimPath, ClaimSource, ClaimsMapping, ClaimsMappingBuilder};
 pub use prepared::Prepared;
 pub use subject::Subject;

@@ -1,12 +1,16 @@
 //! Which claims of a token hold roles and permissions.
 
 mod path;
+mod presets;
 mod reader;
+mod source;
 
 use countersign::ConfigError;
 pub use path::ClaimPath;
-use reader::{Claim, Members};
-pub(crate) use reader::{Found, Malformed};
+pub(crate) use reader::{Found, Trouble};
+use reader::{MAX_CLAIMS, Members};
+pub(crate) use source::Kind;
+pub use source::{ClaimFormat, ClaimSource};
 
 /// Which claims of a token hold its roles and permissions.
 ///
@@ -20,20 +24,24 @@ pub(crate) use reader::{Found, Malformed};
 /// malformed as well when a name on the way to a claim holds something other than an object, and when one
 /// stands twice in its object. A malformed claim denies every requirement of roles or permissions; it is
 /// never a reason to look into another claim. A claim is absent when it, or a name on the way to it, is not
-/// there.
+/// there. Where `_claim_names` says that the issuer keeps it elsewhere (OpenID Connect Core §5.6.2), what it
+/// holds is unknown: what would be denied is
+/// [`Indeterminate`](countersign::authorize::Decision::Indeterminate).
+///
+/// Other claims, forms and names are a [`ClaimSource`] each, given to [`of`](Self::of) or [`and`](Self::and).
 ///
 /// What the claims name adds up. Names that the catalog does not know grant nothing.
 ///
 /// ```
 /// use countersign_rbac::{ClaimPath, ClaimsMapping};
 ///
-/// let keycloak = ClaimsMapping::builder()
-///     .roles(ClaimPath::keys(["realm_access", "roles"]))
+/// let nested = ClaimsMapping::builder()
+///     .roles(ClaimPath::keys(["app", "roles"]))
 ///     .without_role()
 ///     .without_permissions()
 ///     .build()?;
-/// let auth0 = ClaimsMapping::builder().roles("https://app.example/roles").build()?;
-/// # let _ = (keycloak, auth0);
+/// let keycloak = ClaimsMapping::keycloak("my.api");
+/// # let _ = (nested, keycloak);
 /// # Ok::<(), countersign::ConfigError>(())
 /// ```
 ///
@@ -41,7 +49,10 @@ pub(crate) use reader::{Found, Malformed};
 /// [roles]: ClaimsMappingBuilder::roles
 /// [role]: ClaimsMappingBuilder::role
 #[derive(Clone, Debug)]
-pub struct ClaimsMapping(Members);
+pub struct ClaimsMapping {
+    sources: Vec<ClaimSource>,
+    members: Members,
+}
 
 impl ClaimsMapping {
     /// The default mapping, to be changed.
@@ -53,21 +64,49 @@ impl ClaimsMapping {
         }
     }
 
-    /// Gives each role and permission in the payload to `sink`. After an error, what it was given counts for
-    /// nothing.
-    pub(crate) fn read(&self, payload: &[u8], sink: &mut dyn FnMut(Found<'_>)) -> Result<(), Malformed> {
-        self.0.read(payload, sink)
+    /// These claims and no others.
+    ///
+    /// # Errors
+    /// [`ConfigError`] that names the claim whose path is empty, or is the same as, within, or around another
+    /// claim's: one of the two would always be malformed. There may be 30 claims.
+    pub fn of(sources: impl IntoIterator<Item = ClaimSource>) -> Result<Self, ConfigError> {
+        let sources: Vec<ClaimSource> = sources.into_iter().collect();
+        if let Some(one_too_many) = sources.get(MAX_CLAIMS) {
+            return Err(ConfigError::new(one_too_many.setting, format!("there are more than {MAX_CLAIMS} claims")));
+        }
+        if let Some(empty) = sources.iter().find(|source| source.path.names().is_empty()) {
+            return Err(ConfigError::new(empty.setting, "the path is empty"));
+        }
+        let members = Members::select_all(&sources).map_err(|source| {
+            ConfigError::new(source.setting, format!("the path `{}` meets another claim's", source.path))
+        })?;
+        Ok(Self { sources, members })
+    }
+
+    /// These claims and one more.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn and(mut self, source: ClaimSource) -> Result<Self, ConfigError> {
+        self.sources.push(source);
+        Self::of(self.sources)
+    }
+
+    /// Gives each role and permission in the payload to `sink`. After a malformed claim, what it was given
+    /// counts for nothing.
+    pub(crate) fn read(&self, payload: &[u8], sink: &mut dyn FnMut(Found<'_>)) -> Result<(), Trouble<'_>> {
+        self.members.read(payload, sink)
     }
 }
 
 /// Permissions in `permissions`, roles in `roles`, a single role in `role`.
 impl Default for ClaimsMapping {
     fn default() -> Self {
-        let mut members = Members::default();
-        for (name, claim) in [("permissions", Claim::Permissions), ("roles", Claim::Roles), ("role", Claim::Role)] {
-            members.select(&[name.to_owned()], claim);
-        }
-        Self(members)
+        Self::preset([
+            ClaimSource::permissions("permissions"),
+            ClaimSource::roles("roles"),
+            ClaimSource::single_role("role".into()),
+        ])
     }
 }
 
@@ -132,21 +171,10 @@ impl ClaimsMappingBuilder {
     /// assert!(ClaimsMapping::builder().roles("role").without_role().build().is_ok());
     /// ```
     pub fn build(self) -> Result<ClaimsMapping, ConfigError> {
-        let mut members = Members::default();
-        for (setting, path, claim) in [
-            ("permissions", self.permissions, Claim::Permissions),
-            ("roles", self.roles, Claim::Roles),
-            ("role", self.role, Claim::Role),
-        ] {
-            let Some(path) = path else { continue };
-            if path.names().is_empty() {
-                return Err(ConfigError::new(setting, "the path is empty"));
-            }
-            if !members.select(path.names(), claim) {
-                return Err(ConfigError::new(setting, format!("the path `{path}` meets another claim's")));
-            }
-        }
-        Ok(ClaimsMapping(members))
+        let permissions = self.permissions.map(ClaimSource::permissions);
+        let roles = self.roles.map(ClaimSource::roles);
+        let role = self.role.map(ClaimSource::single_role);
+        ClaimsMapping::of([permissions, roles, role].into_iter().flatten())
     }
 }
 

@@ -1,9 +1,11 @@
 //! Reviews: what a catalog says and why a decision fell, as data and as tables to read.
 
+mod explanation;
 mod table;
 
 use crate::catalog::{Catalog, wildcard};
 use crate::ids::{PermissionId, RoleId};
+pub use explanation::{Asked, Explanation, Finding, Origin, Problem, Standing};
 use std::fmt;
 use table::{Table, plain};
 
@@ -173,23 +175,23 @@ impl Catalog {
     #[must_use]
     pub fn review(&self, role: &str) -> Option<RoleReview> {
         let id = self.role_id(role)?;
-        let closed = self.closed_grants(id)?;
-        let included: Vec<&str> =
-            self.roles().filter(|name| self.role_id(name).is_some_and(|id| closed.roles.contains(id))).collect();
-        let mut grants = Vec::new();
-        for name in self.permissions() {
-            let permission = self.permission_id(name).filter(|id| closed.permissions.contains(*id));
-            for source in &included {
-                let ids = self.role_id(source).zip(permission);
-                grants.extend(ids.map(|(role, permission)| self.sources(role, permission)).into_iter().flatten());
-            }
-        }
+        let included = self.roles().filter(|name| self.includes(role, name));
+        let grants = self.permissions().filter_map(|name| self.permission_id(name));
         Some(RoleReview {
             version: self.version().to_owned(),
             role: role.to_owned(),
-            inherits: included.into_iter().filter(|name| *name != role).map(str::to_owned).collect(),
-            grants,
+            inherits: included.filter(|name| *name != role).map(str::to_owned).collect(),
+            grants: grants.flat_map(|permission| self.grants_of(id, permission)).collect(),
         })
+    }
+
+    /// Every way in which this role comes by a permission.
+    pub(crate) fn grants_of(&self, role: RoleId, permission: PermissionId) -> Vec<GrantSource> {
+        let Some(closed) = self.closed_grants(role).filter(|closed| closed.permissions.contains(permission)) else {
+            return Vec::new();
+        };
+        let included = self.roles().filter_map(|name| self.role_id(name)).filter(|id| closed.roles.contains(*id));
+        included.flat_map(|role| self.sources(role, permission)).collect()
     }
 
     /// How this role grants a permission of itself.

@@ -1,7 +1,7 @@
 //! Who asks, in terms of the catalog.
 
 use crate::catalog::{Catalog, Grants};
-use crate::mapping::{ClaimsMapping, Found};
+use crate::mapping::{ClaimsMapping, Kind, Trouble};
 use crate::prepared::{Node, Prepared};
 use countersign::VerifiedToken;
 use countersign::authorize::{Decision, Requirement, ScopeAuthorizer, Why};
@@ -17,44 +17,51 @@ pub(crate) struct Held {
     grants: Grants,
     /// The answer to every requirement of roles or permissions, whatever is held.
     denied: Option<Decision>,
+    /// Whether the token may have more roles and permissions than are held.
+    open: bool,
+    /// Whether what it has besides may exclude what is held.
+    doubtful: bool,
 }
 
 impl Held {
     pub(crate) fn read(catalog: &Catalog, mapping: Option<&ClaimsMapping>, token: &VerifiedToken) -> Self {
         let mut grants = catalog.no_grants();
+        let nothing = |denied| Self { grants: catalog.no_grants(), denied: Some(denied), open: false, doubtful: false };
         let Some(mapping) = mapping else {
-            return Self { grants, denied: Some(deny("unmapped_issuer")) };
+            return nothing(deny("unmapped_issuer"));
         };
-        let read = mapping.read(token.payload(), &mut |found| match found {
-            Found::Permission(name) => {
-                if let Some(id) = catalog.permission_id(name) {
+        let read = mapping.read(token.payload(), &mut |found| match found.source.kind() {
+            Kind::Permissions => {
+                if let Some(id) = catalog.permission_id(found.name) {
                     grants.permissions.insert(id);
                 }
             }
             // A role that is there already has brought its closed sets along. So a token costs one union for
             // each role of the catalog at most, however many names it holds and however often.
-            Found::Role(name) => {
-                let new = catalog.role_id(name).filter(|id| !grants.roles.contains(*id));
+            Kind::Roles => {
+                let new = catalog.role_id(found.name).filter(|id| !grants.roles.contains(*id));
                 if let Some(closed) = new.and_then(|id| catalog.closed_grants(id)) {
                     grants.insert_all(closed);
                 }
             }
         });
-        let denied = match read {
-            Err(_) => Some(deny("malformed_claim")),
-            Ok(()) => {
-                catalog.exclusions().iter().any(|set| set.is_broken_by(&grants)).then_some(deny("exclusive_roles"))
-            }
+        let open = match read {
+            Ok(()) => false,
+            Err(Trouble::Elsewhere(_)) => true,
+            Err(Trouble::Malformed(_)) => return nothing(deny("malformed_claim")),
         };
-        // What is denied holds nothing, so that no check can come to another conclusion.
-        Self { grants: if denied.is_some() { catalog.no_grants() } else { grants }, denied }
+        if catalog.exclusions().iter().any(|set| set.is_broken_by(&grants)) {
+            return nothing(deny("exclusive_roles"));
+        }
+        Self { grants, denied: None, open, doubtful: open && !catalog.exclusions().is_empty() }
     }
 
     /// What to say when a check of the sets says this.
     fn answer(&self, met: bool, missing: &'static str) -> Decision {
         match self.denied {
             Some(denied) => denied,
-            None if met => Decision::Allow,
+            None if met && !self.doubtful => Decision::Allow,
+            None if self.open => Decision::Indeterminate(Why::new("rbac", "claim_elsewhere")),
             None => deny(missing),
         }
     }

@@ -208,6 +208,46 @@ fn a_token_with_two_mutually_exclusive_roles_has_neither() {
 }
 
 #[test]
+fn what_a_claim_elsewhere_may_hold_is_indeterminate_and_never_allows() {
+    const ELSEWHERE: Decision = Decision::Indeterminate(Why::new("rbac", "claim_elsewhere"));
+    let catalog = || {
+        let roles = Catalog::builder().role("editor", ["write"]).role("admin", ["delete"]).role("auditor", [""; 0]);
+        roles.inherits("admin", "editor")
+    };
+    let entra = |catalog: CatalogBuilder| {
+        let mapping = ClaimsMapping::entra_groups([("g1", "admin")]);
+        RbacAuthorizer::builder().catalog(catalog.build().expect("catalog")).mapping(mapping).build().expect("rbac")
+    };
+    let plain = entra(catalog());
+    let table = [
+        (json!({"roles": ["editor"], "hasgroups": true}), Decision::Allow, ELSEWHERE),
+        (json!({"roles": ["admin"], "_claim_names": {"groups": "s"}}), Decision::Allow, Decision::Allow),
+        (json!({"_claim_names": {"groups": "s"}}), ELSEWHERE, ELSEWHERE),
+        (json!({"groups": ["g1"]}), Decision::Allow, Decision::Allow),
+        (json!({"groups": ["g2", "admin"]}), NO_PERMISSION, NO_PERMISSION),
+        (json!({"groups": "g1", "hasgroups": true}), MALFORMED, MALFORMED),
+    ];
+    for (claims, write, delete) in table {
+        assert_eq!(decide(&plain, &claims, &permissions(["write"])), write, "{claims}");
+        assert_eq!(decide(&plain, &claims, &permissions(["delete"])), delete, "{claims}");
+        let subject = plain.subject(&token(&claims));
+        assert_eq!(subject.decide(&plain.prepare(permissions(["delete"])).expect("known")), delete);
+        assert_eq!(subject.has_permission("delete"), delete == Decision::Allow);
+    }
+    let open = json!({"roles": ["editor"], "hasgroups": true, "scope": "jobs"});
+    assert_eq!(decide(&plain, &open, &permissions(["gone"])), UNKNOWN_NAME);
+    assert_eq!(decide(&plain, &open, &role("admin").or(scopes(["jobs"]))), Decision::Allow);
+    assert_eq!(decide(&plain, &open, &role("admin").and(scopes(["other"]))), NO_SCOPE);
+
+    // Among the groups that cannot be seen may be one that excludes what can.
+    let exclusive = entra(catalog().mutually_exclusive(["auditor", "admin"]));
+    assert_eq!(decide(&exclusive, &open, &permissions(["write"])), ELSEWHERE);
+    assert!(!exclusive.subject(&token(&open)).has_role("editor"));
+    let both = json!({"roles": ["auditor", "admin"], "hasgroups": true});
+    assert_eq!(decide(&exclusive, &both, &role("admin")), EXCLUSIVE);
+}
+
+#[test]
 fn a_catalog_is_replaced_while_it_is_in_use() {
     let catalog = |permission: &str| Catalog::builder().role("editor", [permission]).build().expect("catalog");
     let live = LiveCatalog::new(catalog("write"));

@@ -286,7 +286,7 @@ impl CatalogBuilder {
                     None => ConfigError::new("mutually_exclusive", "a set of no roles excludes nothing"),
                 });
             }
-            let exclusion = Exclusion { mask: Mask::new(ids) };
+            let exclusion = Exclusion { mask: Mask::new(ids.iter().copied()), roles: ids };
             // Nobody could ever use such a role.
             let clash = closed.iter().zip(&self.roles).find(|(grants, _)| exclusion.is_broken_by(grants));
             if let Some((_, (role, _))) = clash {

@@ -1,3 +1,5 @@
+mod presets;
+
 use super::*;
 use serde_json::json;
 
@@ -5,10 +7,8 @@ use serde_json::json;
 fn read(mapping: &ClaimsMapping, payload: &str) -> Option<Vec<String>> {
     let mut names = Vec::new();
     let read = mapping.read(payload.as_bytes(), &mut |found| {
-        names.push(match found {
-            Found::Permission(name) => format!("p:{name}"),
-            Found::Role(name) => format!("r:{name}"),
-        });
+        let kind = if found.source.kind == Kind::Permissions { 'p' } else { 'r' };
+        names.push(format!("{kind}:{}", found.name));
     });
     read.ok().map(|()| names)
 }

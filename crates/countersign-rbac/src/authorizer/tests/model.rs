@@ -1,7 +1,7 @@
 //! The same decisions as sets of names would take them.
 
 use super::*;
-use crate::review::Grant;
+use crate::review::{Asked, Grant, Standing};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,6 +135,12 @@ proptest! {
             let prepared = rbac.prepare(requirement.clone()).expect("known names");
             prop_assert_eq!(subject.decide(&prepared), decision, "{:?}", requirement);
             prop_assert_eq!(subject.decide_by_name(&requirement), decision, "{:?}", requirement);
+            let explanation = rbac.explain(&token(&claims), &requirement);
+            prop_assert_eq!(explanation.decision, decision);
+            for finding in explanation.findings.iter().filter(|finding| finding.asked != Asked::Scope) {
+                let is_held = matches!(&finding.standing, Standing::Held(origins) if !origins.is_empty());
+                prop_assert_eq!(is_held, held.contains(&finding.name), "{:?}", finding);
+            }
         }
         for name in rbac.catalog().permissions() {
             prop_assert_eq!(subject.has_permission(name), held.contains(name), "{}", name);
