@@ -44,21 +44,35 @@
 //! # }
 //! ```
 //!
+//! # What there is beside
+//!
+//! - [`CatalogBuilder::file`] reads a policy in JSON, or in TOML (feature `toml`); [`permissions!`] and
+//!   [`roles!`] hold names for the compiler to check, and a policy to them.
+//! - [`LiveCatalog`] replaces the catalog while requests are judged.
+//! - [`ClaimsMapping`] has presets for well-known issuers.
+//! - [`Subject`] and [`Prepared`] answer many questions about one token.
+//! - [`Catalog::matrix`], [`Catalog::review`] and [`RbacAuthorizer::explain`] say who has what, and why.
+//! - [`require()`] is the form of the Flask extension.
+//!
 //! # What is decided how
 //!
 //! - Whoever has a role has every role that it inherits from, whichever way the question is put.
 //! - The permissions of a token are those of its roles and those that it carries itself.
+//! - A token with two mutually exclusive roles has no role and no permission.
 //! - A list of roles asks for one of them. A list of permissions asks for all, unless it says `any`.
 //! - Roles, permissions and scopes stay three things: a scope `admin` is not the role `admin`.
 //! - A claim that is not of its form denies. So does a name that the catalog does not know, on the side of
-//!   the requirement; on the side of the token it grants nothing.
+//!   the requirement; on the side of the token it grants nothing, a `*` included.
+//! - What a claim holds that the issuer keeps elsewhere is unknown, which is not "nothing": 503 and not 403.
 
 mod authorizer;
 mod catalog;
 mod ids;
 mod live;
 mod mapping;
+mod names;
 mod prepared;
+mod require;
 pub mod review;
 mod subject;
 
@@ -66,5 +80,8 @@ pub use authorizer::{RbacAuthorizer, RbacAuthorizerBuilder};
 pub use catalog::{Catalog, CatalogBuilder};
 pub use live::LiveCatalog;
 pub use mapping::{ClaimFormat, ClaimPath, ClaimSource, ClaimsMapping, ClaimsMappingBuilder};
+#[doc(hidden)]
+pub use names::__private;
 pub use prepared::Prepared;
+pub use require::require;
 pub use subject::Subject;
