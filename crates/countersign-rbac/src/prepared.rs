@@ -65,7 +65,7 @@ impl Node {
     }
 
     /// As [`Requirement::decide`] combines its leaves.
-    pub(crate) fn decide(&self, leaf: &mut dyn FnMut(&Self) -> Decision) -> Decision {
+    pub(crate) fn decide(&self, leaf: &impl Fn(&Self) -> Decision) -> Decision {
         match self {
             Self::AllOf(parts) => {
                 let mut all = Decision::Allow;

@@ -158,11 +158,12 @@ impl Subject {
 
     /// Whether it meets a prepared requirement: a few words of bit arithmetic, and no memory. One that was
     /// prepared by another catalog is judged by its names.
+    #[inline]
     pub fn decide(&self, requirement: &Prepared) -> Decision {
         if !Arc::ptr_eq(&self.catalog, &requirement.catalog) {
             return self.decide_by_name(&requirement.requirement);
         }
-        requirement.node.decide(&mut |leaf| match leaf {
+        requirement.node.decide(&|leaf| match leaf {
             Node::AnyRole(mask) => self.held.answer(mask.any_in(&self.held.grants.roles), "missing_role"),
             Node::AllPermissions(mask) => {
                 self.held.answer(mask.all_in(&self.held.grants.permissions), "missing_permission")

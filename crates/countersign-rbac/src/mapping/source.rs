@@ -148,6 +148,8 @@ impl ClaimSource {
                 return sink(name);
             }
             room.clear();
+            // Once for all names of a token, but for unusually long ones.
+            room.reserve((self.add.len() + name.len()).max(64));
             room.push_str(&self.add);
             room.push_str(name);
             sink(room);
