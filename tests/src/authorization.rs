@@ -1,12 +1,13 @@
 //! Roles and policies together: who may read a document.
 
 use countersign::authorize::policy::{DenyOverrides, async_policy_fn, deny_overrides, meets, policy_fn};
-use countersign::authorize::{Attribute, Attributes, Authorizer, Resource, action, role};
+use countersign::authorize::{Attribute, Attributes, Authorizer, Decision, Resource, Why, action, role};
+use countersign::observe::{Event, Observer};
 use countersign::screening::Check;
 use countersign::{Algorithm, ConfigError, Guard, JwtVerifier, VerifiedToken, VerifyingKey};
-use countersign_rbac::RbacAuthorizer;
+use countersign_rbac::{Catalog, RbacAuthorizer};
 use serde_json::json;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 struct Document {
     team: &'static str,
@@ -87,4 +88,40 @@ async fn a_veto_reaches_those_whom_a_role_lets_in() {
     let check = guard((rbac, documents.expect("policies"))).check(action("documents:read")).expect("judged");
     assert_eq!(read(&check, "admin", "a", &Document { team: "blue", is_public: false }).await, 200);
     assert_eq!(read(&check, "admin", "a", &Document { team: "sealed", is_public: false }).await, 403);
+}
+
+/// What each decision was told with.
+#[derive(Clone, Debug, Default)]
+struct Audit(Arc<Mutex<Vec<(Decision, Option<Why>, Option<String>)>>>);
+
+impl Observer for Audit {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::Decision { decision, why, version, .. } = event {
+            self.0.lock().expect("lock").push((*decision, *why, version.map(str::to_owned)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_decision_of_a_catalog_is_told_with_its_reason_and_version() {
+    let catalog = Catalog::builder().role("admin", ["documents:read"]).version("2026-11").build().expect("a catalog");
+    let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32]).expect("a secret");
+    let verifier = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer("me").audience("api");
+    let audit = Audit::default();
+    let guard = Guard::builder(verifier.build().expect("a verifier"))
+        .authorizer(RbacAuthorizer::new(catalog))
+        .observer(audit.clone())
+        .build()
+        .expect("a guard");
+    let check = guard.check(role("admin")).expect("a check");
+    let document = Document { team: "blue", is_public: false };
+    assert_eq!(read(&check, "admin", "7", &document).await, 200);
+    assert_eq!(read(&check, "guest", "8", &document).await, 403);
+    let missing = Why::new("rbac", "missing_role");
+    let version = Some("2026-11".to_owned());
+    let expected = [
+        (Decision::Allow, Some(Why::new("rbac", "granted")), version.clone()),
+        (Decision::Deny(missing), Some(missing), version),
+    ];
+    assert_eq!(*audit.0.lock().expect("lock"), expected);
 }

@@ -6,7 +6,7 @@ use crate::mapping::ClaimsMapping;
 use crate::prepared::{Node, Prepared};
 use crate::review::Explanation;
 use crate::subject::{Held, Subject};
-use countersign::authorize::{AccessRequest, Authorizer, Decision, Requirement, ScopeAuthorizer};
+use countersign::authorize::{AccessRequest, Authorizer, Decision, Requirement, ScopeAuthorizer, Why};
 use countersign::{ConfigError, VerifiedToken, async_trait};
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// that these roles grant and those that its claims name. [`ClaimsMapping`] says which claims. All answers
 /// come from memory: [`decide_now`](Authorizer::decide_now) never says `None`.
 ///
-/// A denial is one of these, with `rbac` as its policy:
+/// An allowance is told as `granted`, with `rbac` as its policy, and so is a denial as one of these:
 ///
 /// | code | meaning |
 /// |---|---|
@@ -142,12 +142,16 @@ impl RbacAuthorizer {
     fn judge(&self, request: &AccessRequest<'_>) -> Decision {
         let catalog = self.catalog.load();
         let held = OnceCell::new();
-        request.requirement.decide(&mut |leaf| {
+        let decision = request.requirement.decide(&mut |leaf| {
             ScopeAuthorizer::decide_leaf(leaf, request.token).unwrap_or_else(|| {
                 held.get_or_init(|| Held::read(&catalog, self.mapping_of(request.token), request.token))
                     .judge(&catalog, leaf)
             })
-        })
+        });
+        match decision {
+            Decision::Allow => request.allow(Why::new("rbac", "granted")),
+            refused => refused,
+        }
     }
 }
 
@@ -164,6 +168,10 @@ impl Authorizer for RbacAuthorizer {
 
     async fn decide(&self, request: &AccessRequest<'_>) -> Decision {
         self.judge(request)
+    }
+
+    fn version(&self) -> Option<Arc<str>> {
+        Some(self.catalog.load().shared_version())
     }
 }
 

@@ -11,6 +11,7 @@ use crate::ids::{Id, Mask, Names, PermissionId, RoleId};
 pub use builder::CatalogBuilder;
 pub(crate) use closure::Grants;
 use std::fmt;
+use std::sync::Arc;
 
 /// The roles and permissions that there are, with the hierarchy worked out.
 ///
@@ -35,7 +36,7 @@ use std::fmt;
 /// # Ok::<(), countersign::ConfigError>(())
 /// ```
 pub struct Catalog {
-    version: Box<str>,
+    version: Arc<str>,
     roles: Names<RoleId>,
     permissions: Names<PermissionId>,
     /// For each role, what was said of it: for reviews, not for checks.
@@ -88,6 +89,11 @@ impl Catalog {
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The same, shared.
+    pub(crate) fn shared_version(&self) -> Arc<str> {
+        Arc::clone(&self.version)
     }
 
     /// The names of all roles, in the order in which they were given.

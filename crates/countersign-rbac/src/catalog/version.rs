@@ -2,13 +2,14 @@
 
 use super::CatalogBuilder;
 use super::name::Name;
+use std::sync::Arc;
 
 /// Sixteen hexadecimal digits that tell contents apart. They prove nothing: whoever may write the policy may
 /// write its version too.
 ///
 /// FNV-1a over each name with its length and kind, the names in order: it does not matter in which order the
 /// policy says them, and the standard library's hasher may change from release to release.
-pub(super) fn fingerprint(policy: &CatalogBuilder) -> Box<str> {
+pub(super) fn fingerprint(policy: &CatalogBuilder) -> Arc<str> {
     let mut lines: Vec<Vec<&str>> = Vec::new();
     lines.extend(policy.permissions.iter().map(|name| vec!["permission", name]));
     for (role, granted) in &policy.roles {
