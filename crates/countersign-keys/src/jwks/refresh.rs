@@ -1,9 +1,11 @@
 //! The set in use, and the one refresh that may be under way.
 
+mod keeper;
+mod report;
+
 use super::absent::Absent;
 use super::discovery::Source;
 use super::flight::Flight;
-use super::health::{Health, KeysState, QuarantinedKey, UsableKey, in_one_line};
 use super::runtime::{AbortHandle, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, Spawner, within};
 use super::snapshot::{Moment, Snapshot};
 use crate::fetch::{FetchError, JwksFetch};
@@ -13,7 +15,8 @@ use countersign::VerifyingKey;
 use countersign::clock::{Alarm, Clock};
 use countersign::keys::{KeyError, KeyIdentity};
 use countersign::observe::{Event, Observer, RefreshTrigger, UnknownKeyOutcome};
-use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest, KeySet, Unavailable};
+use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest, Unavailable};
+use keeper::Keeper;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -295,51 +298,6 @@ impl Refresher {
         };
         for task in flight.map(|flight| flight.task).into_iter().chain(keeper) {
             task.abort();
-        }
-    }
-
-    pub(super) fn health(&self) -> Health {
-        let now = self.now();
-        let snapshot = self.snapshot.load_full();
-        let usable = snapshot.as_ref().filter(|snapshot| self.may_serve(snapshot, now));
-        let state = self.state();
-        let kind = match (&snapshot, usable) {
-            _ if state.is_closed => KeysState::Closed,
-            (None, _) if state.failures > 0 => KeysState::Dead,
-            (None, _) if state.flight.is_some() => KeysState::Warming,
-            (None, _) => KeysState::Empty,
-            (Some(_), None) => KeysState::Dead,
-            (Some(_), Some(snapshot)) if snapshot.is_stale(now) => KeysState::Stale,
-            (Some(_), Some(_)) if state.flight.is_some() => KeysState::Refreshing,
-            (Some(_), Some(_)) => KeysState::Fresh,
-        };
-        let keys = snapshot.as_ref().map(|snapshot| &*snapshot.keys);
-        let (unknown_keys_let_through, unknown_keys_turned_away) = state.gate.counts();
-        let mut usable_keys: Vec<UsableKey> = keys
-            .into_iter()
-            .flat_map(KeySet::iter)
-            .map(|key| UsableKey { key_id: key.key_id().map(str::to_owned), algorithm: key.algorithm() })
-            .collect();
-        usable_keys.sort_by(|a, b| (&a.key_id, a.algorithm.name()).cmp(&(&b.key_id, b.algorithm.name())));
-        Health {
-            provider: self.name().to_owned(),
-            state: kind,
-            ready: usable.is_some(),
-            age_seconds: snapshot.as_ref().map(|snapshot| snapshot.age(now).as_secs()),
-            time_to_live_seconds: snapshot.as_ref().map(|snapshot| snapshot.time_to_live.as_secs()),
-            next_refresh_in_seconds: (!state.is_closed && state.flights > 0)
-                .then(|| self.due_in(now.monotonic).as_secs()),
-            generation: snapshot.as_ref().map_or(0, |snapshot| snapshot.generation),
-            usable: usable_keys,
-            quarantined: keys
-                .into_iter()
-                .flat_map(KeySet::quarantined)
-                .map(|key| QuarantinedKey { index: key.index, reason: key.reason.to_string() })
-                .collect(),
-            failures: state.failures,
-            last_error: state.last_error.as_deref().map(|error| in_one_line(error)),
-            unknown_keys_let_through,
-            unknown_keys_turned_away,
         }
     }
 
@@ -680,43 +638,6 @@ impl Question {
     /// Whether this set was asked for after the question.
     fn is_answered_by(&self, snapshot: &Snapshot) -> bool {
         snapshot.answer > self.answers && snapshot.asked_at.monotonic >= self.asked_at.monotonic
-    }
-}
-
-/// Starts refreshes when they are due. It ends with its provider, or with its runtime; then the next refresh that is
-/// started brings another one.
-struct Keeper {
-    refresher: std::sync::Weak<Refresher>,
-    alarm: Arc<dyn Alarm>,
-    number: u64,
-}
-
-impl Keeper {
-    async fn run(self) {
-        loop {
-            self.alarm.gone_off().await;
-            let Some(refresher) = self.refresher.upgrade() else { return };
-            let landings = refresher.landings();
-            let now = refresher.clock().monotonic();
-            if refresher.due_in(now).is_zero() {
-                // However it ends, it sets the alarm anew.
-                drop(refresher.start(RefreshTrigger::Schedule, landings));
-            } else {
-                let _unchanged = refresher.state();
-                self.alarm.set(Some(Duration::from_millis(refresher.due.load(Ordering::Acquire))));
-            }
-        }
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        if let Some(refresher) = self.refresher.upgrade() {
-            let mut state = refresher.state();
-            if state.keeper.as_ref().is_some_and(|keeper| keeper.number == self.number) {
-                state.keeper = None;
-            }
-        }
     }
 }
 
