@@ -2,7 +2,6 @@
 
 use crate::catalog::Catalog;
 use crate::ids::{Mask, PermissionId, RoleId};
-use crate::subject::deny;
 use countersign::ConfigError;
 use countersign::authorize::{Decision, Requirement};
 use std::sync::Arc;
@@ -64,32 +63,10 @@ impl Node {
         })
     }
 
-    /// As [`Requirement::decide`] combines its leaves.
     pub(crate) fn decide(&self, leaf: &impl Fn(&Self) -> Decision) -> Decision {
         match self {
-            Self::AllOf(parts) => {
-                let mut all = Decision::Allow;
-                for part in parts {
-                    match (part.decide(leaf), all) {
-                        (denied @ Decision::Deny(_), _) => return denied,
-                        (open @ Decision::Indeterminate(_), Decision::Allow) => all = open,
-                        _ => {}
-                    }
-                }
-                all
-            }
-            Self::AnyOf(parts) => {
-                let mut any = None;
-                for part in parts {
-                    match (part.decide(leaf), any) {
-                        (Decision::Allow, _) => return Decision::Allow,
-                        (open @ Decision::Indeterminate(_), None | Some(Decision::Deny(_))) => any = Some(open),
-                        (denied @ Decision::Deny(_), None) => any = Some(denied),
-                        _ => {}
-                    }
-                }
-                any.unwrap_or(deny("empty"))
-            }
+            Self::AllOf(parts) => Decision::all_of(parts.iter().map(|part| part.decide(leaf))),
+            Self::AnyOf(parts) => Decision::any_of(parts.iter().map(|part| part.decide(leaf))),
             part => leaf(part),
         }
     }

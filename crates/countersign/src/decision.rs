@@ -34,6 +34,9 @@ impl fmt::Display for Why {
     }
 }
 
+/// Of no decisions at all.
+const NOTHING: Decision = Decision::Deny(Why::new("requirement", "empty"));
+
 /// The answer to "may they?". Exhaustive on purpose: a caller that forgets a case must not compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -47,6 +50,44 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// The conjunction in three-valued logic: a denial outweighs an indeterminate answer. Nothing is asked after the first
+    /// denial; of several reasons the first one stands. Of nothing at all it is a denial.
+    ///
+    /// ```
+    /// use countersign::authorize::{Decision, Why};
+    ///
+    /// let no = Decision::Deny(Why::new("example", "no"));
+    /// let open = Decision::Indeterminate(Why::new("example", "down"));
+    /// assert_eq!(Decision::all_of([Decision::Allow, open, no]), no);
+    /// assert_eq!(Decision::any_of([no, open, Decision::Allow]), Decision::Allow);
+    /// assert!(matches!(Decision::all_of([]), Decision::Deny(_)));
+    /// ```
+    pub fn all_of(decisions: impl IntoIterator<Item = Self>) -> Self {
+        let mut all = None;
+        for decision in decisions {
+            match (decision, all) {
+                (Self::Deny(_), _) => return decision,
+                (Self::Indeterminate(_), None | Some(Self::Allow)) | (Self::Allow, None) => all = Some(decision),
+                _ => {}
+            }
+        }
+        all.unwrap_or(NOTHING)
+    }
+
+    /// The alternative in three-valued logic: a permission outweighs an indeterminate answer, and that a denial. Nothing is
+    /// asked after the first permission; of several reasons the first one stands. Of nothing at all it is a denial.
+    pub fn any_of(decisions: impl IntoIterator<Item = Self>) -> Self {
+        let mut any = None;
+        for decision in decisions {
+            match (decision, any) {
+                (Self::Allow, _) => return decision,
+                (Self::Indeterminate(_), None | Some(Self::Deny(_))) | (Self::Deny(_), None) => any = Some(decision),
+                _ => {}
+            }
+        }
+        any.unwrap_or(NOTHING)
+    }
+
     /// The name for logs and metric labels: `allow`, `deny` or `indeterminate`.
     #[must_use]
     pub fn name(self) -> &'static str {

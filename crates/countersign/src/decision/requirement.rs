@@ -1,4 +1,4 @@
-use super::{Decision, Why};
+use super::Decision;
 use crate::config::ConfigError;
 use std::fmt;
 
@@ -101,30 +101,8 @@ impl Requirement {
     /// An authorizer judges the leaves that it knows and denies the others.
     pub fn decide<'s>(&'s self, leaf: &mut dyn FnMut(&'s Self) -> Decision) -> Decision {
         match self {
-            Self::AllOf(parts) if !parts.is_empty() => {
-                let mut all = Decision::Allow;
-                for part in parts {
-                    match (part.decide(leaf), all) {
-                        (denied @ Decision::Deny(_), _) => return denied,
-                        (open @ Decision::Indeterminate(_), Decision::Allow) => all = open,
-                        _ => {}
-                    }
-                }
-                all
-            }
-            Self::AnyOf(parts) => {
-                let mut any = Decision::Deny(Why::new("requirement", "empty"));
-                for (at, part) in parts.iter().enumerate() {
-                    match (part.decide(leaf), any) {
-                        (Decision::Allow, _) => return Decision::Allow,
-                        (open @ Decision::Indeterminate(_), Decision::Deny(_)) => any = open,
-                        (denied @ Decision::Deny(_), _) if at == 0 => any = denied,
-                        _ => {}
-                    }
-                }
-                any
-            }
-            Self::AllOf(_) => Decision::Deny(Why::new("requirement", "empty")),
+            Self::AllOf(parts) => Decision::all_of(parts.iter().map(|part| part.decide(leaf))),
+            Self::AnyOf(parts) => Decision::any_of(parts.iter().map(|part| part.decide(leaf))),
             part => leaf(part),
         }
     }

@@ -487,10 +487,10 @@ fn a_guard_writes_one_line_for_each_refusal_whatever_the_request_says() {
 }
 
 #[test]
-fn decisions_are_warnings_only_where_nobody_can_tell() {
+fn decisions_add_no_line_to_a_refusal_unless_somebody_debugs() {
     let (_, lines) = logged(|| tell_everything(&TracingObserver, &said("no route")));
     let levels: Vec<_> = lines.iter().take(5).map(|line| line["level"].as_str().expect("a level")).collect();
-    assert_eq!(levels, ["DEBUG", "INFO", "WARN", "INFO", "INFO"]);
+    assert_eq!(levels, ["DEBUG", "DEBUG", "DEBUG", "INFO", "INFO"]);
 }
 
 #[test]

@@ -51,27 +51,19 @@ impl Observer for TracingObserver {
                 if status >= 500 { line!(warn) } else { line!(info) }
             }
             Event::Decision { decision, why, required, version, subject, correlation_id, trace } => {
-                macro_rules! line {
-                    ($level:ident) => {
-                        tracing::$level!(
-                            target: TARGET,
-                            outcome = decision.name(),
-                            policy = why.map(|why| why.policy),
-                            code = why.map(|why| why.code),
-                            required = on_a_line(required),
-                            version = version.map(on_a_line),
-                            subject = subject.hash(),
-                            correlation_id,
-                            trace = trace.map(on_a_line),
-                            "decided"
-                        )
-                    };
-                }
-                match decision {
-                    Decision::Allow => line!(debug),
-                    Decision::Deny(_) => line!(info),
-                    Decision::Indeterminate(_) => line!(warn),
-                }
+                // A refusal has its one line already; this one is for whoever wants to know how it came about.
+                tracing::debug!(
+                    target: TARGET,
+                    outcome = decision.name(),
+                    policy = why.map(|why| why.policy),
+                    code = why.map(|why| why.code),
+                    required = on_a_line(required),
+                    version = version.map(on_a_line),
+                    subject = subject.hash(),
+                    correlation_id,
+                    trace = trace.map(on_a_line),
+                    "decided"
+                );
             }
             Event::ShadowDisagreed { required, decision, shadow } => {
                 let why = shadow.and_then(Decision::why);
