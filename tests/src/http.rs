@@ -6,4 +6,5 @@ mod observed;
 mod servers;
 mod shared_cases;
 mod table;
+mod typed;
 mod world;

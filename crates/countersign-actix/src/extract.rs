@@ -1,13 +1,15 @@
 use crate::middleware::Planted;
 use crate::{Headers, Refusal, view};
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
+use countersign::authorize::{AsResource, Authorized, Proof, Requires};
 use countersign::request::RequestView;
 use countersign::screening::Screening;
 use countersign::{Denial, VerifiedToken};
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::future::{Future, pending};
+use std::marker::PhantomData;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -33,6 +35,84 @@ impl Deref for Verified {
         &self.0
     }
 }
+
+/// That the request meets `R`, a requirement that is a type.
+///
+/// Refuses whoever does not meet it. `Option<Require<R>>` takes requests without credentials as `None`, and refuses the rest
+/// as before: the handler does not run. A guard that cannot judge `R`, and no guard at all, are 500.
+///
+/// ```
+/// use actix_web::{App, web};
+/// use countersign::authorize::{Proof, Requirement, Requires, scopes};
+/// use countersign_actix::Require;
+///
+/// struct WritePosts;
+/// impl Requires for WritePosts {
+///     fn requirement() -> Requirement { scopes(["posts:write"]) }
+/// }
+///
+/// /// Cannot be called by whoever has not checked.
+/// fn store(writer: &Proof<WritePosts>, text: &str) -> String {
+///     format!("{:?} wrote {text}", writer.token().subject())
+/// }
+///
+/// async fn write(writer: Require<WritePosts>, text: String) -> String {
+///     store(&writer, &text)
+/// }
+///
+/// let app = App::new().route("/posts", web::post().to(write));
+/// ```
+#[derive(Debug)]
+pub struct Require<R>(pub Proof<R>);
+
+impl<R> Deref for Require<R> {
+    type Target = Proof<R>;
+
+    fn deref(&self) -> &Proof<R> {
+        &self.0
+    }
+}
+
+/// What the request is about, loaded by its own extractor `T`, and the decision that the request meets `R` on it.
+///
+/// The future of `T` is polled for requests with a valid token alone, so let it do its loading there. What `T` rejects is
+/// answered as `T` answers it.
+///
+/// ```
+/// use actix_web::dev::Payload;
+/// use actix_web::{App, Error, FromRequest, HttpRequest, web};
+/// use countersign::authorize::{AsResource, Requirement, Requires, Resource, action};
+/// use countersign_actix::RequireOn;
+/// use std::future::{Ready, ready};
+///
+/// struct Post { id: String, text: String }
+///
+/// impl FromRequest for Post {
+///     type Error = Error;
+///     type Future = Ready<Result<Self, Error>>;
+///     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+///         let id = request.match_info().query("id").to_owned();
+///         ready(Ok(Self { id, text: "from the database".into() }))
+///     }
+/// }
+///
+/// impl AsResource for Post {
+///     fn as_resource(&self) -> Resource<'_> { Resource::new("post", &self.id) }
+/// }
+///
+/// struct ReadPost;
+/// impl Requires for ReadPost {
+///     fn requirement() -> Requirement { action("posts:read") }
+/// }
+///
+/// async fn read(post: RequireOn<Post, ReadPost>) -> String {
+///     post.0.text.clone()
+/// }
+///
+/// let app = App::new().route("/posts/{id}", web::get().to(read));
+/// ```
+#[derive(Debug)]
+pub struct RequireOn<T, R>(pub Authorized<T, R>);
 
 /// An extractor at work. Ready at once where the verdict needs no waiting.
 pub struct Extracting<T>(State<T>);
@@ -62,53 +142,110 @@ impl<T> Future for Extracting<T> {
     }
 }
 
-/// `Option<…>` around the extractor may take the want of a token for an answer, and is not known here: that refusal is told
-/// by the middleware, when it is what the request is answered with.
-fn somebody(
-    screening: &Screening,
-    request: &RequestView<'_>,
-    answer: Result<Option<VerifiedToken>, Denial>,
-) -> Result<VerifiedToken, Denial> {
-    answer?.ok_or_else(|| screening.want_of_credentials(request))
+/// What an extractor asks about a request.
+trait Question: 'static {
+    type Answer: 'static;
+
+    /// `None` where [`ask`](Self::ask) must be called; inside, nothing where nobody asks.
+    fn ask_now(screening: &Screening, request: &RequestView<'_>) -> Option<Result<Option<Self::Answer>, Denial>>;
+
+    async fn ask(screening: &Screening, request: &RequestView<'_>) -> Result<Option<Self::Answer>, Denial>;
 }
 
-fn extract<T: 'static>(
+struct Who;
+
+impl Question for Who {
+    type Answer = VerifiedToken;
+
+    fn ask_now(screening: &Screening, request: &RequestView<'_>) -> Option<Result<Option<VerifiedToken>, Denial>> {
+        screening.optional_now(request)
+    }
+
+    async fn ask(screening: &Screening, request: &RequestView<'_>) -> Result<Option<VerifiedToken>, Denial> {
+        screening.optional(request).await
+    }
+}
+
+struct WithClaims<C>(PhantomData<C>);
+
+impl<C: DeserializeOwned + 'static> Question for WithClaims<C> {
+    type Answer = C;
+
+    fn ask_now(screening: &Screening, request: &RequestView<'_>) -> Option<Result<Option<C>, Denial>> {
+        let answer = Who::ask_now(screening, request)?;
+        Some(answer.and_then(|token| token.map(|token| screening.claims(&token)).transpose()))
+    }
+
+    async fn ask(screening: &Screening, request: &RequestView<'_>) -> Result<Option<C>, Denial> {
+        Who::ask(screening, request).await?.map(|token| screening.claims(&token)).transpose()
+    }
+}
+
+struct Whether<R>(PhantomData<R>);
+
+impl<R: Requires> Question for Whether<R> {
+    type Answer = Proof<R>;
+
+    fn ask_now(screening: &Screening, request: &RequestView<'_>) -> Option<Result<Option<Proof<R>>, Denial>> {
+        screening.prove_optional_now(request)
+    }
+
+    async fn ask(screening: &Screening, request: &RequestView<'_>) -> Result<Option<Proof<R>>, Denial> {
+        screening.prove_optional(request).await
+    }
+}
+
+/// What becomes of an answer; nothing where the middleware answers in the extractor's stead.
+///
+/// `Option<…>` around the extractor may take the want of a token for an answer, and is not known here: that refusal is told
+/// by the middleware, when it is what the request is answered with.
+fn conclude<A>(
+    planted: &Planted,
     request: &HttpRequest,
-    finish: impl Fn(&Planted, VerifiedToken) -> Result<T, Denial> + 'static,
-) -> Extracting<T> {
-    let Some(planted) = request.extensions().get::<Planted>().cloned() else {
-        return Extracting(State::Ready(Some(Err(Refusal(Denial::unguarded())))));
-    };
-    let conclude = move |planted: &Planted, request: &HttpRequest, answer: Result<VerifiedToken, Denial>| match answer
-        .and_then(|token| finish(planted, token))
-    {
-        Ok(extracted) => Some(Ok(extracted)),
-        Err(denial) if denial.is_for_want_of_credentials() => Some(Err(Refusal(denial))),
+    view: &RequestView<'_>,
+    answer: Result<Option<A>, Denial>,
+) -> Option<Result<A, Refusal>> {
+    match answer {
+        Ok(Some(answer)) => Some(Ok(answer)),
+        Ok(None) => Some(Err(Refusal(planted.screening.want_of_credentials(view)))),
         Err(denial) => {
             planted.refuse(denial, request.clone());
             None
         }
+    }
+}
+
+fn planted(request: &HttpRequest) -> Result<Planted, Refusal> {
+    request.extensions().get::<Planted>().cloned().ok_or_else(|| Refusal(Denial::unguarded()))
+}
+
+fn extract<Q: Question, T: 'static>(request: &HttpRequest, wrap: fn(Q::Answer) -> T) -> Extracting<T> {
+    let planted = match planted(request) {
+        Ok(planted) => planted,
+        Err(refusal) => return Extracting(State::Ready(Some(Err(refusal)))),
     };
-    let answer_now = {
+    {
         let headers = Headers(request.headers());
-        let (screening, view) = (&planted.screening, view(request, &headers));
-        screening.optional_now(&view).map(|answer| somebody(screening, &view, answer))
-    };
-    if let Some(answer) = answer_now {
-        return Extracting(State::Ready(conclude(&planted, request, answer)));
+        let view = view(request, &headers);
+        if let Some(answer) = Q::ask_now(&planted.screening, &view) {
+            let answer = conclude(&planted, request, &view, answer);
+            return Extracting(State::Ready(answer.map(|answer| answer.map(wrap))));
+        }
     }
     let request = request.clone();
-    Extracting(State::Waiting(Box::pin(async move {
-        let answer = {
-            let headers = Headers(request.headers());
-            let (screening, view) = (&planted.screening, view(&request, &headers));
-            somebody(screening, &view, screening.optional(&view).await)
-        };
-        match conclude(&planted, &request, answer) {
-            Some(answer) => answer,
-            None => pending().await,
-        }
-    })))
+    Extracting(State::Waiting(Box::pin(async move { wait::<Q>(&planted, &request).await.map(wrap) })))
+}
+
+async fn wait<Q: Question>(planted: &Planted, request: &HttpRequest) -> Result<Q::Answer, Refusal> {
+    let answer = {
+        let headers = Headers(request.headers());
+        let view = view(request, &headers);
+        conclude(planted, request, &view, Q::ask(&planted.screening, &view).await)
+    };
+    match answer {
+        Some(answer) => answer,
+        None => pending().await,
+    }
 }
 
 impl FromRequest for Verified {
@@ -116,7 +253,7 @@ impl FromRequest for Verified {
     type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        extract(request, |_, token| Ok(Self(token)))
+        extract::<Who, _>(request, Self)
     }
 }
 
@@ -125,6 +262,46 @@ impl<C: DeserializeOwned + 'static> FromRequest for Claims<C> {
     type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        extract(request, |planted, token| planted.screening.claims(&token).map(Self))
+        extract::<WithClaims<C>, _>(request, Self)
+    }
+}
+
+impl<R: Requires> FromRequest for Require<R> {
+    type Error = Refusal;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        extract::<Whether<R>, _>(request, Self)
+    }
+}
+
+impl<T, R> FromRequest for RequireOn<T, R>
+where
+    T: FromRequest + AsResource + Sync + 'static,
+    R: Requires,
+{
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        // Called here, because the payload may be another extractor's; polled once it is known who asks.
+        let loading = T::from_request(request, payload);
+        let request = request.clone();
+        Box::pin(async move {
+            let planted = planted(&request)?;
+            wait::<Who>(&planted, &request).await?;
+            let resource = loading.await.map_err(Into::into)?;
+            let authorized = {
+                let headers = Headers(request.headers());
+                planted.screening.authorize(&view(&request, &headers), resource).await
+            };
+            match authorized {
+                Ok(authorized) => Ok(Self(authorized)),
+                Err(denial) => {
+                    planted.refuse(denial, request.clone());
+                    pending().await
+                }
+            }
+        })
     }
 }

@@ -1,5 +1,7 @@
 use crate::{Refusal, with_view};
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::response::{IntoResponse, Response};
+use countersign::authorize::{AsResource, Authorized, Proof, Requires};
 use countersign::screening::Screening;
 use countersign::{Denial, VerifiedToken};
 use http::request::Parts;
@@ -25,6 +27,85 @@ impl Deref for Verified {
         &self.0
     }
 }
+
+/// That the request meets `R`, a requirement that is a type.
+///
+/// Refuses whoever does not meet it. `Option<Require<R>>` takes requests without credentials as `None`, and refuses the rest
+/// as before. A guard that cannot judge `R`, and no guard at all, are 500.
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::post;
+/// use countersign::authorize::{Proof, Requirement, Requires, scopes};
+/// use countersign_axum::Require;
+///
+/// struct WritePosts;
+/// impl Requires for WritePosts {
+///     fn requirement() -> Requirement { scopes(["posts:write"]) }
+/// }
+///
+/// /// Cannot be called by whoever has not checked.
+/// fn store(writer: &Proof<WritePosts>, text: &str) -> String {
+///     format!("{:?} wrote {text}", writer.token().subject())
+/// }
+///
+/// async fn write(Require(writer): Require<WritePosts>, text: String) -> String {
+///     store(&writer, &text)
+/// }
+///
+/// let app: Router = Router::new().route("/posts", post(write));
+/// ```
+#[derive(Debug)]
+pub struct Require<R>(pub Proof<R>);
+
+impl<R> Deref for Require<R> {
+    type Target = Proof<R>;
+
+    fn deref(&self) -> &Proof<R> {
+        &self.0
+    }
+}
+
+/// What the request is about, loaded by its own extractor `T`, and the decision that the request meets `R` on it.
+///
+/// Nothing is loaded for requests without a valid token. What `T` rejects is answered as `T` answers it.
+///
+/// ```
+/// use axum::Router;
+/// use axum::extract::{FromRequestParts, Path};
+/// use axum::http::StatusCode;
+/// use axum::http::request::Parts;
+/// use axum::routing::get;
+/// use countersign::authorize::{AsResource, Requirement, Requires, Resource, action};
+/// use countersign_axum::RequireOn;
+///
+/// struct Post { id: String, text: String }
+///
+/// impl<S: Send + Sync> FromRequestParts<S> for Post {
+///     type Rejection = StatusCode;
+///     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, StatusCode> {
+///         let Path(id) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| StatusCode::NOT_FOUND)?;
+///         Ok(Self { id, text: "from the database".into() })
+///     }
+/// }
+///
+/// impl AsResource for Post {
+///     fn as_resource(&self) -> Resource<'_> { Resource::new("post", &self.id) }
+/// }
+///
+/// struct ReadPost;
+/// impl Requires for ReadPost {
+///     fn requirement() -> Requirement { action("posts:read") }
+/// }
+///
+/// async fn read(RequireOn(post): RequireOn<Post, ReadPost>) -> String {
+///     post.text.clone()
+/// }
+///
+/// let app: Router = Router::new().route("/posts/{id}", get(read));
+/// ```
+#[derive(Debug)]
+pub struct RequireOn<T, R>(pub Authorized<T, R>);
 
 /// The screening by the innermost guard planted around this route.
 fn screening(parts: &Parts) -> Result<Screening, Denial> {
@@ -71,4 +152,45 @@ impl<C: DeserializeOwned, S: Sync> OptionalFromRequestParts<S> for Claims<C> {
             .map(|claims| Some(Self(claims)))
             .map_err(Refusal)
     }
+}
+
+impl<R: Requires, S: Sync> FromRequestParts<S> for Require<R> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let screening = screening(parts).map_err(Refusal)?;
+        let proof = with_view!(parts, view => screening.prove(&view).await);
+        proof.map(Self).map_err(Refusal)
+    }
+}
+
+impl<R: Requires, S: Sync> OptionalFromRequestParts<S> for Require<R> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Refusal> {
+        let screening = screening(parts).map_err(Refusal)?;
+        let proof = with_view!(parts, view => screening.prove_optional(&view).await);
+        proof.map(|proof| proof.map(Self)).map_err(Refusal)
+    }
+}
+
+impl<T, R, S> FromRequestParts<S> for RequireOn<T, R>
+where
+    T: FromRequestParts<S> + AsResource + Send + Sync,
+    R: Requires,
+    S: Sync,
+{
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let screening = screening(parts).map_err(refuse)?;
+        with_view!(parts, view => screening.require(&view).await).map_err(refuse)?;
+        let resource = T::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
+        let authorized = with_view!(parts, view => screening.authorize(&view, resource).await);
+        authorized.map(Self).map_err(refuse)
+    }
+}
+
+fn refuse(denial: Denial) -> Response {
+    Refusal(denial).into_response()
 }

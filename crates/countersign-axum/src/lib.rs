@@ -35,12 +35,14 @@
 //! - [`protect`](GuardExt::protect) demands a valid token from everything beneath it.
 //! - [`Claims`] and [`Verified`] demand a token in a handler; as `Option<…>` they take nobody too, and refuse bad
 //!   tokens.
+//! - [`Require`] demands in a handler what a type says, and gives the proof to hand on; [`RequireOn`] decides on the thing
+//!   that the handler is about.
 
 mod extract;
 mod layer;
 mod refusal;
 
-pub use extract::{Claims, Verified};
+pub use extract::{Claims, Require, RequireOn, Verified};
 pub use layer::{GuardLayer, GuardService, RequireLayer, RequireService, ResponseFuture};
 pub use refusal::Refusal;
 

@@ -1,7 +1,8 @@
 //! Names that the compiler checks.
 
 /// Declares permissions once: a module with a type for each, whose `NAME` is what tokens and policies say, and
-/// `NAMES` with all of them.
+/// `NAMES` with all of them. Each type [`Requires`](countersign::authorize::Requires) its permission, so that handlers
+/// can ask for it: `Require<perm::PostsWrite>`, `Require<All<(perm::PostsRead, perm::PostsWrite)>>`.
 ///
 /// A misspelt type does not compile, nor does a name that stands twice, is empty, or has a `*`. Given to
 /// [`only_permissions`](crate::CatalogBuilder::only_permissions), the same names hold a policy file to what
@@ -68,7 +69,7 @@
 /// ```
 #[macro_export]
 macro_rules! permissions {
-    ($($declared:tt)*) => { $crate::__names! { "permission", "*", $($declared)* } };
+    ($($declared:tt)*) => { $crate::__names! { "permission", "*", permissions, $($declared)* } };
 }
 
 /// Declares roles once, as [`permissions!`](crate::permissions!) does permissions. Given to
@@ -106,13 +107,13 @@ macro_rules! permissions {
 /// ```
 #[macro_export]
 macro_rules! roles {
-    ($($declared:tt)*) => { $crate::__names! { "role", "", $($declared)* } };
+    ($($declared:tt)*) => { $crate::__names! { "role", "", any_role, $($declared)* } };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __names {
-    ($kind:literal, $not_in:literal, $(#[$about:meta])* $visibility:vis mod $module:ident {
+    ($kind:literal, $not_in:literal, $required:ident, $(#[$about:meta])* $visibility:vis mod $module:ident {
         $($(#[$doc:meta])* $name:ident = $wire:literal),+ $(,)?
     }) => {
         #[doc = concat!("Each ", $kind, " and its name.\n")]
@@ -139,6 +140,12 @@ macro_rules! __names {
                     }
                 }
 
+                impl $crate::__private::Requires for $name {
+                    fn requirement() -> $crate::__private::Requirement {
+                        $crate::__private::$required([$name::NAME])
+                    }
+                }
+
                 const _: () = {
                     if $wire.is_empty() {
                         panic!("{}", concat!("`", stringify!($name), "`: the name of a ", $kind, " is empty"));
@@ -158,6 +165,8 @@ macro_rules! __names {
 /// What the macros look at while they compile.
 #[doc(hidden)]
 pub mod __private {
+    pub use countersign::authorize::{Requirement, Requires, any_role, permissions};
+
     const fn same(mut left: &[u8], mut right: &[u8]) -> bool {
         if left.len() != right.len() {
             return false;

@@ -1,3 +1,4 @@
+use countersign::authorize::{Proof, Requires};
 use countersign::request::RequestView;
 use countersign::screening::{Check, Screening};
 use countersign::{Denial, Guard, VerifiedToken, async_trait};
@@ -73,6 +74,35 @@ impl<C: DeserializeOwned + Send + 'static> Ask for RequiredClaims<C> {
     }
 }
 
+/// Demands that a requirement which is a type is met, and hands on the proof. Made by
+/// [`GuardExt::prove`](crate::GuardExt::prove).
+#[derive(Debug)]
+pub struct Proven<R> {
+    guard: Guard,
+    of: PhantomData<fn() -> R>,
+}
+
+impl<R> Proven<R> {
+    pub(crate) fn new(guard: Guard) -> Self {
+        Self { guard, of: PhantomData }
+    }
+}
+
+impl<R> Clone for Proven<R> {
+    fn clone(&self) -> Self {
+        Self::new(self.guard.clone())
+    }
+}
+
+#[async_trait]
+impl<R: Requires> Ask for Proven<R> {
+    type Answer = Proof<R>;
+
+    async fn ask(&self, request: &RequestView<'_>) -> Result<Proof<R>, Denial> {
+        Screening::enter(&self.guard, None).prove(request).await
+    }
+}
+
 /// Takes nobody, too. Made by [`GuardExt::optional`](crate::GuardExt::optional).
 #[derive(Clone, Debug)]
 pub struct Optional {
@@ -130,6 +160,7 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Required {}
     impl<C> Sealed for super::RequiredClaims<C> {}
+    impl<R> Sealed for super::Proven<R> {}
     impl Sealed for super::Optional {}
     impl<C> Sealed for super::OptionalClaims<C> {}
 }

@@ -37,6 +37,8 @@
 //!
 //! - [`require`](GuardExt::require) refuses whoever does not meet the requirement, and gives the rest of the route the
 //!   verified token; [`protect`](GuardExt::protect) demands a valid token alone.
+//! - [`prove`](GuardExt::prove) demands what a type says, and gives the rest of the route the proof to hand on. To decide on
+//!   what the route has loaded, ask [`Guard::authorize`].
 //! - [`optional`](GuardExt::optional) takes nobody too, and refuses bad tokens.
 //! - `.claims::<C>()` on each of them gives the rest of the route [`Claims<C>`] instead.
 //! - Path and method belong into the head: what the head does not match is 404 or 405, as without a guard.
@@ -45,11 +47,11 @@ mod ask;
 mod guarded;
 mod refusal;
 
-pub use ask::{Ask, Claims, Optional, OptionalClaims, Required, RequiredClaims};
+pub use ask::{Ask, Claims, Optional, OptionalClaims, Proven, Required, RequiredClaims};
 pub use guarded::Guarded;
 pub use refusal::Refusal;
 
-use countersign::authorize::Requirement;
+use countersign::authorize::{Requirement, Requires};
 use countersign::{ConfigError, Guard};
 
 /// What a [`Guard`] can do in warp.
@@ -59,6 +61,13 @@ pub trait GuardExt: sealed::Sealed {
     /// # Errors
     /// [`ConfigError`] when the requirement names nothing, or names what the guard's authorizer cannot judge.
     fn require(&self, requirement: Requirement) -> Result<Required, ConfigError>;
+
+    /// Refuses requests that do not meet `R`, a requirement that is a type, and gives the rest of the route the
+    /// [`Proof`](countersign::authorize::Proof).
+    ///
+    /// # Errors
+    /// As of [`require`](Self::require).
+    fn prove<R: Requires>(&self) -> Result<Proven<R>, ConfigError>;
 
     /// Refuses requests without a valid token.
     fn protect(&self) -> Required;
@@ -70,6 +79,11 @@ pub trait GuardExt: sealed::Sealed {
 impl GuardExt for Guard {
     fn require(&self, requirement: Requirement) -> Result<Required, ConfigError> {
         self.check(requirement).map(Required::new)
+    }
+
+    fn prove<R: Requires>(&self) -> Result<Proven<R>, ConfigError> {
+        self.check(R::requirement())?;
+        Ok(Proven::new(self.clone()))
     }
 
     fn protect(&self) -> Required {

@@ -12,16 +12,18 @@ mod authzen;
 mod leaves;
 mod list;
 pub mod policy;
+mod proof;
 mod request;
 mod scopes;
 mod shadow;
 
 pub use crate::decision::{
-    Decision, Finding, Requirement, Trace, Why, action, any_permission, any_role, authenticated, permissions, role,
-    scopes,
+    All, Any, Decision, Finding, Requirement, Requires, Trace, Why, action, any_permission, any_role, authenticated,
+    permissions, role, scopes,
 };
 pub use attributes::{Attribute, Attributes};
 pub use authorizer::Authorizer;
+pub use proof::{AsResource, Authorized, Proof};
 pub(crate) use request::Noted;
 pub use request::{AccessRequest, Resource};
 pub use scopes::ScopeAuthorizer;

@@ -1,10 +1,11 @@
 //! The words of a decision: what is required, and the answer.
 
 mod requirement;
+mod requires;
 mod trace;
 
 pub use requirement::{Requirement, action, any_permission, any_role, authenticated, permissions, role, scopes};
-
+pub use requires::{All, Any, Requires};
 pub use trace::{Finding, Trace};
 
 use serde::Serialize;

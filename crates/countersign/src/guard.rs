@@ -1,6 +1,7 @@
 //! Extractors, verifier, revocation and authorizer in one: what an adapter asks about each request.
 
 mod check;
+mod proving;
 mod screening;
 
 pub use check::Check;

@@ -161,6 +161,8 @@ pub enum Reason {
     Undecided,
     /// A handler asks for claims where no guard stands. 500.
     Unguarded,
+    /// A handler requires by its types what the guard's authorizer cannot judge. 500.
+    Unjudged,
 }
 
 impl Reason {
@@ -180,6 +182,7 @@ impl Reason {
             Self::RevocationUnknown => "revocation_unknown",
             Self::Undecided => "undecided",
             Self::Unguarded => "unguarded",
+            Self::Unjudged => "unjudged",
         }
     }
 
@@ -190,7 +193,7 @@ impl Reason {
             Self::SeveralCredentials | Self::MalformedRequest => 400,
             Self::NoCredentials | Self::Rejected(_) | Self::Revoked | Self::ClaimsType => 401,
             Self::CrossSite | Self::NotAllowed => 403,
-            Self::Unguarded => 500,
+            Self::Unguarded | Self::Unjudged => 500,
             Self::KeysUnavailable | Self::RevocationUnknown | Self::Undecided => 503,
         }
     }
@@ -207,7 +210,8 @@ impl Reason {
             | Self::KeysUnavailable
             | Self::RevocationUnknown
             | Self::Undecided
-            | Self::Unguarded => None,
+            | Self::Unguarded
+            | Self::Unjudged => None,
         }
     }
 
@@ -218,7 +222,7 @@ impl Reason {
             Self::NoCredentials => "unauthorized",
             Self::CrossSite => "cross_site_request",
             Self::KeysUnavailable | Self::RevocationUnknown | Self::Undecided => "temporarily_unavailable",
-            Self::Unguarded => "server_error",
+            Self::Unguarded | Self::Unjudged => "server_error",
             other => other.oauth_error().unwrap_or("server_error"),
         }
     }
@@ -238,7 +242,7 @@ impl Reason {
             Self::KeysUnavailable | Self::RevocationUnknown | Self::Undecided => {
                 "The request cannot be judged at the moment"
             }
-            Self::Unguarded => "The server is not set up for this request",
+            Self::Unguarded | Self::Unjudged => "The server is not set up for this request",
         }
     }
 }

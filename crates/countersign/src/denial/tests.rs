@@ -15,7 +15,7 @@ fn deny(presentation: &Presentation, reason: Reason, scopes: &[&str]) -> Denial 
     Denial::new(presentation, reason, &scopes, None, None, CorrelationId::random())
 }
 
-const ALL: [Reason; 12] = [
+const ALL: [Reason; 13] = [
     Reason::NoCredentials,
     Reason::SeveralCredentials,
     Reason::MalformedRequest,
@@ -28,6 +28,7 @@ const ALL: [Reason; 12] = [
     Reason::RevocationUnknown,
     Reason::Undecided,
     Reason::Unguarded,
+    Reason::Unjudged,
 ];
 
 #[test]
@@ -49,6 +50,7 @@ fn each_reason_has_its_status_and_challenge() {
         (503, None),
         (503, None),
         (503, None),
+        (500, None),
         (500, None),
     ];
     let table = [(401, Some(format!(r#"Bearer realm="api", scope="posts", {METADATA}"#)))].into_iter().chain(table);

@@ -1,10 +1,11 @@
 use super::{Guard, Screening, Verdict};
-use crate::authorize::{AccessRequest, Decision, Noted, Requirement, Why};
+use crate::authorize::{AccessRequest, Decision, Noted, Requirement, Resource, Why};
 use crate::denial::{CorrelationId, Denial};
 use crate::observe::{Event, Subject};
 use crate::reason::Reason;
 use crate::request::RequestView;
 use crate::token::VerifiedToken;
+use std::sync::Arc;
 
 /// A guard and a requirement: judges requests.
 ///
@@ -12,12 +13,12 @@ use crate::token::VerifiedToken;
 #[derive(Clone, Debug)]
 pub struct Check {
     guard: Guard,
-    requirement: Requirement,
+    requirement: Arc<Requirement>,
 }
 
 impl Check {
     pub(super) fn new(guard: Guard, requirement: Requirement) -> Self {
-        Self { guard, requirement }
+        Self { guard, requirement: Arc::new(requirement) }
     }
 
     /// The guard.
@@ -59,10 +60,21 @@ impl Check {
     /// # Errors
     /// The [`Denial`] to send.
     pub async fn judge(&self, screening: &Screening, request: &RequestView<'_>) -> Result<VerifiedToken, Denial> {
+        self.judge_on(screening, request, None).await
+    }
+
+    /// Judges a request, and what it is about.
+    pub(super) async fn judge_on(
+        &self,
+        screening: &Screening,
+        request: &RequestView<'_>,
+        resource: Option<Resource<'_>>,
+    ) -> Result<VerifiedToken, Denial> {
         let screening = self.own(screening);
         let token = token(&screening, request, screening.verdict(request).await)?;
         let noted = Noted::default();
-        let question = self.question(token).with_request(request).noting(&noted);
+        let mut question = self.question(token).with_request(request).noting(&noted);
+        question.resource = resource;
         let decision = self.decision(&question).await;
         let answer = self.conclude(&question, &noted, decision, || screening.correlation_id(request));
         answer.map(|()| token.clone())
@@ -134,14 +146,14 @@ impl Check {
 
     /// Whoever asks for no more than a valid token asks no authorizer.
     fn decision_now(&self, question: &AccessRequest<'_>) -> Option<Decision> {
-        match self.requirement {
+        match *self.requirement {
             Requirement::Authenticated => Some(Decision::Allow),
             _ => self.guard.0.authorizer.decide_now(question),
         }
     }
 
     async fn decision(&self, question: &AccessRequest<'_>) -> Decision {
-        match self.requirement {
+        match *self.requirement {
             Requirement::Authenticated => Decision::Allow,
             _ => self.guard.0.authorizer.decide(question).await,
         }
@@ -175,7 +187,7 @@ impl Check {
 
     fn tell(&self, question: &AccessRequest<'_>, decision: Decision, why: Option<Why>, correlation_id: Option<&str>) {
         let authorizer = &self.guard.0.authorizer;
-        let trace = match (&self.requirement, decision) {
+        let trace = match (&*self.requirement, decision) {
             (Requirement::Authenticated, _) => return,
             (_, Decision::Allow) => None,
             _ => Some(authorizer.trace(question).ending_in(decision)),

@@ -154,7 +154,10 @@ impl Screening {
     /// # Errors
     /// The [`Denial`] of a request with credentials that do not count.
     pub async fn optional(&self, request: &RequestView<'_>) -> Result<Option<VerifiedToken>, Denial> {
-        anybody(self.verdict(request).await)
+        match self.optional_now(request) {
+            Some(answer) => answer,
+            None => anybody(self.verdict(request).await),
+        }
     }
 
     /// The refusal of a request without credentials, told to nobody yet: for frameworks in which the handler may still
@@ -177,11 +180,11 @@ impl Screening {
         }
     }
 
-    fn somebody(
+    pub(super) fn somebody<T>(
         &self,
         request: &RequestView<'_>,
-        answer: Result<Option<VerifiedToken>, Denial>,
-    ) -> Result<VerifiedToken, Denial> {
+        answer: Result<Option<T>, Denial>,
+    ) -> Result<T, Denial> {
         answer?.ok_or_else(|| self.refuse_nobody(request))
     }
 

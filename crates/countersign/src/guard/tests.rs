@@ -1,3 +1,5 @@
+mod proving;
+
 use super::*;
 use crate::authorize::policy::{DenyOverrides, all_of, async_policy_fn, deny_overrides, meets, not, policy_fn};
 use crate::authorize::{

@@ -284,6 +284,7 @@ fn every_reason() -> Vec<Reason> {
         Reason::KeysUnavailable,
         Reason::RevocationUnknown,
         Reason::Undecided,
+        Reason::Unjudged,
     ];
     rejections.into_iter().map(Reason::Rejected).chain(others).collect()
 }
