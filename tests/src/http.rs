@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 mod handlers;
+mod late;
 mod observed;
 mod servers;
 mod shared_cases;

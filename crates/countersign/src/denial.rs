@@ -37,7 +37,7 @@ pub(crate) struct Presentation {
 
 impl Presentation {
     /// Of a guard that has not been set up: nothing to tell but the scheme.
-    fn bare() -> Self {
+    pub(crate) fn bare() -> Self {
         Self {
             schemes: vec!["Bearer".into()],
             realm: None,

@@ -1,29 +1,32 @@
 //! Extractors, verifier, revocation and authorizer in one: what an adapter asks about each request.
 
 mod check;
+mod late;
+mod parts;
 mod proving;
 mod screening;
 
 pub use check::Check;
+pub use late::HandOver;
 pub use screening::Screening;
+
+use late::Late;
+use parts::Parts;
 
 use crate::authorize::{Authorizer, Requirement, ScopeAuthorizer};
 use crate::challenge::check_text;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
 use crate::denial::{BodyStyle, CorrelationId, Denial, Presentation};
-use crate::extract::{ExtractError, HeaderExtractor, TokenExtractor, is_token};
-use crate::observe::{Event, NoObserver, Observer};
+use crate::extract::{HeaderExtractor, TokenExtractor, is_token};
+use crate::observe::{NoObserver, Observer};
 use crate::provider::Unavailable;
 use crate::reason::Reason;
-use crate::request::{Credential, RequestView};
-use crate::revocation::{RevocationCheck, TokenStatus};
+use crate::revocation::RevocationCheck;
 use crate::token::VerifiedToken;
 use crate::verifier::{TokenVerifier, VerifyError};
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// What is known of a request's sender. Whether "nobody" will do is for the asker to say. Exhaustive on purpose: a caller
 /// that forgets a case must not compile.
@@ -67,20 +70,12 @@ pub enum Verdict {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Guard(Arc<Parts>);
+pub struct Guard(Wiring);
 
-struct Parts {
-    extractors: Vec<Box<dyn TokenExtractor>>,
-    first_wins: bool,
-    verifier: Box<dyn TokenVerifier>,
-    revocation: Option<Box<dyn RevocationCheck>>,
-    authorizer: Box<dyn Authorizer>,
-    observer: Box<dyn Observer>,
-    clock: Box<dyn Clock>,
-    /// The name of the field, in lower case.
-    correlation_header: String,
-    presentation: Presentation,
-    public_scopes: bool,
+#[derive(Clone)]
+enum Wiring {
+    Fixed(Arc<Parts>),
+    Late(Arc<Late>),
 }
 
 /// Why a request has no verified token: a verdict that has not been rendered and told yet.
@@ -135,8 +130,17 @@ impl Guard {
     /// # Errors
     /// [`ConfigError`] when the requirement names nothing, or names what the authorizer cannot judge.
     pub fn check(&self, requirement: Requirement) -> Result<Check, ConfigError> {
+        let check = self.passing_check(requirement)?;
+        if let Wiring::Late(late) = &self.0 {
+            late.declare(check.shared_requirement())?;
+        }
+        Ok(check)
+    }
+
+    /// A check that serves one request: a guard that replaces this one need not accept it.
+    fn passing_check(&self, requirement: Requirement) -> Result<Check, ConfigError> {
         requirement.check_names()?;
-        self.0.authorizer.accepts(&requirement)?;
+        self.parts().authorizer.accepts(&requirement)?;
         Ok(Check::new(self.clone(), requirement))
     }
 
@@ -149,46 +153,18 @@ impl Guard {
     /// Whether both are clones of one guard.
     #[must_use]
     pub fn is_same_as(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        match (&self.0, &other.0) {
+            (Wiring::Fixed(own), Wiring::Fixed(other)) => Arc::ptr_eq(own, other),
+            (Wiring::Late(own), Wiring::Late(other)) => Arc::ptr_eq(own, other),
+            _ => false,
+        }
     }
 
-    /// Who the credential proves to ask, before revocation; `None` where [`token`](Self::token) must be asked.
-    fn token_now(&self, request: &RequestView<'_>) -> Option<Result<VerifiedToken, NoToken>> {
-        let credential = match self.credential(request) {
-            Ok(credential) => credential,
-            Err(nobody) => return Some(Err(nobody)),
-        };
-        let answer = self.0.verifier.verify_now(&credential)?;
-        Some(answer.map_err(|error| NoToken::Refused(error.into())))
-    }
-
-    async fn token(&self, request: &RequestView<'_>) -> Result<VerifiedToken, NoToken> {
-        let credential = self.credential(request)?;
-        self.0.verifier.verify(&credential).await.map_err(|error| NoToken::Refused(error.into()))
-    }
-
-    /// Whether a token whose signature and claims stand still counts; `None` where [`settle`](Self::settle) must be asked.
-    fn settle_now(&self, token: &VerifiedToken) -> Option<Result<VerifiedToken, NoToken>> {
-        let status = match &self.0.revocation {
-            Some(revocation) => revocation.status_now(token)?,
-            None => TokenStatus::Active,
-        };
-        Some(conclude(token, status))
-    }
-
-    async fn settle(&self, token: &VerifiedToken) -> Result<VerifiedToken, NoToken> {
-        let status = match &self.0.revocation {
-            Some(revocation) => revocation.status(token).await,
-            None => TokenStatus::Active,
-        };
-        conclude(token, status)
-    }
-
-    fn credential<'r>(&self, request: &RequestView<'r>) -> Result<Credential<'r>, NoToken> {
-        match self.extract(request) {
-            Ok(Some(credential)) => Ok(credential),
-            Ok(None) => Err(NoToken::Anonymous),
-            Err(reason) => Err(NoToken::Refused(reason.into())),
+    /// What it is made of at the moment.
+    fn parts(&self) -> Arc<Parts> {
+        match &self.0 {
+            Wiring::Fixed(parts) => Arc::clone(parts),
+            Wiring::Late(late) => late.current(),
         }
     }
 
@@ -196,71 +172,21 @@ impl Guard {
     /// correlation id is a random one.
     #[must_use]
     pub fn refuse(&self, reason: Reason) -> Denial {
-        let denial = self.deny(reason.into(), &[], CorrelationId::random());
-        self.tell_refused(&denial);
+        let parts = self.parts();
+        let denial = parts.deny(reason.into(), &[], CorrelationId::random());
+        parts.tell_refused(&denial);
         denial
-    }
-
-    fn deny(&self, refusal: Refusal, missing_scopes: &[String], correlation_id: CorrelationId) -> Denial {
-        let Refusal { reason, cause } = refusal;
-        let Unavailable { retry_after, source } = cause;
-        Denial::new(&self.0.presentation, reason, missing_scopes, retry_after, source, correlation_id)
-    }
-
-    fn tell_refused(&self, denial: &Denial) {
-        let (reason, correlation_id) = (denial.reason(), denial.correlation_id());
-        self.0.observer.observe(&Event::Refused { reason, correlation_id, source: denial.source() });
-    }
-
-    fn tell_verdict(&self, verdict: &Verdict, duration: Duration) {
-        let result = match verdict {
-            Verdict::Anonymous => return,
-            Verdict::Verified(_) => Ok(()),
-            Verdict::Refused(denial) => Err(denial.reason()),
-        };
-        self.0.observer.observe(&Event::Verification { result, duration });
-        if let Verdict::Refused(denial) = verdict {
-            self.tell_refused(denial);
-        }
-    }
-
-    /// The one credential of the request. All sources are looked at; different credentials are refused, unless the
-    /// first one found was said to win.
-    fn extract<'r>(&self, request: &RequestView<'r>) -> Result<Option<Credential<'r>>, Reason> {
-        let mut found = None;
-        for extractor in &self.0.extractors {
-            let credential = extractor.extract(request).map_err(|error| match error {
-                ExtractError::Repeated => Reason::SeveralCredentials,
-                ExtractError::Malformed => Reason::MalformedRequest,
-                ExtractError::CrossSite => Reason::CrossSite,
-            })?;
-            match (&found, credential) {
-                (_, None) => {}
-                (None, Some(credential)) if self.0.first_wins => return Ok(Some(credential)),
-                (None, Some(credential)) => found = Some(credential),
-                (Some(first), Some(second)) if first.expose() == second.expose() => {}
-                (Some(_), Some(_)) => return Err(Reason::SeveralCredentials),
-            }
-        }
-        Ok(found)
-    }
-}
-
-fn conclude(token: &VerifiedToken, status: TokenStatus) -> Result<VerifiedToken, NoToken> {
-    match status {
-        TokenStatus::Active => Ok(token.clone()),
-        TokenStatus::Revoked => Err(NoToken::Refused(Reason::Revoked.into())),
-        TokenStatus::Unknown => Err(NoToken::Refused(Reason::RevocationUnknown.into())),
     }
 }
 
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = self.parts();
         f.debug_struct("Guard")
-            .field("extractors", &self.0.extractors)
-            .field("verifier", &self.0.verifier)
-            .field("revocation", &self.0.revocation)
-            .field("authorizer", &self.0.authorizer)
+            .field("extractors", &parts.extractors)
+            .field("verifier", &parts.verifier)
+            .field("revocation", &parts.revocation)
+            .field("authorizer", &parts.authorizer)
             .finish_non_exhaustive()
     }
 }
@@ -403,7 +329,7 @@ impl GuardBuilder {
             resource_metadata: self.resource_metadata,
             body: self.body,
         };
-        Ok(Guard(Arc::new(Parts {
+        Ok(Guard(Wiring::Fixed(Arc::new(Parts {
             extractors: self.extractors,
             first_wins: self.first_wins,
             verifier: self.verifier,
@@ -414,7 +340,8 @@ impl GuardBuilder {
             correlation_header,
             presentation,
             public_scopes: self.public_scopes,
-        })))
+            is_wired: true,
+        }))))
     }
 }
 

@@ -86,5 +86,5 @@ pub mod verify {
 /// What adapters are made with: a [`Guard`] applied to one request.
 pub mod screening {
     pub use crate::denial::BodyStyle;
-    pub use crate::guard::{Check, GuardBuilder, Screening, Verdict};
+    pub use crate::guard::{Check, GuardBuilder, HandOver, Screening, Verdict};
 }

@@ -153,6 +153,8 @@ pub enum Reason {
     ClaimsType,
     /// The token is right and does not allow this. 403.
     NotAllowed,
+    /// The guard has not been handed over. 503.
+    NotReady,
     /// The keys cannot be had. 503.
     KeysUnavailable,
     /// Whether the token has been revoked cannot be told. 503.
@@ -178,6 +180,7 @@ impl Reason {
             Self::Revoked => "revoked",
             Self::ClaimsType => "claims_type",
             Self::NotAllowed => "not_allowed",
+            Self::NotReady => "not_ready",
             Self::KeysUnavailable => "keys_unavailable",
             Self::RevocationUnknown => "revocation_unknown",
             Self::Undecided => "undecided",
@@ -194,7 +197,7 @@ impl Reason {
             Self::NoCredentials | Self::Rejected(_) | Self::Revoked | Self::ClaimsType => 401,
             Self::CrossSite | Self::NotAllowed => 403,
             Self::Unguarded | Self::Unjudged => 500,
-            Self::KeysUnavailable | Self::RevocationUnknown | Self::Undecided => 503,
+            Self::NotReady | Self::KeysUnavailable | Self::RevocationUnknown | Self::Undecided => 503,
         }
     }
 
@@ -207,6 +210,7 @@ impl Reason {
             Self::NotAllowed => Some("insufficient_scope"),
             Self::NoCredentials
             | Self::CrossSite
+            | Self::NotReady
             | Self::KeysUnavailable
             | Self::RevocationUnknown
             | Self::Undecided
@@ -221,7 +225,9 @@ impl Reason {
         match self {
             Self::NoCredentials => "unauthorized",
             Self::CrossSite => "cross_site_request",
-            Self::KeysUnavailable | Self::RevocationUnknown | Self::Undecided => "temporarily_unavailable",
+            Self::NotReady | Self::KeysUnavailable | Self::RevocationUnknown | Self::Undecided => {
+                "temporarily_unavailable"
+            }
             Self::Unguarded | Self::Unjudged => "server_error",
             other => other.oauth_error().unwrap_or("server_error"),
         }
@@ -239,7 +245,7 @@ impl Reason {
             Self::Revoked => "The access token has been revoked",
             Self::ClaimsType => "The access token does not carry the claims needed here",
             Self::NotAllowed => "The access token does not allow this",
-            Self::KeysUnavailable | Self::RevocationUnknown | Self::Undecided => {
+            Self::NotReady | Self::KeysUnavailable | Self::RevocationUnknown | Self::Undecided => {
                 "The request cannot be judged at the moment"
             }
             Self::Unguarded | Self::Unjudged => "The server is not set up for this request",

@@ -15,7 +15,7 @@ fn deny(presentation: &Presentation, reason: Reason, scopes: &[&str]) -> Denial 
     Denial::new(presentation, reason, &scopes, None, None, CorrelationId::random())
 }
 
-const ALL: [Reason; 13] = [
+const ALL: [Reason; 14] = [
     Reason::NoCredentials,
     Reason::SeveralCredentials,
     Reason::MalformedRequest,
@@ -24,6 +24,7 @@ const ALL: [Reason; 13] = [
     Reason::Revoked,
     Reason::ClaimsType,
     Reason::NotAllowed,
+    Reason::NotReady,
     Reason::KeysUnavailable,
     Reason::RevocationUnknown,
     Reason::Undecided,
@@ -47,6 +48,7 @@ fn each_reason_has_its_status_and_challenge() {
         (401, error("invalid_token", "The access token has been revoked", scope)),
         (401, error("invalid_token", missing, scope)),
         (403, error("insufficient_scope", "The access token does not allow this", "")),
+        (503, None),
         (503, None),
         (503, None),
         (503, None),

@@ -1,3 +1,4 @@
+use super::parts::Parts;
 use super::{Guard, Screening, Verdict};
 use crate::authorize::{AccessRequest, Decision, Noted, Requirement, Resource, Why};
 use crate::denial::{CorrelationId, Denial};
@@ -27,6 +28,10 @@ impl Check {
         &self.guard
     }
 
+    pub(super) fn shared_requirement(&self) -> &Arc<Requirement> {
+        &self.requirement
+    }
+
     /// What is required.
     #[must_use]
     pub fn requirement(&self) -> &Requirement {
@@ -50,8 +55,9 @@ impl Check {
         };
         let noted = Noted::default();
         let question = self.question(token).with_request(request).noting(&noted);
-        let decision = self.decision_now(&question)?;
-        let answer = self.conclude(&question, &noted, decision, || screening.correlation_id(request));
+        let decision = self.decision_now(screening.parts(), &question)?;
+        let answer =
+            self.conclude(screening.parts(), &question, &noted, decision, || screening.correlation_id(request));
         Some(answer.map(|()| token.clone()))
     }
 
@@ -75,8 +81,9 @@ impl Check {
         let noted = Noted::default();
         let mut question = self.question(token).with_request(request).noting(&noted);
         question.resource = resource;
-        let decision = self.decision(&question).await;
-        let answer = self.conclude(&question, &noted, decision, || screening.correlation_id(request));
+        let decision = self.decision(screening.parts(), &question).await;
+        let answer =
+            self.conclude(screening.parts(), &question, &noted, decision, || screening.correlation_id(request));
         answer.map(|()| token.clone())
     }
 
@@ -91,8 +98,9 @@ impl Check {
     pub fn decide_now(&self, question: &AccessRequest<'_>) -> Option<Result<(), Denial>> {
         let noted = Noted::default();
         let question = question.about(&self.requirement).noting(&noted);
-        let decision = self.decision_now(&question)?;
-        Some(self.conclude(&question, &noted, decision, || self.correlation_id(&question)))
+        let parts = self.guard.parts();
+        let decision = self.decision_now(&parts, &question)?;
+        Some(self.conclude(&parts, &question, &noted, decision, || correlation_id(&parts, &question)))
     }
 
     /// Answers a question that a handler has about what it has loaded.
@@ -140,59 +148,61 @@ impl Check {
     pub async fn decide(&self, question: &AccessRequest<'_>) -> Result<(), Denial> {
         let noted = Noted::default();
         let question = question.about(&self.requirement).noting(&noted);
-        let decision = self.decision(&question).await;
-        self.conclude(&question, &noted, decision, || self.correlation_id(&question))
+        let parts = self.guard.parts();
+        let decision = self.decision(&parts, &question).await;
+        self.conclude(&parts, &question, &noted, decision, || correlation_id(&parts, &question))
     }
 
     /// Whoever asks for no more than a valid token asks no authorizer.
-    fn decision_now(&self, question: &AccessRequest<'_>) -> Option<Decision> {
+    fn decision_now(&self, parts: &Parts, question: &AccessRequest<'_>) -> Option<Decision> {
         match *self.requirement {
             Requirement::Authenticated => Some(Decision::Allow),
-            _ => self.guard.0.authorizer.decide_now(question),
+            _ => parts.authorizer.decide_now(question),
         }
     }
 
-    async fn decision(&self, question: &AccessRequest<'_>) -> Decision {
+    async fn decision(&self, parts: &Parts, question: &AccessRequest<'_>) -> Decision {
         match *self.requirement {
             Requirement::Authenticated => Decision::Allow,
-            _ => self.guard.0.authorizer.decide(question).await,
+            _ => parts.authorizer.decide(question).await,
         }
-    }
-
-    /// Of a question that was asked outside a screening.
-    fn correlation_id(&self, question: &AccessRequest<'_>) -> CorrelationId {
-        let field = &self.guard.0.correlation_header;
-        question.request.map_or_else(CorrelationId::random, |request| CorrelationId::of(request, field))
     }
 
     /// Tells the decision, and what follows from it. A permission is told with nothing that must be found first.
     fn conclude(
         &self,
+        parts: &Parts,
         question: &AccessRequest<'_>,
         noted: &Noted,
         decision: Decision,
         correlation_id: impl FnOnce() -> CorrelationId,
     ) -> Result<(), Denial> {
-        let guard = &self.guard;
-        let Err((reason, scopes)) = self.refusal(decision) else {
-            self.tell(question, decision, noted.why(), None);
+        let Err((reason, scopes)) = self.refusal(parts, decision) else {
+            self.tell(parts, question, decision, noted.why(), None);
             return Ok(());
         };
         let correlation_id = correlation_id();
-        self.tell(question, decision, decision.why(), Some(correlation_id.as_str()));
-        let denial = guard.deny(reason.into(), scopes, correlation_id);
-        guard.tell_refused(&denial);
+        self.tell(parts, question, decision, decision.why(), Some(correlation_id.as_str()));
+        let denial = parts.deny(reason.into(), scopes, correlation_id);
+        parts.tell_refused(&denial);
         Err(denial)
     }
 
-    fn tell(&self, question: &AccessRequest<'_>, decision: Decision, why: Option<Why>, correlation_id: Option<&str>) {
-        let authorizer = &self.guard.0.authorizer;
+    fn tell(
+        &self,
+        parts: &Parts,
+        question: &AccessRequest<'_>,
+        decision: Decision,
+        why: Option<Why>,
+        correlation_id: Option<&str>,
+    ) {
+        let authorizer = &parts.authorizer;
         let trace = match (&*self.requirement, decision) {
             (Requirement::Authenticated, _) => return,
             (_, Decision::Allow) => None,
             _ => Some(authorizer.trace(question).ending_in(decision)),
         };
-        self.guard.0.observer.observe(&Event::Decision {
+        parts.observer.observe(&Event::Decision {
             decision,
             why,
             required: &self.requirement,
@@ -204,12 +214,10 @@ impl Check {
     }
 
     /// What is to be refused, and the scopes to tell.
-    fn refusal(&self, decision: Decision) -> Result<(), (Reason, &[String])> {
+    fn refusal(&self, parts: &Parts, decision: Decision) -> Result<(), (Reason, &[String])> {
         match decision {
             Decision::Allow => Ok(()),
-            Decision::Deny(_) if self.guard.0.public_scopes => {
-                Err((Reason::NotAllowed, self.requirement.required_scopes()))
-            }
+            Decision::Deny(_) if parts.public_scopes => Err((Reason::NotAllowed, self.requirement.required_scopes())),
             Decision::Deny(_) => Err((Reason::NotAllowed, &[])),
             Decision::Indeterminate(_) => Err((Reason::Undecided, &[])),
         }
@@ -219,6 +227,11 @@ impl Check {
     fn own(&self, screening: &Screening) -> Screening {
         Screening::enter(&self.guard, Some(screening))
     }
+}
+
+/// Of a question that was asked outside a screening.
+fn correlation_id(parts: &Parts, question: &AccessRequest<'_>) -> CorrelationId {
+    question.request.map_or_else(CorrelationId::random, |request| CorrelationId::of(request, &parts.correlation_header))
 }
 
 fn token<'v>(

@@ -1,5 +1,6 @@
 //! Requirements that are types: what extractors ask a screening, and handlers a guard.
 
+use super::parts::Parts;
 use super::{Check, Guard, Refusal, Screening};
 use crate::authorize::{AsResource, Authorized, Proof, Requires};
 use crate::config::ConfigError;
@@ -72,8 +73,8 @@ impl Screening {
     }
 
     fn check_of<R: Requires>(&self, request: &RequestView<'_>) -> Result<Check, Denial> {
-        let guard = self.guard();
-        guard.check(R::requirement()).map_err(|error| guard.misused(error, || self.correlation_id(request)))
+        let check = self.guard().passing_check(R::requirement());
+        check.map_err(|error| misused(self.parts(), error, || self.correlation_id(request)))
     }
 }
 
@@ -114,16 +115,17 @@ impl Guard {
         token: &VerifiedToken,
         resource: T,
     ) -> Result<Authorized<T, R>, Denial> {
-        let check = self.check(R::requirement()).map_err(|error| self.misused(error, CorrelationId::random))?;
+        let check = self.passing_check(R::requirement());
+        let check = check.map_err(|error| misused(&self.parts(), error, CorrelationId::random))?;
         check.decide(&check.question(token).with_resource(resource.as_resource())).await?;
         Ok(Authorized::new(resource, Proof::new(token.clone())))
     }
+}
 
-    /// A requirement came with a request that nobody has shown to this guard before.
-    fn misused(&self, error: ConfigError, correlation_id: impl FnOnce() -> CorrelationId) -> Denial {
-        let cause = Unavailable { retry_after: None, source: Some(Arc::new(error)) };
-        let denial = self.deny(Refusal { reason: Reason::Unjudged, cause }, &[], correlation_id());
-        self.tell_refused(&denial);
-        denial
-    }
+/// A requirement came with a request that nobody has shown to this guard before.
+fn misused(parts: &Parts, error: ConfigError, correlation_id: impl FnOnce() -> CorrelationId) -> Denial {
+    let cause = Unavailable { retry_after: None, source: Some(Arc::new(error)) };
+    let denial = parts.deny(Refusal { reason: Reason::Unjudged, cause }, &[], correlation_id());
+    parts.tell_refused(&denial);
+    denial
 }

@@ -1,3 +1,4 @@
+use super::parts::Parts;
 use super::{Guard, NoToken, Verdict};
 use crate::denial::{CorrelationId, Denial};
 use crate::reason::Reason;
@@ -18,6 +19,8 @@ pub struct Screening(Arc<Screened>);
 #[derive(Debug)]
 struct Screened {
     guard: Guard,
+    /// What the guard was made of when the request came: one that is replaced meanwhile judges it to the end.
+    parts: Arc<Parts>,
     /// Shared with an earlier screening by the same guard.
     progress: Arc<Progress>,
     /// The guards planted further out.
@@ -49,6 +52,7 @@ impl Screening {
             (Some(earlier), Some(innermost)) if std::ptr::eq(earlier, innermost) => earlier.clone(),
             _ => Self(Arc::new(Screened {
                 guard: guard.clone(),
+                parts: earlier.map_or_else(|| guard.parts(), |earlier| Arc::clone(&earlier.0.parts)),
                 progress: earlier.map_or_else(Arc::default, |earlier| earlier.0.progress.clone()),
                 outer: outer.cloned(),
             })),
@@ -61,45 +65,49 @@ impl Screening {
         &self.0.guard
     }
 
+    pub(super) fn parts(&self) -> &Parts {
+        &self.0.parts
+    }
+
     /// The verdict, reached without waiting; `None` where [`verdict`](Self::verdict) must be asked.
     pub fn verdict_now(&self, request: &RequestView<'_>) -> Option<&Verdict> {
-        let Screened { guard, progress, .. } = &*self.0;
+        let Screened { parts, progress, .. } = &*self.0;
         if let Some(verdict) = progress.verdict.get() {
             return Some(verdict);
         }
-        let started = guard.0.clock.monotonic();
+        let started = parts.clock.monotonic();
         let token = match progress.token.get() {
             Some(token) => token,
-            None => match guard.token_now(request)? {
+            None => match parts.token_now(request)? {
                 Ok(token) => progress.token.get_or_init(|| token),
                 Err(nobody) => return Some(self.reach(request, Err(nobody), started)),
             },
         };
-        let found = guard.settle_now(token)?;
+        let found = parts.settle_now(token)?;
         Some(self.reach(request, found, started))
     }
 
     /// The verdict. `request` must be the one that this screening was made for.
     pub async fn verdict(&self, request: &RequestView<'_>) -> &Verdict {
-        let Screened { guard, progress, .. } = &*self.0;
+        let Screened { parts, progress, .. } = &*self.0;
         if let Some(verdict) = progress.verdict.get() {
             return verdict;
         }
-        let started = guard.0.clock.monotonic();
+        let started = parts.clock.monotonic();
         let token = match progress.token.get() {
             Some(token) => token,
-            None => match guard.token(request).await {
+            None => match parts.token(request).await {
                 Ok(token) => progress.token.get_or_init(|| token),
                 Err(nobody) => return self.reach(request, Err(nobody), started),
             },
         };
-        let found = guard.settle(token).await;
+        let found = parts.settle(token).await;
         self.reach(request, found, started)
     }
 
     /// Keeps what was found as the verdict and tells it, unless another asker was faster.
     fn reach(&self, request: &RequestView<'_>, found: Result<VerifiedToken, NoToken>, started: Duration) -> &Verdict {
-        let Screened { guard, progress, .. } = &*self.0;
+        let Screened { parts, progress, .. } = &*self.0;
         let mut is_first = false;
         let verdict = progress.verdict.get_or_init(|| {
             is_first = true;
@@ -107,19 +115,19 @@ impl Screening {
                 Ok(token) => Verdict::Verified(token),
                 Err(NoToken::Anonymous) => Verdict::Anonymous,
                 Err(NoToken::Refused(refusal)) => {
-                    Verdict::Refused(guard.deny(refusal, &[], self.correlation_id(request)))
+                    Verdict::Refused(parts.deny(refusal, &[], self.correlation_id(request)))
                 }
             }
         });
         if is_first {
-            guard.tell_verdict(verdict, guard.0.clock.monotonic().saturating_sub(started));
+            parts.tell_verdict(verdict, parts.clock.monotonic().saturating_sub(started));
         }
         verdict
     }
 
     pub(super) fn correlation_id(&self, request: &RequestView<'_>) -> CorrelationId {
-        let Screened { guard, progress, .. } = &*self.0;
-        progress.correlation_id.get_or_init(|| CorrelationId::of(request, &guard.0.correlation_header)).clone()
+        let Screened { parts, progress, .. } = &*self.0;
+        progress.correlation_id.get_or_init(|| CorrelationId::of(request, &parts.correlation_header)).clone()
     }
 
     pub(super) fn refuse_nobody(&self, request: &RequestView<'_>) -> Denial {
@@ -164,8 +172,8 @@ impl Screening {
     /// take it for "nobody". Where it becomes the answer, [`tell`](Self::tell) it.
     #[must_use]
     pub fn want_of_credentials(&self, request: &RequestView<'_>) -> Denial {
-        let Screened { guard, progress, .. } = &*self.0;
-        let refuse = || guard.deny(Reason::NoCredentials.into(), &[], self.correlation_id(request));
+        let Screened { parts, progress, .. } = &*self.0;
+        let refuse = || parts.deny(Reason::NoCredentials.into(), &[], self.correlation_id(request));
         progress.nobody.get_or_init(refuse).clone()
     }
 
@@ -173,10 +181,10 @@ impl Screening {
     /// [`want_of_credentials`](Self::want_of_credentials) of this request and guard: every other one has been told. Once is
     /// enough, and a second time does nothing.
     pub fn tell(&self, denial: &Denial) {
-        let Screened { guard, progress, .. } = &*self.0;
+        let Screened { parts, progress, .. } = &*self.0;
         let is_own = progress.nobody.get().is_some_and(|own| own.is_same_as(denial));
         if is_own && !progress.nobody_told.swap(true, Ordering::Relaxed) {
-            guard.tell_refused(denial);
+            parts.tell_refused(denial);
         }
     }
 
@@ -197,10 +205,10 @@ impl Screening {
     /// The [`Denial`] of a token whose claims do not fit: 401, `invalid_token`.
     pub fn claims<C: DeserializeOwned>(&self, token: &VerifiedToken) -> Result<C, Denial> {
         token.claims().map_err(|_| {
-            let Screened { guard, progress, .. } = &*self.0;
+            let Screened { parts, progress, .. } = &*self.0;
             let correlation_id = progress.correlation_id.get_or_init(CorrelationId::random).clone();
-            let denial = guard.deny(Reason::ClaimsType.into(), &[], correlation_id);
-            guard.tell_refused(&denial);
+            let denial = parts.deny(Reason::ClaimsType.into(), &[], correlation_id);
+            parts.tell_refused(&denial);
             denial
         })
     }

@@ -1,3 +1,4 @@
+mod late;
 mod proving;
 
 use super::*;
@@ -6,7 +7,10 @@ use crate::authorize::{
     AccessRequest, Decision, Resource, Trace, Why, action, authenticated, permissions, role, scopes,
 };
 use crate::extract::CookieExtractor;
+use crate::observe::Event;
 use crate::reason::Rejection;
+use crate::request::{Credential, RequestView};
+use crate::revocation::TokenStatus;
 use async_trait::async_trait;
 use serde_json::json;
 use std::future::{Future, poll_fn};
@@ -14,7 +18,7 @@ use std::pin::{Pin, pin};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))

@@ -281,6 +281,7 @@ fn every_reason() -> Vec<Reason> {
         Reason::Revoked,
         Reason::ClaimsType,
         Reason::NotAllowed,
+        Reason::NotReady,
         Reason::KeysUnavailable,
         Reason::RevocationUnknown,
         Reason::Undecided,

@@ -1,0 +1,146 @@
+use super::parts::Parts;
+use super::{Guard, Wiring};
+use crate::authorize::{AccessRequest, Authorizer, Decision, Requirement, Why};
+use crate::clock::SystemClock;
+use crate::config::ConfigError;
+use crate::denial::Presentation;
+use crate::extract::HeaderExtractor;
+use crate::observe::NoObserver;
+use crate::provider::Unavailable;
+use crate::request::Credential;
+use crate::token::VerifiedToken;
+use crate::verifier::{TokenVerifier, VerifyError};
+use async_trait::async_trait;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+
+impl Guard {
+    /// A guard for those who build their routes before they know their keys: it stands where a guard must stand, and another
+    /// is handed over later, and replaced while the service runs.
+    ///
+    /// Requirements are declared as ever. Names that the guard to come does not know are found when it is handed over. Until
+    /// then every question is answered with 503 (`not_ready`); public routes answer.
+    ///
+    /// ```
+    /// use countersign::authorize::{role, scopes};
+    /// use countersign::{Algorithm, Guard, JwtVerifier, VerifyingKey};
+    ///
+    /// let (guard, hand_over) = Guard::later();
+    /// let write = guard.check(scopes(["posts:write"]))?; // build the whole router
+    ///
+    /// let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?;
+    /// let verifier = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer("i").audience("a").build()?;
+    /// hand_over.hand_over(&Guard::builder(verifier).build()?)?;
+    ///
+    /// // A guard that cannot judge what has been declared does not replace one that can.
+    /// assert!(guard.check(role("admin")).is_err());
+    /// # drop(write);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn later() -> (Self, HandOver) {
+        let late = Arc::new(Late { current: RwLock::new(Arc::new(nobody())), declared: Mutex::default() });
+        (Self(Wiring::Late(Arc::clone(&late))), HandOver(late))
+    }
+}
+
+/// Puts a guard in the place that [`Guard::later`] has made. Clones are for the same place.
+#[derive(Clone)]
+pub struct HandOver(Arc<Late>);
+
+impl HandOver {
+    /// Judges by `guard` from now on. A request that is being judged is judged to its end by the guard that began.
+    ///
+    /// # Errors
+    /// [`ConfigError`] of the first requirement, of a check that is still there, which `guard` cannot judge; and where `guard`
+    /// is itself one that comes later. Then nothing changes.
+    pub fn hand_over(&self, guard: &Guard) -> Result<(), ConfigError> {
+        let Wiring::Fixed(parts) = &guard.0 else {
+            return Err(ConfigError::new("hand_over", "this guard is itself one that is handed over later"));
+        };
+        // Held until the guard is in its place, so that what is declared meanwhile is declared to the new one.
+        let mut declared = self.0.declared();
+        declared.retain(|requirement| requirement.strong_count() > 0);
+        declared.iter().filter_map(Weak::upgrade).try_for_each(|requirement| parts.authorizer.accepts(&requirement))?;
+        *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(parts);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for HandOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandOver").field("is_wired", &self.0.current().is_wired).finish_non_exhaustive()
+    }
+}
+
+/// The place of a guard.
+pub(super) struct Late {
+    current: RwLock<Arc<Parts>>,
+    /// What checks require that are still there.
+    declared: Mutex<Vec<Weak<Requirement>>>,
+}
+
+impl Late {
+    pub(super) fn current(&self) -> Arc<Parts> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Remembers what a check requires, for the guards to come.
+    pub(super) fn declare(&self, requirement: &Arc<Requirement>) -> Result<(), ConfigError> {
+        let mut declared = self.declared();
+        // Asked again: a guard may have been handed over since.
+        self.current().authorizer.accepts(requirement)?;
+        if declared.len() == declared.capacity() {
+            declared.retain(|requirement| requirement.strong_count() > 0);
+        }
+        declared.push(Arc::downgrade(requirement));
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn declared_len(&self) -> usize {
+        self.declared().len()
+    }
+
+    fn declared(&self) -> MutexGuard<'_, Vec<Weak<Requirement>>> {
+        self.declared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where no guard has been handed over.
+fn nobody() -> Parts {
+    Parts {
+        extractors: vec![Box::new(HeaderExtractor::bearer())],
+        first_wins: false,
+        verifier: Box::new(Nobody),
+        revocation: None,
+        authorizer: Box::new(Nobody),
+        observer: Box::new(NoObserver),
+        clock: Box::new(SystemClock::new()),
+        correlation_header: "x-request-id".into(),
+        presentation: Presentation::bare(),
+        public_scopes: false,
+        is_wired: false,
+    }
+}
+
+#[derive(Debug)]
+struct Nobody;
+
+#[async_trait]
+impl TokenVerifier for Nobody {
+    async fn verify(&self, _: &Credential<'_>) -> Result<VerifiedToken, VerifyError> {
+        Err(VerifyError::Unavailable(Unavailable::default()))
+    }
+}
+
+#[async_trait]
+impl Authorizer for Nobody {
+    fn accepts(&self, _: &Requirement) -> Result<(), ConfigError> {
+        Ok(())
+    }
+
+    async fn decide(&self, _: &AccessRequest<'_>) -> Decision {
+        Decision::Indeterminate(Why::new("guard", "not_ready"))
+    }
+}

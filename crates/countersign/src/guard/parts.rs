@@ -1,0 +1,129 @@
+use super::{NoToken, Refusal, Verdict};
+use crate::authorize::Authorizer;
+use crate::clock::Clock;
+use crate::denial::{CorrelationId, Denial, Presentation};
+use crate::extract::{ExtractError, TokenExtractor};
+use crate::observe::{Event, Observer};
+use crate::provider::Unavailable;
+use crate::reason::Reason;
+use crate::request::{Credential, RequestView};
+use crate::revocation::{RevocationCheck, TokenStatus};
+use crate::token::VerifiedToken;
+use crate::verifier::TokenVerifier;
+use std::error::Error;
+use std::time::Duration;
+
+/// What a guard is made of.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) extractors: Vec<Box<dyn TokenExtractor>>,
+    pub(super) first_wins: bool,
+    pub(super) verifier: Box<dyn TokenVerifier>,
+    pub(super) revocation: Option<Box<dyn RevocationCheck>>,
+    pub(super) authorizer: Box<dyn Authorizer>,
+    pub(super) observer: Box<dyn Observer>,
+    pub(super) clock: Box<dyn Clock>,
+    /// The name of the field, in lower case.
+    pub(super) correlation_header: String,
+    pub(super) presentation: Presentation,
+    pub(super) public_scopes: bool,
+    /// Whether this is a guard, and not the place of one that has not been handed over.
+    pub(super) is_wired: bool,
+}
+
+impl Parts {
+    /// Who the credential proves to ask, before revocation; `None` where [`token`](Self::token) must be asked.
+    pub(super) fn token_now(&self, request: &RequestView<'_>) -> Option<Result<VerifiedToken, NoToken>> {
+        let credential = match self.credential(request) {
+            Ok(credential) => credential,
+            Err(nobody) => return Some(Err(nobody)),
+        };
+        let answer = self.verifier.verify_now(&credential)?;
+        Some(answer.map_err(|error| NoToken::Refused(error.into())))
+    }
+
+    pub(super) async fn token(&self, request: &RequestView<'_>) -> Result<VerifiedToken, NoToken> {
+        let credential = self.credential(request)?;
+        self.verifier.verify(&credential).await.map_err(|error| NoToken::Refused(error.into()))
+    }
+
+    /// Whether a token whose signature and claims stand still counts; `None` where [`settle`](Self::settle) must be asked.
+    pub(super) fn settle_now(&self, token: &VerifiedToken) -> Option<Result<VerifiedToken, NoToken>> {
+        let status = match &self.revocation {
+            Some(revocation) => revocation.status_now(token)?,
+            None => TokenStatus::Active,
+        };
+        Some(conclude(token, status))
+    }
+
+    pub(super) async fn settle(&self, token: &VerifiedToken) -> Result<VerifiedToken, NoToken> {
+        let status = match &self.revocation {
+            Some(revocation) => revocation.status(token).await,
+            None => TokenStatus::Active,
+        };
+        conclude(token, status)
+    }
+
+    fn credential<'r>(&self, request: &RequestView<'r>) -> Result<Credential<'r>, NoToken> {
+        if !self.is_wired {
+            return Err(NoToken::Refused(Reason::NotReady.into()));
+        }
+        match self.extract(request) {
+            Ok(Some(credential)) => Ok(credential),
+            Ok(None) => Err(NoToken::Anonymous),
+            Err(reason) => Err(NoToken::Refused(reason.into())),
+        }
+    }
+
+    pub(super) fn deny(&self, refusal: Refusal, missing_scopes: &[String], correlation_id: CorrelationId) -> Denial {
+        let Refusal { reason, cause } = refusal;
+        let Unavailable { retry_after, source } = cause;
+        Denial::new(&self.presentation, reason, missing_scopes, retry_after, source, correlation_id)
+    }
+
+    pub(super) fn tell_refused(&self, denial: &Denial) {
+        let (reason, correlation_id) = (denial.reason(), denial.correlation_id());
+        self.observer.observe(&Event::Refused { reason, correlation_id, source: denial.source() });
+    }
+
+    pub(super) fn tell_verdict(&self, verdict: &Verdict, duration: Duration) {
+        let result = match verdict {
+            Verdict::Anonymous => return,
+            Verdict::Verified(_) => Ok(()),
+            Verdict::Refused(denial) => Err(denial.reason()),
+        };
+        self.observer.observe(&Event::Verification { result, duration });
+        if let Verdict::Refused(denial) = verdict {
+            self.tell_refused(denial);
+        }
+    }
+
+    /// The one credential of the request. All sources are looked at; different credentials are refused, unless the
+    /// first one found was said to win.
+    fn extract<'r>(&self, request: &RequestView<'r>) -> Result<Option<Credential<'r>>, Reason> {
+        let mut found = None;
+        for extractor in &self.extractors {
+            let credential = extractor.extract(request).map_err(|error| match error {
+                ExtractError::Repeated => Reason::SeveralCredentials,
+                ExtractError::Malformed => Reason::MalformedRequest,
+                ExtractError::CrossSite => Reason::CrossSite,
+            })?;
+            match (&found, credential) {
+                (_, None) => {}
+                (None, Some(credential)) if self.first_wins => return Ok(Some(credential)),
+                (None, Some(credential)) => found = Some(credential),
+                (Some(first), Some(second)) if first.expose() == second.expose() => {}
+                (Some(_), Some(_)) => return Err(Reason::SeveralCredentials),
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn conclude(token: &VerifiedToken, status: TokenStatus) -> Result<VerifiedToken, NoToken> {
+    match status {
+        TokenStatus::Active => Ok(token.clone()),
+        TokenStatus::Revoked => Err(NoToken::Refused(Reason::Revoked.into())),
+        TokenStatus::Unknown => Err(NoToken::Refused(Reason::RevocationUnknown.into())),
+    }
+}

@@ -1,0 +1,103 @@
+use super::*;
+
+const ADMIN: &[(&str, &str)] = &[(AUTH, "Bearer admin")];
+
+fn by_name() -> Guard {
+    Guard::builder(Named::default()).authorizer(ByName).build().expect("a guard")
+}
+
+#[test]
+fn until_a_guard_is_handed_over_nobody_is_judged_and_then_everybody() {
+    let (guard, hand_over) = Guard::later();
+    let check = guard.check(role("admin")).expect("nothing to hold it against");
+    let request = RequestView::new("GET", "/", None, &ADMIN);
+    let before = Screening::enter(&guard, None);
+    for headers in [ADMIN, &[], &[("cookie", "t=admin")]] {
+        assert_eq!(judge(&check, headers), Err((503, Reason::NotReady)), "{headers:?}");
+        let request = RequestView::new("GET", "/", None, &headers);
+        let optional = now(Screening::enter(&guard, None).optional(&request)).unwrap_err();
+        assert_eq!((optional.reason(), optional.retry_after()), (Reason::NotReady, Some(5)), "{headers:?}");
+    }
+    let token = VerifiedToken::vouched(&json!({"sub": "admin"})).expect("claims");
+    let denial = now(check.decide(&check.question(&token))).unwrap_err();
+    assert_eq!(denial.reason(), Reason::Undecided);
+
+    hand_over.hand_over(&by_name()).expect("a guard that knows the role");
+    assert_eq!(judge(&check, ADMIN), Ok("admin".into()));
+    assert_eq!(judge(&check, &[]), Err((401, Reason::NoCredentials)));
+    assert_eq!(judge(&check, &[(AUTH, "Bearer reader")]), Err((403, Reason::NotAllowed)));
+    assert!(now(check.decide(&check.question(&token))).is_ok());
+    let denial = now(before.require(&request)).unwrap_err();
+    assert_eq!(denial.reason(), Reason::NotReady, "a request is judged to its end by what it began with");
+}
+
+#[test]
+fn a_guard_that_cannot_judge_what_is_declared_does_not_replace_another() {
+    let (guard, hand_over) = Guard::later();
+    let check = guard.check(role("admin")).expect("nothing to hold it against");
+    let gone = guard.check(role("long forgotten")).expect("nothing to hold it against");
+    let refused = hand_over.hand_over(&by_name()).unwrap_err();
+    assert_eq!(refused.setting(), "require");
+    assert_eq!(judge(&check, ADMIN), Err((503, Reason::NotReady)), "nothing has changed");
+    drop(gone);
+    hand_over.hand_over(&by_name()).expect("nobody requires the other role any more");
+
+    let scopes_alone = Guard::builder(Named::default()).build().expect("a guard");
+    assert_eq!(hand_over.hand_over(&scopes_alone).unwrap_err().setting(), "authorizer");
+    assert_eq!(judge(&check, ADMIN), Ok("admin".into()), "the old guard stays");
+    assert_eq!(guard.check(role("amdin")).unwrap_err().setting(), "require");
+    assert_eq!(guard.check(permissions::<&str>([])).unwrap_err().setting(), "require");
+
+    drop(check);
+    hand_over.hand_over(&scopes_alone).expect("nothing is declared");
+    assert!(guard.check(scopes(["a"])).is_ok() && guard.check(role("admin")).is_err());
+    assert_eq!(hand_over.hand_over(&guard).unwrap_err().setting(), "hand_over");
+}
+
+#[test]
+fn clones_are_one_guard_whatever_is_handed_over() {
+    let (guard, hand_over) = Guard::later();
+    let (other, _) = Guard::later();
+    let clone = guard.clone();
+    hand_over.clone().hand_over(&by_name()).expect("a guard");
+    assert!(guard.is_same_as(&clone));
+    assert!(!guard.is_same_as(&other) && !guard.is_same_as(&by_name()));
+    let request = RequestView::new("GET", "/", None, &ADMIN);
+    let outer = Screening::enter(&guard, None);
+    let token = now(outer.require(&request)).expect("a token");
+    hand_over
+        .hand_over(&Guard::builder(Named { only_later: true, ..Named::default() }).build().expect("a guard"))
+        .expect("handed over");
+    let inner = Screening::enter(&clone, Some(&outer));
+    let again = inner.require_now(&request).expect("the verdict of this request is kept").expect("a token");
+    assert_eq!(again.subject(), token.subject());
+    assert!(Screening::enter(&clone, None).require_now(&request).is_none(), "the next request asks the new guard");
+}
+
+#[test]
+fn checks_that_come_and_go_leave_nothing_behind() {
+    let (guard, hand_over) = Guard::later();
+    let kept: Vec<_> = (0..3).map(|n| guard.check(role(format!("role {n}"))).expect("a check")).collect();
+    for n in 0..10_000 {
+        drop(guard.check(role(format!("passing {n}"))));
+    }
+    let Wiring::Late(late) = &guard.0 else { panic!("made by `later`") };
+    let room = format!("{:?}", late.declared_len());
+    assert!(late.declared_len() < 64, "{room}");
+    assert_eq!(kept.len(), 3);
+    assert_eq!(hand_over.hand_over(&by_name()).unwrap_err().setting(), "require", "those that are there still count");
+}
+
+#[test]
+fn declaring_and_handing_over_at_once_never_leaves_a_check_that_is_not_known() {
+    let (guard, hand_over) = Guard::later();
+    std::thread::scope(|scope| {
+        let declaring = scope.spawn(|| (0..200).map(|_| guard.check(role("amdin"))).collect::<Vec<_>>());
+        let handing = scope.spawn(|| (0..200).map(|_| hand_over.hand_over(&by_name()).is_ok()).collect::<Vec<_>>());
+        let (checks, handed) = (declaring.join().expect("checks"), handing.join().expect("hand-overs"));
+        // Whoever came first, a guard that does not know the name and a check of it never stand together.
+        let is_declared = checks.iter().any(Result::is_ok);
+        let is_handed = handed.last() == Some(&true);
+        assert!(is_declared != is_handed, "declared: {is_declared}, handed over: {is_handed}");
+    });
+}
