@@ -59,8 +59,7 @@ impl HandOver {
             return Err(ConfigError::new("hand_over", "this guard is itself one that is handed over later"));
         };
         // Held until the guard is in its place, so that what is declared meanwhile is declared to the new one.
-        let mut declared = self.0.declared();
-        declared.retain(|requirement| requirement.strong_count() > 0);
+        let declared = self.0.declared();
         declared.iter().filter_map(Weak::upgrade).try_for_each(|requirement| parts.authorizer.accepts(&requirement))?;
         *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(parts);
         Ok(())

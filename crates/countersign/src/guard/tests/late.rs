@@ -75,6 +75,48 @@ fn clones_are_one_guard_whatever_is_handed_over() {
 }
 
 #[test]
+fn a_request_keeps_its_guard_behind_another_one_too() {
+    let (guard, hand_over) = Guard::later();
+    hand_over.hand_over(&by_name()).expect("a guard");
+    let request = RequestView::new("GET", "/", None, &ADMIN);
+    let outer = Screening::enter(&guard, None);
+    let between = Screening::enter(&by_name(), Some(&outer));
+    hand_over.hand_over(&Guard::builder(Down).authorizer(ByName).build().expect("a guard")).expect("a guard");
+    assert!(now(Screening::enter(&guard, Some(&between)).require(&request)).is_ok());
+    assert!(now(Screening::enter(&guard, None).require(&request)).is_err());
+}
+
+#[derive(Debug)]
+struct Down;
+#[async_trait]
+impl TokenVerifier for Down {
+    async fn verify(&self, _: &Credential<'_>) -> Result<VerifiedToken, VerifyError> {
+        Err(VerifyError::Unavailable(Unavailable::default()))
+    }
+}
+
+/// Hands a guard over while it is asked, and accepts everything.
+#[derive(Debug)]
+struct Meanwhile(HandOver);
+#[async_trait]
+impl Authorizer for Meanwhile {
+    fn accepts(&self, _: &Requirement) -> Result<(), ConfigError> {
+        self.0.hand_over(&by_name())
+    }
+    async fn decide(&self, _: &AccessRequest<'_>) -> Decision {
+        Decision::Allow
+    }
+}
+
+#[test]
+fn a_guard_that_comes_while_a_check_is_declared_is_asked_too() {
+    let (guard, hand_over) = Guard::later();
+    let meanwhile = Guard::builder(Named::default()).authorizer(Meanwhile(hand_over.clone())).build();
+    hand_over.hand_over(&meanwhile.expect("a guard")).expect("nothing is declared");
+    assert_eq!(guard.check(role("amdin")).unwrap_err().setting(), "require");
+}
+
+#[test]
 fn checks_that_come_and_go_leave_nothing_behind() {
     let (guard, hand_over) = Guard::later();
     let kept: Vec<_> = (0..3).map(|n| guard.check(role(format!("role {n}"))).expect("a check")).collect();
