@@ -1,15 +1,12 @@
 //! Protected routes in axum, with an issuer to log in at: `cargo run --example quickstart`.
 
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use countersign::ConfigError;
 use countersign::authorize::{permissions, role};
 use countersign_axum::{Claims, GuardExt};
-use countersign_examples::quickstart::{self, AllClaims, Answer, Demo, MAX_LOGIN_BYTES, Message};
+use countersign_examples::quickstart::{self, AllClaims, Demo, Message, issuer_routes};
 use std::process::ExitCode;
 
 fn router(demo: Demo) -> Result<Router, ConfigError> {
@@ -24,10 +21,7 @@ fn router(demo: Demo) -> Result<Router, ConfigError> {
         .route("/posts", get(read_posts).route_layer(read).merge(post(write_post).route_layer(write)))
         .route("/admin", delete(wipe).route_layer(admin))
         .layer(guard.layer())
-        .route("/login", post(login).layer(DefaultBodyLimit::max(MAX_LOGIN_BYTES)))
-        .route("/.well-known/jwks.json", get(jwks))
-        .route("/.well-known/openid-configuration", get(metadata))
-        .with_state(demo))
+        .merge(issuer_routes(demo.issuer)))
 }
 
 async fn public() -> Json<Message> {
@@ -52,28 +46,6 @@ async fn write_post() -> (StatusCode, Json<Message>) {
 
 async fn wipe() -> Json<Message> {
     Json(Message::new("Wiped"))
-}
-
-async fn login(State(demo): State<Demo>, body: Bytes) -> Response {
-    write(demo.issuer.login(&body))
-}
-
-async fn jwks(State(demo): State<Demo>) -> Response {
-    write(demo.issuer.jwks())
-}
-
-async fn metadata(State(demo): State<Demo>) -> Response {
-    write(demo.issuer.metadata())
-}
-
-fn write(answer: Answer) -> Response {
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, answer.body).into_response();
-    for (name, value) in answer.headers {
-        let value = axum::http::HeaderValue::from_static(value);
-        response.headers_mut().insert(axum::http::HeaderName::from_static(name), value);
-    }
-    response
 }
 
 async fn serve() -> Result<(), String> {

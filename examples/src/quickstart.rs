@@ -1,13 +1,15 @@
 //! The quickstart's world: a demo issuer, the guard of the API that it serves, and the command line. The three
-//! frameworks' programs add their routes.
+//! frameworks' programs add their routes. `hybrid` has the same issuer and a guard of its own.
 
 mod answer;
 mod command;
 mod issuer;
+mod routes;
 
 pub use answer::Answer;
-pub use command::{exit_code, start};
+pub use command::{Line, exit_code, open, say, start};
 pub use issuer::DemoIssuer;
+pub use routes::issuer_routes;
 
 use countersign::{ConfigError, Guard, JwtVerifier};
 use countersign_keys::JwksProvider;
@@ -38,10 +40,17 @@ pub struct Demo {
 /// # Errors
 /// [`ConfigError`] that names the setting.
 pub fn guard(issuer: &str) -> Result<Guard, ConfigError> {
+    Guard::builder(verifier(issuer)?).authorizer(roles().build()?).realm(AUDIENCE).build()
+}
+
+/// Verifies tokens of this issuer for the API.
+///
+/// # Errors
+/// [`ConfigError`] that names the setting.
+pub fn verifier(issuer: &str) -> Result<JwtVerifier, ConfigError> {
     let keys = JwksProvider::discover(issuer).allow_http_on_loopback().build()?;
     // One process, one clock: no leeway, so that a token that has just expired is refused.
-    let verifier = JwtVerifier::builder(keys).issuer(issuer).audience(AUDIENCE).leeway(Duration::ZERO).build()?;
-    Guard::builder(verifier).authorizer(roles().build()?).realm(AUDIENCE).build()
+    JwtVerifier::builder(keys).issuer(issuer).audience(AUDIENCE).leeway(Duration::ZERO).build()
 }
 
 /// The roles of the API and what they may.

@@ -19,6 +19,8 @@ mod fuzz_targets;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod hybrid;
+#[cfg(test)]
 mod inspect;
 #[cfg(test)]
 mod key_forms;

@@ -11,12 +11,12 @@ use tokio::process::{Child, Command};
 const PROGRAMS: [&str; 3] = ["quickstart", "quickstart_actix", "quickstart_warp"];
 
 /// A running program. It ends when it is dropped.
-struct Program {
+pub(crate) struct Program {
     name: &'static str,
     address: SocketAddr,
     /// What it printed, up to its last line.
     lines: Vec<String>,
-    _child: Child,
+    pub(crate) child: Child,
 }
 
 /// Examples are built beside the tests: `target/debug/examples` beside `target/debug/deps`.
@@ -29,9 +29,15 @@ pub(crate) fn executable(name: &str) -> PathBuf {
 }
 
 async fn start(name: &'static str) -> Program {
+    start_with_log(name, Stdio::inherit()).await
+}
+
+/// Starts a program whose stderr goes to `log`.
+pub(crate) async fn start_with_log(name: &'static str, log: Stdio) -> Program {
     let mut child = Command::new(executable(name))
         .args(["--listen", "127.0.0.1:0"])
         .stdout(Stdio::piped())
+        .stderr(log)
         .kill_on_drop(true)
         .spawn()
         .expect("the program starts");
@@ -46,32 +52,28 @@ async fn start(name: &'static str) -> Program {
     }
     let (_, address) = lines[0].split_once("http://").expect("the first line says where");
     let address = address.parse().expect("an address");
-    Program { name, address, lines, _child: child }
+    Program { name, address, lines, child }
 }
 
 impl Program {
-    async fn call(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> Answer {
+    pub(crate) async fn call(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> Answer {
         let headers: Vec<_> =
             token.iter().map(|token| ("Authorization".to_owned(), format!("Bearer {token}").into_bytes())).collect();
         send(self.address, method, path, &headers, body.as_bytes()).await
     }
 
-    async fn log_in(&self, body: Value) -> String {
+    pub(crate) async fn log_in(&self, body: Value) -> String {
         let answer = self.call("POST", "/login", None, &body.to_string()).await;
         assert_eq!(answer.status, 200, "{}: {}", self.name, answer.body);
         let login: Value = serde_json::from_str(&answer.body).expect("JSON");
         assert_eq!(login["token_type"], "Bearer");
         login["access_token"].as_str().expect("a token").to_owned()
     }
-}
 
-#[tokio::test]
-async fn each_printed_curl_line_gets_what_it_promises() {
-    for name in PROGRAMS {
-        let program = start(name).await;
-        let curls: Vec<_> = program.lines.iter().filter(|line| line.starts_with("curl ")).collect();
-        assert!(curls.len() >= 15, "{name} prints {} lines", curls.len());
-        for line in curls {
+    /// Runs each printed line, and answers how many there are.
+    pub(crate) async fn keep_promises(&self) -> usize {
+        let curls: Vec<_> = self.lines.iter().filter(|line| line.starts_with("curl ")).collect();
+        for line in &curls {
             let (command, promise) = line.split_once("  # ").expect("a promise");
             let status = Command::new("sh")
                 .args(["-c", &format!("{command} -s -o /dev/null -w '%{{http_code}}'")])
@@ -79,8 +81,17 @@ async fn each_printed_curl_line_gets_what_it_promises() {
                 .await
                 .expect("curl runs");
             let status = String::from_utf8_lossy(&status.stdout).into_owned();
-            assert_eq!(status, promise[..3], "{name}: {line:.60}… # {promise}");
+            assert_eq!(status, promise[..3], "{}: {line:.60}… # {promise}", self.name);
         }
+        curls.len()
+    }
+}
+
+#[tokio::test]
+async fn each_printed_curl_line_gets_what_it_promises() {
+    for name in PROGRAMS {
+        let lines = start(name).await.keep_promises().await;
+        assert!(lines >= 15, "{name} prints {lines} lines");
     }
 }
 
@@ -196,7 +207,7 @@ async fn a_wrong_command_line_gets_one_clear_line() {
     let taken = holding.local_addr().expect("an address").to_string();
     let cases: [&[&str]; 4] =
         [&["--listen", "nowhere"], &["--listen", "0.0.0.0:0"], &["--listen"], &["--listen", &taken]];
-    for name in PROGRAMS {
+    for name in PROGRAMS.into_iter().chain(["hybrid"]) {
         for arguments in cases {
             let output = Command::new(executable(name)).args(arguments).output().await.expect("it runs");
             let said = String::from_utf8_lossy(&output.stderr).into_owned();

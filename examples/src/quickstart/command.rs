@@ -1,4 +1,5 @@
 use super::{AUDIENCE, Demo, DemoIssuer, guard};
+use countersign::issue::IssueError;
 use lexopt::prelude::*;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -8,12 +9,25 @@ const USAGE: &str = "Options:
   --listen ADDRESS  where to listen, on this machine [default: 127.0.0.1:3000]; port 0 picks a free one
   --help            this text";
 
-/// Reads the command line, opens the socket, makes the demo's world and says what to try. `None` when only help was
-/// asked for.
+/// Opens the demo's world and says what to try. `None` when only help was asked for.
 ///
 /// # Errors
 /// One line for the person who started the program.
 pub fn start(framework: &str) -> Result<Option<(TcpListener, Demo)>, String> {
+    let Some((listener, issuer)) = open()? else {
+        return Ok(None);
+    };
+    let guard = guard(issuer.url()).map_err(|error| error.to_string())?;
+    let title = format!("Countersign quickstart with {framework}");
+    say(&title, &issuer, &lines(&issuer).map_err(|error| error.to_string())?);
+    Ok(Some((listener, Demo { issuer, guard })))
+}
+
+/// Reads the command line, opens the socket and makes the issuer. `None` when only help was asked for.
+///
+/// # Errors
+/// One line for the person who started the program.
+pub fn open() -> Result<Option<(TcpListener, Arc<DemoIssuer>)>, String> {
     let Some(listen) = listen_address()? else {
         return Ok(None);
     };
@@ -22,12 +36,7 @@ pub fn start(framework: &str) -> Result<Option<(TcpListener, Demo)>, String> {
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let issuer = DemoIssuer::new(format!("http://{address}")).map_err(|error| error.to_string())?;
-    let guard = guard(issuer.url()).map_err(|error| error.to_string())?;
-    let demo = Demo { issuer: Arc::new(issuer), guard };
-    let text = instructions(framework, &demo.issuer).map_err(|error| error.to_string())?;
-    // A closed pipe is no reason not to serve.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(Some((listener, demo)))
+    Ok(Some((listener, Arc::new(issuer))))
 }
 
 fn listen_address() -> Result<Option<SocketAddr>, String> {
@@ -55,46 +64,50 @@ fn listen_address() -> Result<Option<SocketAddr>, String> {
     Ok(Some(listen))
 }
 
-/// Lines to paste, each with the answer that it should get.
-fn instructions(framework: &str, issuer: &DemoIssuer) -> Result<String, countersign::issue::IssueError> {
+/// A line to paste: method, header fields and path for curl, and the answer that it should get.
+pub type Line = (&'static str, String, &'static str, &'static str);
+
+/// Says where the program listens and what to try.
+pub fn say(title: &str, issuer: &DemoIssuer, lines: &[Line]) {
     let url = issuer.url();
-    let token = |user: &str, lifetime, audience| issuer.token(user, user, lifetime, audience);
-    let bearer = |token: &str| format!("-H 'Authorization: Bearer {token}' ");
-    let reader = bearer(&token("reader", 600, AUDIENCE)?);
-    let writer = bearer(&token("writer", 600, AUDIENCE)?);
-    let admin = bearer(&token("admin", 600, AUDIENCE)?);
-    let expired = bearer(&token("admin", -600, AUDIENCE)?);
-    let foreign = bearer(&token("admin", 600, "another-api")?);
-    let garbage = bearer("garbage");
-    let login = "-H 'Content-Type: application/json' -d '{\"user\":\"admin\"}' ";
-    let lines: [(&str, &str, &str, &str); 19] = [
-        ("", "", "/public", "200 for anybody"),
-        ("", login, "/login", "200 with a token"),
-        ("", "", "/.well-known/jwks.json", "200 with the keys"),
-        ("", "", "/greeting", "200 for a stranger"),
-        ("", &reader, "/greeting", "200 for the reader, by name"),
-        ("", &garbage, "/greeting", "401: optional is not careless"),
-        ("", "", "/me", "401 without a token"),
-        ("", &reader, "/me", "200 with the claims"),
-        ("-I ", &reader, "/me", "200 without a body"),
-        ("", &expired, "/me", "401: expired"),
-        ("", &foreign, "/me", "401: for another API"),
-        ("", &garbage, "/me", "401: no token at all"),
-        ("", &reader, "/posts", "200: the reader may read"),
-        ("-X POST ", &reader, "/posts", "403: the reader may not write"),
-        ("-X POST ", &writer, "/posts", "201: the writer may"),
-        ("-X POST ", &admin, "/posts", "201: the admin may what the writer may"),
-        ("-X DELETE ", &writer, "/admin", "403: the writer is no admin"),
-        ("-X DELETE ", &admin, "/admin", "200: the admin is"),
-        ("-X DELETE ", "", "/posts", "405: no such method here"),
-    ];
-    let mut text = format!("Countersign quickstart with {framework}, listening on {url}\n\n");
+    let mut text = format!("{title}, listening on {url}\n\n");
     text.push_str("Paste a line; behind the # stands what it should answer. Tokens last ten minutes.\n\n");
     for (method, headers, path, answer) in lines {
         text.push_str(&format!("curl -i {method}{headers}{url}{path}  # {answer}\n"));
     }
     text.push_str("\nCtrl-C ends it.\n");
-    Ok(text)
+    // A closed pipe is no reason not to serve.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn lines(issuer: &DemoIssuer) -> Result<[Line; 19], IssueError> {
+    let nobody = String::new;
+    let admin = || issuer.bearer("admin", 600, AUDIENCE);
+    let writer = || issuer.bearer("writer", 600, AUDIENCE);
+    let reader = || issuer.bearer("reader", 600, AUDIENCE);
+    let garbage = || "-H 'Authorization: Bearer garbage' ".to_owned();
+    let login = "-H 'Content-Type: application/json' -d '{\"user\":\"admin\"}' ".to_owned();
+    Ok([
+        ("", nobody(), "/public", "200 for anybody"),
+        ("", login, "/login", "200 with a token"),
+        ("", nobody(), "/.well-known/jwks.json", "200 with the keys"),
+        ("", nobody(), "/greeting", "200 for a stranger"),
+        ("", reader()?, "/greeting", "200 for the reader, by name"),
+        ("", garbage(), "/greeting", "401: optional is not careless"),
+        ("", nobody(), "/me", "401 without a token"),
+        ("", reader()?, "/me", "200 with the claims"),
+        ("-I ", reader()?, "/me", "200 without a body"),
+        ("", issuer.bearer("admin", -600, AUDIENCE)?, "/me", "401: expired"),
+        ("", issuer.bearer("admin", 600, "another-api")?, "/me", "401: for another API"),
+        ("", garbage(), "/me", "401: no token at all"),
+        ("", reader()?, "/posts", "200: the reader may read"),
+        ("-X POST ", reader()?, "/posts", "403: the reader may not write"),
+        ("-X POST ", writer()?, "/posts", "201: the writer may"),
+        ("-X POST ", admin()?, "/posts", "201: the admin may what the writer may"),
+        ("-X DELETE ", writer()?, "/admin", "403: the writer is no admin"),
+        ("-X DELETE ", admin()?, "/admin", "200: the admin is"),
+        ("-X DELETE ", nobody(), "/posts", "405: no such method here"),
+    ])
 }
 
 /// Ends the program: quietly, or with one line on what went wrong.

@@ -1,0 +1,40 @@
+use super::{Answer, DemoIssuer, MAX_LOGIN_BYTES};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use std::sync::Arc;
+
+/// The routes of the issuer, in axum.
+pub fn issuer_routes(issuer: Arc<DemoIssuer>) -> Router {
+    Router::new()
+        .route("/login", post(login).layer(DefaultBodyLimit::max(MAX_LOGIN_BYTES)))
+        .route("/.well-known/jwks.json", get(jwks))
+        .route("/.well-known/openid-configuration", get(metadata))
+        .with_state(issuer)
+}
+
+async fn login(State(issuer): State<Arc<DemoIssuer>>, body: Bytes) -> Answer {
+    issuer.login(&body)
+}
+
+async fn jwks(State(issuer): State<Arc<DemoIssuer>>) -> Answer {
+    issuer.jwks()
+}
+
+async fn metadata(State(issuer): State<Arc<DemoIssuer>>) -> Answer {
+    issuer.metadata()
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, self.body).into_response();
+        for (name, value) in self.headers {
+            response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        response
+    }
+}
