@@ -1,0 +1,7 @@
+countersign_rbac::permissions! {
+    pub mod perm {
+        PostsAll = "posts:*",
+    }
+}
+
+fn main() {}

@@ -1,0 +1,3 @@
+fn main() {
+    let _ = countersign_rbac::require("admin", [""; 0], true);
+}
