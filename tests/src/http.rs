@@ -8,4 +8,4 @@ mod servers;
 mod shared_cases;
 mod table;
 mod typed;
-mod world;
+pub(crate) mod world;

@@ -44,3 +44,5 @@ mod revocation;
 mod roundtrip;
 #[cfg(test)]
 mod secrecy;
+#[cfg(test)]
+mod tonic;

@@ -38,6 +38,14 @@
 //! - [`Require`] demands in a handler what a type says, and gives the proof to hand on; [`RequireOn`] decides on the thing
 //!   that the handler is about.
 
+//!
+//! # Beyond axum
+//!
+//! The layers stand before any tower service of `http::Request` whose response body comes from bytes. Around a service of
+//! tonic they go through its axum router, `Routes::new(service).into_axum_router().layer(guard.protect())`, with
+//! [`BodyStyle::Empty`](countersign::screening::BodyStyle::Empty): gRPC clients take a body for a message, and without one read
+//! 401, 403 and 503 as `UNAUTHENTICATED`, `PERMISSION_DENIED` and `UNAVAILABLE`.
+
 mod extract;
 mod layer;
 mod refusal;
