@@ -1,6 +1,7 @@
 //! One table of HTTP cases, run over sockets against axum, actix-web and warp: the same answer from each.
 
 pub(crate) mod client;
+mod connections;
 mod handlers;
 mod late;
 mod observed;

@@ -111,20 +111,22 @@ impl Tokens {
         self.builder(world).build().expect("a guard")
     }
 
-    /// What the guard of a world is made with.
-    pub(crate) fn builder(&self, world: &str) -> GuardBuilder {
-        let keys = StaticKeys::from_keys([self.key.verifying_key().clone()]);
+    /// A guard that has its keys from somewhere else.
+    pub(crate) fn with_keys(keys: impl KeyProvider) -> GuardBuilder {
         let rbac = RbacAuthorizer::builder()
             .role("reader", ["posts:read"])
             .role("admin", ["posts:write"])
             .inherits("admin", "reader")
             .build()
             .expect("a catalog");
-        let with = |keys: Box<dyn KeyProvider>| -> GuardBuilder {
-            let verifier = JwtVerifier::builder(keys).issuer(ISSUER).audience("api").clock(FakeClock::at(NOW.into()));
-            Guard::builder(verifier.build().expect("a verifier")).authorizer(rbac.clone()).realm("api")
-        };
-        let builder = || with(Box::new(keys.clone()));
+        let verifier = JwtVerifier::builder(keys).issuer(ISSUER).audience("api").clock(FakeClock::at(NOW.into()));
+        Guard::builder(verifier.build().expect("a verifier")).authorizer(rbac).realm("api")
+    }
+
+    /// What the guard of a world is made with.
+    pub(crate) fn builder(&self, world: &str) -> GuardBuilder {
+        let keys = StaticKeys::from_keys([self.key.verifying_key().clone()]);
+        let builder = || Self::with_keys(keys.clone());
         let cookie = || CookieExtractor::new("t").and_then(|t| t.origin("https://app.example")).expect("a cookie");
         let denylist = || {
             let denylist = MemoryDenylist::new();
@@ -141,7 +143,7 @@ impl Tokens {
             "empty" => builder().body(BodyStyle::Empty),
             "cookie" => builder().extractor(HeaderExtractor::bearer()).extractor(cookie()),
             "first" => builder().extractor(HeaderExtractor::bearer()).extractor(cookie()).first_wins(),
-            "down" => with(Box::new(Down)),
+            "down" => Self::with_keys(Down),
             "unknown" => builder().revocation(Unsure),
             "undecided" => builder().authorizer(Unsure),
             other => panic!("no world is called {other}"),
