@@ -1,6 +1,6 @@
 //! Laws that hold for every input.
 
-use countersign::extract::{CookieExtractor, HeaderExtractor, TokenExtractor};
+use countersign::extract::{CookieExtractor, HeaderExtractor, SubprotocolExtractor, TokenExtractor};
 use countersign::issue::JwtSigner;
 use countersign::jwk::{Jwk, JwkSet};
 use countersign::jws::{Compact, Header, Json, Policy, Signing};
@@ -240,10 +240,16 @@ proptest! {
 
     #[test]
     fn no_header_panics_or_is_told_back(
-        name in prop_oneof![Just("authorization"), Just("cookie"), Just("origin"), Just("sec-fetch-site")],
+        name in prop_oneof![
+            Just("authorization"),
+            Just("cookie"),
+            Just("origin"),
+            Just("sec-fetch-site"),
+            Just("sec-websocket-protocol"),
+        ],
         value in prop_oneof![
             any::<Vec<u8>>(),
-            "(Bearer |t=)?[ -~é]{0,40}".prop_map(String::into_bytes),
+            "(Bearer |t=|t[.])?[ -~é]{0,40}".prop_map(String::into_bytes),
         ],
         method in prop_oneof![Just("GET"), Just("POST"), Just("")],
     ) {
@@ -254,7 +260,10 @@ proptest! {
         let _ = HeaderExtractor::bearer().extract(&request);
         let _ = cookie.extract(&request);
         let verifier = JwtVerifier::builder(KEY.verifying_key().clone()).issuer("me").audience("api").build();
-        let guard = Guard::builder(verifier.expect("a verifier")).extractor(HeaderExtractor::bearer()).extractor(cookie);
+        let guard = Guard::builder(verifier.expect("a verifier"))
+            .extractor(HeaderExtractor::bearer())
+            .extractor(cookie)
+            .extractor(SubprotocolExtractor::new("t").expect("a prefix"));
         let check = guard.build().expect("a guard").check_authenticated();
         let denial = check.judge_now(&check.screening(None), &request).expect("an answer now").expect_err("no token");
         let said = format!("{:?} {:?}", denial.headers().collect::<Vec<_>>(), denial.body());

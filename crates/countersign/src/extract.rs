@@ -1,10 +1,15 @@
-//! Where is it? The seam [`TokenExtractor`], and extractors for header fields and cookies.
+//! Where is it? The seam [`TokenExtractor`], and extractors for header fields, cookies, WebSocket subprotocols and, by
+//! the door of danger, the query.
 
 mod cookie;
 mod header;
+mod query;
+mod subprotocol;
 
 pub use cookie::CookieExtractor;
 pub use header::HeaderExtractor;
+pub use query::QueryExtractor;
+pub use subprotocol::SubprotocolExtractor;
 
 use crate::request::{Credential, RequestView};
 use std::fmt::Debug;
@@ -96,4 +101,44 @@ fn is_tchar(octet: u8) -> bool {
 
 pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_tchar)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn extractors() -> [(&'static str, Box<dyn TokenExtractor>); 5] {
+        [
+            ("authorization", Box::new(HeaderExtractor::bearer())),
+            ("x-token", Box::new(HeaderExtractor::new("x-token").expect("a name"))),
+            ("cookie", Box::new(CookieExtractor::new("t").expect("a name"))),
+            ("sec-websocket-protocol", Box::new(SubprotocolExtractor::new("t").expect("a prefix"))),
+            ("", Box::new(QueryExtractor::danger_new("t").expect("a name"))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_extracted_stands_in_the_request(
+            lines in prop::collection::vec(prop_oneof![any::<Vec<u8>>(), "((Bearer |t=|t[.])?[a-c.=,; é%]{0,8}){0,3}".prop_map(String::into_bytes)], 0..3),
+            query in "([t&=%64+.é]|t=[a-c.]{0,4}){0,8}",
+        ) {
+            for (field, extractor) in extractors() {
+                let headers: Vec<_> = lines.iter().map(|line| (field, line)).collect();
+                let headers = headers.as_slice();
+                let request = RequestView::new("GET", "/", Some(&query), &headers);
+                let Ok(Some(found)) = extractor.extract(&request) else { continue };
+                let text = found.expose();
+                prop_assert!(text.bytes().all(|octet| octet.is_ascii_graphic()) && !text.is_empty());
+                let stands_in = |source: &[u8]| source.windows(text.len()).any(|part| part == text.as_bytes());
+                if field.is_empty() {
+                    // `64` is the only code that can follow a `%` here.
+                    prop_assert!(stands_in(query.replace("%64", "d").as_bytes()), "{text} in {query}");
+                } else {
+                    prop_assert!(lines.iter().any(|line| stands_in(line)), "{text} in {lines:?}");
+                }
+            }
+        }
+    }
 }

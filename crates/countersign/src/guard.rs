@@ -191,8 +191,8 @@ impl fmt::Debug for Guard {
     }
 }
 
-/// The fields that HTTP keeps for credentials (RFC 9110 §11, RFC 6265 §4.2).
-const HOLD_CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+/// The fields that HTTP keeps for credentials (RFC 9110 §11, RFC 6265 §4.2), and the one in which WebSockets may carry them.
+const HOLD_CREDENTIALS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "sec-websocket-protocol"];
 
 /// Sets a [`Guard`] up.
 #[derive(Debug)]

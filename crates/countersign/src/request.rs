@@ -1,5 +1,6 @@
 //! A request, as much of it as a verdict needs, borrowed from whatever framework holds it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Reads header fields of a request, without copying.
@@ -82,17 +83,18 @@ impl<'r> RequestView<'r> {
 /// assert_eq!(credential.expose(), "abc");
 /// assert_eq!(format!("{credential:?}"), r#"Credential { scheme: "Bearer", .. }"#);
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Credential<'r> {
     scheme: &'r str,
-    text: &'r str,
+    text: Cow<'r, str>,
 }
 
 impl<'r> Credential<'r> {
-    /// A credential of an authentication scheme (RFC 9110 §11.1), and its text.
+    /// A credential of an authentication scheme (RFC 9110 §11.1), and its text: borrowed from the request, or owned where
+    /// it stands there in another form.
     #[must_use]
-    pub fn new(scheme: &'r str, text: &'r str) -> Self {
-        Self { scheme, text }
+    pub fn new(scheme: &'r str, text: impl Into<Cow<'r, str>>) -> Self {
+        Self { scheme, text: text.into() }
     }
 
     /// Whether it came under this authentication scheme, compared without case (RFC 9110 §11.1). A token that came
@@ -104,8 +106,8 @@ impl<'r> Credential<'r> {
 
     /// The text, for the code that judges it.
     #[must_use]
-    pub fn expose(&self) -> &'r str {
-        self.text
+    pub fn expose(&self) -> &str {
+        &self.text
     }
 }
 

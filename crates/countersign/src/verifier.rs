@@ -194,9 +194,9 @@ impl JwtVerifier {
         }
     }
 
-    fn parse<'t>(&self, credential: &Credential<'t>) -> Result<UnverifiedToken<'t>, Rejection> {
+    fn parse<'t>(&self, token: &'t str) -> Result<UnverifiedToken<'t>, Rejection> {
         let accept = |header: &Header| self.rules.check_header(header);
-        let token = UnverifiedToken::parse_with(credential.expose(), &self.policy, &self.rules.wanted, accept)?;
+        let token = UnverifiedToken::parse_with(token, &self.policy, &self.rules.wanted, accept)?;
         self.rules.check_issuer(token.unverified_issuer())?;
         Ok(token)
     }
@@ -269,7 +269,7 @@ impl TokenVerifier for JwtVerifier {
         if let Some(token) = self.verified_before(credential) {
             return Some(Ok(token));
         }
-        match self.parse(credential) {
+        match self.parse(credential.expose()) {
             Ok(token) => {
                 let key = self.keys.key_now(&wanted_key(&token))?;
                 Some(self.finish(credential, token, key))
@@ -282,7 +282,7 @@ impl TokenVerifier for JwtVerifier {
         if let Some(token) = self.verified_before(credential) {
             return Ok(token);
         }
-        let token = self.parse(credential)?;
+        let token = self.parse(credential.expose())?;
         let key = self.keys.key(&wanted_key(&token)).await;
         self.finish(credential, token, key)
     }

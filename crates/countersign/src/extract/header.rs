@@ -13,7 +13,7 @@ use crate::request::{Credential, RequestView};
 ///
 /// let headers = [("authorization", "bearer abc")];
 /// let found = HeaderExtractor::bearer().extract(&RequestView::new("GET", "/", None, &headers))?;
-/// assert_eq!(found.map(|credential| credential.expose()), Some("abc"));
+/// assert_eq!(found.as_ref().map(|credential| credential.expose()), Some("abc"));
 /// # Ok::<(), countersign::extract::ExtractError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -143,9 +143,9 @@ mod tests {
         let headers = [("X-Token", "a.b.c"), ("authorization", "Token a.b.c")];
         let request = RequestView::new("GET", "/", None, &headers);
         let bare = HeaderExtractor::new("X-Token").expect("a name");
-        assert_eq!(bare.extract(&request).map(|c| c.map(|c| c.expose())), Ok(Some("a.b.c")));
+        assert_eq!(bare.extract(&request).map(|c| c.map(|c| c.expose().to_owned())), Ok(Some("a.b.c".into())));
         let token = HeaderExtractor::new("Authorization").and_then(|header| header.prefix("Token")).expect("set up");
-        assert_eq!(token.extract(&request).map(|c| c.map(|c| c.expose())), Ok(Some("a.b.c")));
+        assert_eq!(token.extract(&request).map(|c| c.map(|c| c.expose().to_owned())), Ok(Some("a.b.c".into())));
         assert_eq!(token.scheme(), "Token");
         assert!(
             token.extract(&request).is_ok_and(|c| c.is_some_and(|c| c.is_scheme("token") && !c.is_scheme("Bearer")))

@@ -6,7 +6,7 @@ use crate::authorize::policy::{DenyOverrides, all_of, async_policy_fn, deny_over
 use crate::authorize::{
     AccessRequest, Decision, Resource, Trace, Why, action, authenticated, permissions, role, scopes,
 };
-use crate::extract::CookieExtractor;
+use crate::extract::{CookieExtractor, SubprotocolExtractor};
 use crate::observe::Event;
 use crate::reason::Rejection;
 use crate::request::{Credential, RequestView};
@@ -208,6 +208,15 @@ fn every_source_is_looked_at_and_different_credentials_are_refused() {
     assert_eq!(judge(&all, &[(AUTH, "Bearer a"), cookie]), Err((400, Reason::SeveralCredentials)));
     assert_eq!(judge(&all, &[(AUTH, "Bearer a"), (AUTH, "Bearer a")]), Err((400, Reason::SeveralCredentials)));
     assert_eq!(judge(&first, &[(AUTH, "Bearer a"), cookie]), Ok("a".into()));
+    let subprotocol = SubprotocolExtractor::new("t").expect("a prefix");
+    let with_socket = builder().extractor(subprotocol).build().expect("a guard").check_authenticated();
+    let socket = |item| ("sec-websocket-protocol", item);
+    assert_eq!(judge(&with_socket, &[socket("chat, t.b")]), Ok("b".into()));
+    assert_eq!(judge(&with_socket, &[socket("t.b"), cookie]), Ok("b".into()));
+    assert_eq!(judge(&with_socket, &[socket("t.a"), cookie]), Err((400, Reason::SeveralCredentials)));
+    assert_eq!(judge(&with_socket, &[socket("t.a, t.b")]), Err((400, Reason::SeveralCredentials)));
+    assert_eq!(judge(&with_socket, &[socket("t.")]), Err((400, Reason::MalformedRequest)));
+    assert_eq!(judge(&all, &[socket("t.b")]), Err((401, Reason::NoCredentials)), "nobody looks there");
 }
 
 #[test]
@@ -492,7 +501,7 @@ fn what_makes_no_sense_in_a_header_is_refused_when_built() {
     assert_eq!(builder().realm("a\nb").build().unwrap_err().setting(), "realm");
     assert_eq!(builder().scope("é").build().unwrap_err().setting(), "scope");
     assert_eq!(builder().resource_metadata("\u{7f}").build().unwrap_err().setting(), "resource_metadata");
-    for name in ["", "x id", "x\r\ny", "é", "Authorization", "cookie"] {
+    for name in ["", "x id", "x\r\ny", "é", "Authorization", "cookie", "Sec-WebSocket-Protocol"] {
         assert_eq!(builder().correlation_header(name).build().unwrap_err().setting(), "correlation_header", "{name}");
     }
     let basic = HeaderExtractor::new("authorization").and_then(|h| h.prefix("Basic")).expect("a scheme");

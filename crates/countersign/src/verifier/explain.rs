@@ -4,7 +4,6 @@ use crate::clock::since_epoch;
 use crate::jws::{Anatomy, Finding};
 use crate::provider::KeyProviderError;
 use crate::reason::Rejection;
-use crate::request::Credential;
 use crate::rules::NOT_ASKED_FOR;
 use crate::token::{VerifiedToken, ill_formed};
 use std::fmt;
@@ -219,7 +218,7 @@ impl JwtVerifier {
     }
 
     async fn explain_key(&self, token: &str, told: &mut Explanation) -> Option<VerifiedToken> {
-        let unverified = match self.parse(&Credential::new("Bearer", token)) {
+        let unverified = match self.parse(token) {
             Ok(unverified) => unverified,
             // Each part has been found right; what verification says counts all the same.
             Err(rejection) => {
