@@ -2,11 +2,13 @@
 //! the door of danger, the query.
 
 mod cookie;
+mod csrf;
 mod header;
 mod query;
 mod subprotocol;
 
 pub use cookie::CookieExtractor;
+pub use csrf::CsrfTokens;
 pub use header::HeaderExtractor;
 pub use query::QueryExtractor;
 pub use subprotocol::SubprotocolExtractor;
@@ -25,7 +27,7 @@ pub enum ExtractError {
     /// The credential is not written as its scheme demands: 400.
     #[error("the credential is malformed")]
     Malformed,
-    /// A cookie credential on an unsafe request that another site may have caused: 403.
+    /// A cookie credential on an unsafe request that another site may have caused (CSRF): 403.
     #[error("the request comes from another site")]
     CrossSite,
 }

@@ -35,6 +35,7 @@ pub mod challenge;
 pub mod claims;
 pub mod clock;
 mod config;
+pub mod cookie;
 pub mod crypto;
 pub mod danger;
 mod decision;

@@ -3,7 +3,7 @@
 use super::source::{self, is_word};
 
 /// The modules of `countersign`, low to high. A room may name those before it.
-const ROOMS: [&str; 29] = [
+const ROOMS: [&str; 30] = [
     "alg",
     "base64url",
     "json",
@@ -30,6 +30,7 @@ const ROOMS: [&str; 29] = [
     "authorize",
     "verifier",
     "extract",
+    "cookie",
     "challenge",
     "denial",
     "guard",

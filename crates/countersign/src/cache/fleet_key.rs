@@ -5,10 +5,10 @@ use crate::key::SigningKey;
 use crate::secret::Secret;
 use std::fmt::{self, Debug};
 
-/// A secret that the processes of one service share, and nobody else has: what they keep in a store that others can write
-/// to is authenticated with it (HMAC-SHA-256).
+/// A secret that the processes of one service share, and nobody else has: what they leave with others, in a store that
+/// others can write to or as an [anti-CSRF token](crate::extract::CsrfTokens), is authenticated with it (HMAC-SHA-256).
 ///
-/// It is for this alone. Make it of random octets, not of a password, and give no JWT key of the same octets to anybody.
+/// Each use has a purpose that is part of what is authenticated, so that nothing made for one counts for another. Make it of random octets, not of a password, and give no JWT key of the same octets to anybody.
 ///
 /// ```
 /// use countersign::cache::FleetKey;

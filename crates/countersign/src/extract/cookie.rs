@@ -1,4 +1,4 @@
-use super::{ExtractError, SCHEME_OF_TOKENS, TokenExtractor, is_token, token68};
+use super::{CsrfTokens, ExtractError, SCHEME_OF_TOKENS, TokenExtractor, is_token, token68};
 use crate::config::ConfigError;
 use crate::request::{Credential, RequestView};
 
@@ -10,7 +10,12 @@ use crate::request::{Credential, RequestView};
 ///
 /// 1. `Sec-Fetch-Site: same-origin` or `none` is ours;
 /// 2. else an `Origin` that was configured with [`origin`](Self::origin) is ours;
-/// 3. everything else is refused with 403, a request with neither header among it.
+/// 3. else a request with a token of [`csrf_tokens`](Self::csrf_tokens) that was issued for this very cookie is ours,
+///    whatever the other fields say: a page of another site that has it was given it, and lets users work from there;
+/// 4. everything else is refused with 403, a request with none of these fields among it.
+///
+/// Where there is no cookie nothing is asked, so that a login is for the application to protect. Name the cookie with
+/// `__Host-` ([`HostCookie`](crate::cookie::HostCookie)): neighbouring hosts can overwrite any other.
 ///
 /// ```
 /// use countersign::extract::{CookieExtractor, ExtractError, TokenExtractor};
@@ -27,6 +32,8 @@ use crate::request::{Credential, RequestView};
 pub struct CookieExtractor {
     name: String,
     origins: Vec<String>,
+    csrf_tokens: Option<CsrfTokens>,
+    any_site: bool,
 }
 
 impl CookieExtractor {
@@ -39,7 +46,7 @@ impl CookieExtractor {
         if !is_token(&name) {
             return Err(ConfigError::new("cookie", "not a cookie name"));
         }
-        Ok(Self { name, origins: Vec::new() })
+        Ok(Self { name, origins: Vec::new(), csrf_tokens: None, any_site: false })
     }
 
     /// An origin whose unsafe requests are ours, as browsers write it: `https://app.example`. May be called several
@@ -60,6 +67,22 @@ impl CookieExtractor {
         }
         self.origins.push(origin);
         Ok(self)
+    }
+
+    /// Takes an unsafe request that carries one of these tokens, issued for the cookie's value. WebSocket handshakes of
+    /// pages cannot carry one.
+    #[must_use]
+    pub fn csrf_tokens(mut self, tokens: CsrfTokens) -> Self {
+        self.csrf_tokens = Some(tokens);
+        self
+    }
+
+    /// Takes the cookie whoever caused the request: **any site can act in the user's name**, unless the application looks
+    /// for itself, as it must where the token is a field of a form ([`CsrfTokens::is_valid`]).
+    #[must_use]
+    pub fn danger_any_site(mut self) -> Self {
+        self.any_site = true;
+        self
     }
 
     /// The cookie's value. The same value twice is one; different values are refused.
@@ -86,7 +109,10 @@ impl CookieExtractor {
         Ok(found)
     }
 
-    fn is_ours(&self, request: &RequestView<'_>) -> bool {
+    fn is_ours(&self, request: &RequestView<'_>, session: &str) -> bool {
+        if self.any_site {
+            return true;
+        }
         if request.is_safe() && request.headers.header("upgrade", 0).is_none() {
             return true;
         }
@@ -97,7 +123,10 @@ impl CookieExtractor {
         if matches!(once("sec-fetch-site"), Some(b"same-origin" | b"none")) {
             return true;
         }
-        once("origin").is_some_and(|origin| self.origins.iter().any(|ours| ours.as_bytes() == origin))
+        if once("origin").is_some_and(|origin| self.origins.iter().any(|ours| ours.as_bytes() == origin)) {
+            return true;
+        }
+        self.csrf_tokens.as_ref().is_some_and(|tokens| tokens.comes_with(request, session))
     }
 }
 
@@ -105,7 +134,7 @@ impl TokenExtractor for CookieExtractor {
     fn extract<'r>(&self, request: &RequestView<'r>) -> Result<Option<Credential<'r>>, ExtractError> {
         let Some(value) = self.find(request)? else { return Ok(None) };
         let text = token68(value)?;
-        if !self.is_ours(request) {
+        if !self.is_ours(request, text) {
             return Err(ExtractError::CrossSite);
         }
         Ok(Some(Credential::new(SCHEME_OF_TOKENS, text)))
@@ -182,6 +211,55 @@ mod tests {
             let outcome = extract(method, &[("cookie", "t=a.b"), ("sec-fetch-site", "cross-site")]);
             assert_eq!(outcome, Ok(Some("a.b".to_owned())), "{method}");
         }
+    }
+
+    #[cfg(feature = "ring")]
+    #[test]
+    fn a_token_of_this_session_makes_an_unsafe_request_ours() {
+        let tokens = |octet| CsrfTokens::new(crate::cache::FleetKey::new([octet; 32]).expect("a key"));
+        let issue = |octet, session| tokens(octet).issue(session).expect("a token");
+        let (own, padded) = (issue(7, "a.b"), format!(" {} ", issue(7, "a.b")));
+        let (of_another, of_a_stranger) = (issue(7, "other"), issue(8, "a.b"));
+        let cross = [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")];
+        let field = "x-csrf-token";
+        let cases: &[(&[(&str, &str)], bool)] = &[
+            (&[(field, &own)], true),
+            (&[(field, &padded)], true),
+            (&[("X-CSRF-Token", &own), cross[0], cross[1]], true),
+            (&[(field, &own), ("origin", "null")], true),
+            // What is no token takes nothing away from a request that is ours otherwise.
+            (&[(field, "x"), ("sec-fetch-site", "same-origin")], true),
+            (&[], false),
+            (&cross, false),
+            (&[(field, "")], false),
+            (&[(field, "x")], false),
+            (&[(field, &of_another)], false),
+            (&[(field, &of_a_stranger)], false),
+            (&[(field, &own[1..])], false),
+            (&[(field, &own), (field, &own)], false),
+            (&[(field, &own), (field, "x")], false),
+            (&[("x-xsrf-token", &own)], false),
+            (&[("cookie", &format!("csrf={own}"))], false),
+        ];
+        let cookie = CookieExtractor::new("t").and_then(|c| c.origin("https://app.example")).expect("set up");
+        let with_tokens = cookie.clone().csrf_tokens(tokens(7));
+        let ask = |cookie: &CookieExtractor, method, headers: &[(&str, &str)]| {
+            let headers: Vec<_> = headers.iter().copied().chain([("cookie", "t=a.b")]).collect();
+            let headers = headers.as_slice();
+            cookie.extract(&RequestView::new(method, "/", None, &headers)).map(|found| found.is_some())
+        };
+        for (headers, is_ours) in cases {
+            let expected = if *is_ours { Ok(true) } else { Err(ExtractError::CrossSite) };
+            for method in ["POST", "DELETE"] {
+                assert_eq!(ask(&with_tokens, method, headers), expected, "{method} {headers:?}");
+            }
+            assert_eq!(ask(&with_tokens, "GET", headers), Ok(true), "{headers:?}");
+            assert_eq!(ask(&cookie.clone().danger_any_site(), "POST", headers), Ok(true), "{headers:?}");
+        }
+        assert_eq!(ask(&cookie, "POST", &[(field, &own)]), Err(ExtractError::CrossSite), "nobody said so");
+        let renamed = cookie.csrf_tokens(tokens(7).header("X-XSRF-Token").expect("a field"));
+        assert_eq!(ask(&renamed, "POST", &[("x-xsrf-token", &own)]), Ok(true));
+        assert_eq!(ask(&renamed, "POST", &[(field, &own)]), Err(ExtractError::CrossSite));
     }
 
     #[test]
