@@ -1,29 +1,19 @@
 //! A refusal, rendered once and for every framework: status, header fields, body.
 
 mod correlation;
+mod render;
 
 pub(crate) use correlation::CorrelationId;
+pub use render::{BodyStyle, Refused, Rendered, Renderer};
 
 use crate::challenge::Challenge;
 use crate::reason::Reason;
 use bytes::Bytes;
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How the body of a refusal is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum BodyStyle {
-    /// Problem details (RFC 9457), `application/problem+json`.
-    #[default]
-    Problem,
-    /// `{"error": …, "error_description": …}`, `application/json`.
-    Plain,
-    /// No body.
-    Empty,
-}
 
 /// What every denial of one guard has in common.
 #[derive(Clone, Debug)]
@@ -32,7 +22,7 @@ pub(crate) struct Presentation {
     pub(crate) realm: Option<String>,
     pub(crate) scope: Option<String>,
     pub(crate) resource_metadata: Option<String>,
-    pub(crate) body: BodyStyle,
+    pub(crate) body: Arc<dyn Renderer>,
 }
 
 impl Presentation {
@@ -43,7 +33,7 @@ impl Presentation {
             realm: None,
             scope: None,
             resource_metadata: None,
-            body: BodyStyle::default(),
+            body: Arc::new(BodyStyle::default()),
         }
     }
 
@@ -99,7 +89,7 @@ struct Answer {
     reason: Reason,
     challenges: Vec<String>,
     retry_after: Option<u64>,
-    content_type: Option<&'static str>,
+    content_type: Option<Cow<'static, str>>,
     body: Bytes,
     source: Option<Arc<dyn Error + Send + Sync>>,
     correlation_id: CorrelationId,
@@ -122,7 +112,8 @@ impl Denial {
             let wait = retry_after.unwrap_or(RETRY_AFTER_DEFAULT).min(RETRY_AFTER_MAX);
             wait.as_secs() + u64::from(wait.subsec_nanos() > 0 || wait.is_zero())
         });
-        let (content_type, body) = render(presentation.body, reason);
+        let refused = Refused::new(reason, correlation_id.as_str()).with_retry_after(retry_after);
+        let (content_type, body) = render::render(&*presentation.body, &refused);
         let challenges = presentation.challenges(reason, missing_scopes);
         Self(Arc::new(Answer { reason, challenges, retry_after, content_type, body, source, correlation_id }))
     }
@@ -165,7 +156,8 @@ impl Denial {
     /// What this refusal can be found by in the logs: the one that [`Event::Refused`] told. 1 to 128 ASCII letters, digits,
     /// `-`, `_`, `.` and `:`.
     ///
-    /// It stands neither in the header fields nor in the body: whether clients see it is for the application to say.
+    /// It stands neither in the header fields nor in a body of [`BodyStyle`]: whether clients see it is for the
+    /// application to say.
     ///
     /// ```
     /// use countersign::Denial;
@@ -194,8 +186,8 @@ impl Denial {
 
     /// The value of `Content-Type`; `None` where there is no body.
     #[must_use]
-    pub fn content_type(&self) -> Option<&'static str> {
-        self.0.content_type
+    pub fn content_type(&self) -> Option<&str> {
+        self.0.content_type.as_deref()
     }
 
     /// The body.
@@ -217,36 +209,6 @@ impl Denial {
 #[derive(Debug, thiserror::Error)]
 #[error("a handler asks for claims where no guard is planted: add the guard's `layer()` around the route")]
 struct NoGuardPlanted;
-
-fn render(style: BodyStyle, reason: Reason) -> (Option<&'static str>, Bytes) {
-    let (status, code, description) = (reason.status(), reason.body_code(), reason.description());
-    // Every part is a constant without a character that JSON escapes.
-    match style {
-        BodyStyle::Empty => (None, Bytes::new()),
-        BodyStyle::Plain => {
-            (Some("application/json"), format!(r#"{{"error":"{code}","error_description":"{description}"}}"#).into())
-        }
-        BodyStyle::Problem => (
-            Some("application/problem+json"),
-            format!(
-                r#"{{"type":"about:blank","title":"{}","status":{status},"detail":"{description}","error":"{code}"}}"#,
-                title(status)
-            )
-            .into(),
-        ),
-    }
-}
-
-/// RFC 9457 §4.2.1: with `about:blank`, the title is the status phrase.
-fn title(status: u16) -> &'static str {
-    match status {
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        503 => "Service Unavailable",
-        _ => "Internal Server Error",
-    }
-}
 
 impl fmt::Debug for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -17,7 +17,7 @@ use crate::authorize::{Authorizer, Requirement, ScopeAuthorizer};
 use crate::challenge::check_text;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
-use crate::denial::{BodyStyle, CorrelationId, Denial, Presentation};
+use crate::denial::{BodyStyle, CorrelationId, Denial, Presentation, Renderer};
 use crate::extract::{HeaderExtractor, TokenExtractor, is_token};
 use crate::observe::{NoObserver, Observer};
 use crate::provider::Unavailable;
@@ -120,7 +120,7 @@ impl Guard {
             realm: None,
             scope: None,
             resource_metadata: None,
-            body: BodyStyle::default(),
+            body: Arc::new(BodyStyle::default()),
             public_scopes: false,
         }
     }
@@ -209,7 +209,7 @@ pub struct GuardBuilder {
     realm: Option<String>,
     scope: Option<String>,
     resource_metadata: Option<String>,
-    body: BodyStyle,
+    body: Arc<dyn Renderer>,
     public_scopes: bool,
 }
 
@@ -279,9 +279,10 @@ impl GuardBuilder {
         self
     }
 
-    /// How bodies are written.
-    pub fn body(mut self, style: BodyStyle) -> Self {
-        self.body = style;
+    /// How bodies are written: a [`BodyStyle`], which is [`Problem`](BodyStyle::Problem) unless said otherwise, or a
+    /// [`Renderer`] of the application's own.
+    pub fn body(mut self, renderer: impl Renderer) -> Self {
+        self.body = Arc::new(renderer);
         self
     }
 

@@ -86,6 +86,6 @@ pub mod verify {
 
 /// What adapters are made with: a [`Guard`] applied to one request.
 pub mod screening {
-    pub use crate::denial::BodyStyle;
+    pub use crate::denial::{BodyStyle, Refused, Rendered, Renderer};
     pub use crate::guard::{Check, GuardBuilder, HandOver, Screening, Verdict};
 }

@@ -92,11 +92,11 @@ fn bodies_are_json_of_their_style() {
         let json: serde_json::Value = serde_json::from_slice(problem.body()).expect("JSON");
         assert_eq!(json["status"], reason.status());
         assert_eq!(json["detail"], reason.description());
-        let plain = deny(&Presentation { body: BodyStyle::Plain, ..presentation() }, reason, &[]);
+        let plain = deny(&Presentation { body: Arc::new(BodyStyle::Plain), ..presentation() }, reason, &[]);
         let json: serde_json::Value = serde_json::from_slice(plain.body()).expect("JSON");
         assert_eq!(json["error"], reason.body_code());
         assert_eq!(plain.content_type(), Some("application/json"));
-        let empty = deny(&Presentation { body: BodyStyle::Empty, ..presentation() }, reason, &[]);
+        let empty = deny(&Presentation { body: Arc::new(BodyStyle::Empty), ..presentation() }, reason, &[]);
         assert_eq!((empty.body().len(), empty.content_type()), (0, None));
     }
 }
@@ -115,5 +115,48 @@ fn retry_after_is_whole_seconds_within_bounds() {
         let wait = Some(Duration::from_millis(asked));
         let denial = Denial::new(&presentation(), Reason::KeysUnavailable, &[], wait, None, CorrelationId::random());
         assert_eq!(denial.retry_after(), Some(told.max(1)), "{asked} ms");
+    }
+}
+
+/// Says that its body, which tells all that it was shown, is of this type.
+#[derive(Debug)]
+struct Typed(&'static str);
+impl Renderer for Typed {
+    fn render(&self, refused: &Refused<'_>) -> Rendered {
+        let Refused { reason, correlation_id, retry_after } = refused;
+        let (status, code) = (refused.status(), refused.code());
+        Rendered::new(self.0, format!("{status} {code} {reason} {correlation_id} {retry_after:?}"))
+    }
+}
+
+#[test]
+fn a_renderer_writes_the_body_and_nothing_else() {
+    for reason in ALL {
+        let own = Presentation { body: Arc::new(Typed("text/plain; charset=utf-8")), ..presentation() };
+        let (own, built_in) = (deny(&own, reason, &["a"]), deny(&presentation(), reason, &["a"]));
+        let (id, status, code, retry_after) =
+            (own.correlation_id(), reason.status(), reason.body_code(), built_in.retry_after());
+        assert_eq!(own.body(), &format!("{status} {code} {reason} {id} {retry_after:?}"));
+        let but_the_type =
+            |denial: &Denial| denial.headers().filter(|(name, _)| *name != "content-type").collect::<Vec<_>>();
+        assert_eq!((own.status(), but_the_type(&own)), (built_in.status(), but_the_type(&built_in)), "{reason}");
+        assert!(own.headers().any(|header| header == ("content-type", "text/plain; charset=utf-8".into())));
+    }
+    assert_eq!(Denial::unguarded().content_type(), Some("application/problem+json"), "no guard, no renderer");
+}
+
+#[test]
+fn what_is_no_media_type_leaves_the_body_to_us() {
+    let with = |content_type| {
+        let own = Presentation { body: Arc::new(Box::new(Typed(content_type))), ..presentation() };
+        deny(&own, Reason::Revoked, &[])
+    };
+    for good in ["text/html", "application/vnd.api+json", "text/plain;charset=utf-8", "a/b ; c=\"d e\""] {
+        assert_eq!(with(good).content_type(), Some(good));
+    }
+    let bad = ["", "text", "text/", "/plain", "te xt/plain", "text/plain/x", "text/pl\u{e4}in", "text/plain\r\nX: y"];
+    for bad in bad.into_iter().chain(["text/plain; a=\r\nX: y", "text/plain; a=\u{e4}", "a/b\n", " a/b"]) {
+        let (denial, built_in) = (with(bad), deny(&presentation(), Reason::Revoked, &[]));
+        assert_eq!((denial.content_type(), denial.body()), (built_in.content_type(), built_in.body()), "{bad:?}");
     }
 }
