@@ -3,6 +3,7 @@
 mod check;
 mod late;
 mod parts;
+mod preflight;
 mod proving;
 mod screening;
 
@@ -122,6 +123,7 @@ impl Guard {
             resource_metadata: None,
             body: Arc::new(BodyStyle::default()),
             public_scopes: false,
+            pass_preflight: false,
         }
     }
 
@@ -211,6 +213,7 @@ pub struct GuardBuilder {
     resource_metadata: Option<String>,
     body: Arc<dyn Renderer>,
     public_scopes: bool,
+    pass_preflight: bool,
 }
 
 impl GuardBuilder {
@@ -341,6 +344,7 @@ impl GuardBuilder {
             correlation_header,
             presentation,
             public_scopes: self.public_scopes,
+            pass_preflight: self.pass_preflight,
             is_wired: true,
         }))))
     }

@@ -69,6 +69,24 @@ impl<'r> RequestView<'r> {
     pub fn is_safe(&self) -> bool {
         matches!(self.method, "GET" | "HEAD" | "OPTIONS" | "TRACE")
     }
+
+    /// Whether this is the question that browsers ask before a request to another origin (Fetch, "CORS-preflight
+    /// request"): `OPTIONS` with one `Origin` and one `Access-Control-Request-Method`. Anybody can send one.
+    ///
+    /// ```
+    /// use countersign::request::RequestView;
+    ///
+    /// let headers = [("origin", "https://app.example"), ("access-control-request-method", "DELETE")];
+    /// assert!(RequestView::new("OPTIONS", "/posts/7", None, &headers).is_preflight());
+    /// ```
+    #[must_use]
+    pub fn is_preflight(&self) -> bool {
+        let stands_once = |name| {
+            self.headers.header(name, 0).is_some_and(|value| !value.is_empty())
+                && self.headers.header(name, 1).is_none()
+        };
+        self.method == "OPTIONS" && stands_once("origin") && stands_once("access-control-request-method")
+    }
 }
 
 /// What a request carried to prove who asks: a token, a password, something of an application's own.

@@ -119,6 +119,7 @@ fn nobody() -> Parts {
         correlation_header: "x-request-id".into(),
         presentation: Presentation::bare(),
         public_scopes: false,
+        pass_preflight: false,
         is_wired: false,
     }
 }

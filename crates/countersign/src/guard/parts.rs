@@ -27,6 +27,7 @@ pub(super) struct Parts {
     pub(super) correlation_header: String,
     pub(super) presentation: Presentation,
     pub(super) public_scopes: bool,
+    pub(super) pass_preflight: bool,
     /// Whether this is a guard, and not the place of one that has not been handed over.
     pub(super) is_wired: bool,
 }

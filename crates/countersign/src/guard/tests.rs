@@ -220,6 +220,41 @@ fn every_source_is_looked_at_and_different_credentials_are_refused() {
 }
 
 #[test]
+fn only_preflights_are_exempt_and_only_where_it_was_said() {
+    let builder = || Guard::builder(Named::default());
+    let strict = builder().build().expect("a guard").check_authenticated();
+    let open = builder().pass_preflight().build().expect("a guard").check(scopes(["a"])).expect("judged");
+    let (origin, asked) = (("Origin", "https://app.example"), ("Access-Control-Request-Method", "PUT"));
+    let cases: &[(&str, &[(&str, &str)], bool)] = &[
+        ("OPTIONS", &[origin, asked], true),
+        ("OPTIONS", &[origin, asked, ("access-control-request-headers", "authorization")], true),
+        ("OPTIONS", &[("origin", "null"), asked], true),
+        ("OPTIONS", &[], false),
+        ("OPTIONS", &[origin], false),
+        ("OPTIONS", &[asked], false),
+        ("OPTIONS", &[("origin", ""), asked], false),
+        ("OPTIONS", &[origin, ("access-control-request-method", "")], false),
+        ("OPTIONS", &[origin, origin, asked], false),
+        ("OPTIONS", &[origin, asked, asked], false),
+        ("options", &[origin, asked], false),
+        ("GET", &[origin, asked], false),
+        ("POST", &[origin, asked], false),
+        ("HEAD", &[origin, asked], false),
+    ];
+    for (method, headers, is_exempt) in cases {
+        let request = RequestView::new(method, "/", None, headers);
+        assert_eq!(open.is_exempt(&request), *is_exempt, "{method} {headers:?}");
+        assert!(!strict.is_exempt(&request), "{method} {headers:?}");
+        // Judging, and what handlers ask, exempt nobody.
+        let screening = open.screening(None);
+        let judged = open.judge_now(&screening, &request).expect("an answer now");
+        assert_eq!(judged.unwrap_err().reason(), Reason::NoCredentials, "{method} {headers:?}");
+        let required = screening.require_now(&request).expect("an answer now");
+        assert_eq!(required.unwrap_err().reason(), Reason::NoCredentials, "{method} {headers:?}");
+    }
+}
+
+#[test]
 fn a_requirement_that_nothing_can_judge_is_refused_when_it_is_declared() {
     let bare = Guard::builder(Named::default()).build().expect("a guard");
     assert_eq!(bare.check(role("admin")).unwrap_err().setting(), "authorizer");
