@@ -3,7 +3,7 @@
 use countersign::authorize::{AccessRequest, Authorizer, Decision, Finding, Requirement, Trace, Why, role};
 use countersign::cache::{CacheKey, CacheStore};
 use countersign::clock::{Alarm, Clock};
-use countersign::extract::{ExtractError, TokenExtractor};
+use countersign::extract::{BearerMethod, ExtractError, TokenExtractor};
 use countersign::observe::{Event, Observer};
 use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest};
 use countersign::reason::Rejection;
@@ -86,6 +86,9 @@ impl TokenExtractor for Contrary {
     fn scheme(&self) -> &str {
         "Contrary"
     }
+    fn bearer_method(&self) -> Option<BearerMethod> {
+        Some(BearerMethod::Query)
+    }
 }
 
 impl Observer for Contrary {
@@ -145,6 +148,7 @@ fn check_rest(extractor: impl TokenExtractor, observer: impl Observer, clock: im
     let request = RequestView::new("GET", "/", None, &[("a", "b")]);
     assert_eq!(extractor.extract(&request), Err(ExtractError::Repeated));
     assert_eq!(extractor.scheme(), "Contrary");
+    assert_eq!(extractor.bearer_method(), Some(BearerMethod::Query));
     observer.observe(&Event::TokenCacheAsked { is_hit: true });
     assert_eq!(clock.now(), UNIX_EPOCH);
     assert_eq!(clock.monotonic(), Duration::from_secs(7));

@@ -64,6 +64,33 @@ pub trait TokenExtractor: Debug + Send + Sync + 'static {
     fn scheme(&self) -> &str {
         SCHEME_OF_TOKENS
     }
+
+    /// The method of RFC 6750 by which this takes tokens, for [metadata](crate::resource_metadata); `None` for a way that
+    /// it does not know.
+    fn bearer_method(&self) -> Option<BearerMethod> {
+        None
+    }
+}
+
+/// A way to send a bearer token (RFC 6750 §2) that a request shows before its body is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BearerMethod {
+    /// `Authorization: Bearer …` (RFC 6750 §2.1).
+    Header,
+    /// `access_token` in the query (RFC 6750 §2.3).
+    Query,
+}
+
+impl BearerMethod {
+    /// The name in `bearer_methods_supported` (RFC 9728 §2).
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Query => "query",
+        }
+    }
 }
 
 macro_rules! forward {
@@ -76,6 +103,10 @@ macro_rules! forward {
 
             fn scheme(&self) -> &str {
                 (**self).scheme()
+            }
+
+            fn bearer_method(&self) -> Option<BearerMethod> {
+                (**self).bearer_method()
             }
         }
     )*};
@@ -118,6 +149,29 @@ mod tests {
             ("sec-websocket-protocol", Box::new(SubprotocolExtractor::new("t").expect("a prefix"))),
             ("", Box::new(QueryExtractor::danger_new("t").expect("a name"))),
         ]
+    }
+
+    #[test]
+    fn the_methods_of_rfc_6750_are_known_as_such() {
+        let header = |name, scheme: &str| -> Box<dyn TokenExtractor> {
+            Box::new(HeaderExtractor::new(name).and_then(|header| header.prefix(scheme)).expect("a scheme"))
+        };
+        let query =
+            |name: &str| -> Box<dyn TokenExtractor> { Box::new(QueryExtractor::danger_new(name).expect("a name")) };
+        let cases = [
+            (header("Authorization", "bearer"), Some(BearerMethod::Header)),
+            (Box::new(Arc::new(HeaderExtractor::bearer())), Some(BearerMethod::Header)),
+            (query("access_token"), Some(BearerMethod::Query)),
+            (header("Authorization", "Token"), None),
+            (header("x-authorization", "Bearer"), None),
+            (Box::new(HeaderExtractor::new("authorization").expect("a name")), None),
+            (query("token"), None),
+            (Box::new(CookieExtractor::new("t").expect("a name")), None),
+            (Box::new(SubprotocolExtractor::new("t").expect("a prefix")), None),
+        ];
+        for (extractor, method) in cases {
+            assert_eq!(extractor.bearer_method(), method, "{extractor:?}");
+        }
     }
 
     proptest! {

@@ -5,6 +5,7 @@ mod late;
 mod parts;
 mod preflight;
 mod proving;
+mod resource;
 mod screening;
 
 pub use check::Check;
@@ -23,6 +24,7 @@ use crate::extract::{HeaderExtractor, TokenExtractor, is_token};
 use crate::observe::{NoObserver, Observer};
 use crate::provider::Unavailable;
 use crate::reason::Reason;
+use crate::resource_metadata::ResourceMetadata;
 use crate::revocation::RevocationCheck;
 use crate::token::VerifiedToken;
 use crate::verifier::{TokenVerifier, VerifyError};
@@ -121,6 +123,7 @@ impl Guard {
             realm: None,
             scope: None,
             resource_metadata: None,
+            protected_resource: None,
             body: Arc::new(BodyStyle::default()),
             public_scopes: false,
             pass_preflight: false,
@@ -211,6 +214,7 @@ pub struct GuardBuilder {
     realm: Option<String>,
     scope: Option<String>,
     resource_metadata: Option<String>,
+    protected_resource: Option<ResourceMetadata>,
     body: Arc<dyn Renderer>,
     public_scopes: bool,
     pass_preflight: bool,
@@ -276,7 +280,8 @@ impl GuardBuilder {
         self
     }
 
-    /// The `resource_metadata` of challenges (RFC 9728 §5.1): the URL of this resource's metadata.
+    /// The `resource_metadata` of challenges (RFC 9728 §5.1): the `https` URL of this resource's metadata, where something
+    /// else serves them. Else see [`protected_resource`](Self::protected_resource).
     pub fn resource_metadata(mut self, url: impl Into<String>) -> Self {
         self.resource_metadata = Some(url.into());
         self
@@ -298,8 +303,8 @@ impl GuardBuilder {
     /// The guard.
     ///
     /// # Errors
-    /// [`ConfigError`] that names the setting: a challenge parameter that a header field cannot carry, Basic without a
-    /// realm, or a correlation header that is no field name or one that holds credentials.
+    /// [`ConfigError`] that names the setting: a challenge parameter that a header field cannot carry, metadata at no `https`
+    /// URL or at two, Basic without a realm, or a correlation header that is no field name or one that holds credentials.
     pub fn build(mut self) -> Result<Guard, ConfigError> {
         if self.extractors.is_empty() {
             self.extractors.push(Box::new(HeaderExtractor::bearer()));
@@ -311,9 +316,9 @@ impl GuardBuilder {
                 schemes.push(extractor.scheme().to_owned());
             }
         }
-        for (setting, value) in
-            [("realm", &self.realm), ("scope", &self.scope), ("resource_metadata", &self.resource_metadata)]
-        {
+        let (resource_metadata, protected_resource) =
+            Self::described(self.resource_metadata, self.protected_resource, &self.extractors)?;
+        for (setting, value) in [("realm", &self.realm), ("scope", &self.scope)] {
             check_text(setting, value.as_deref().unwrap_or_default())?;
         }
         if self.realm.is_none() && schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("Basic")) {
@@ -326,13 +331,8 @@ impl GuardBuilder {
         if HOLD_CREDENTIALS.contains(&correlation_header.as_str()) {
             return Err(ConfigError::new("correlation_header", "holds credentials, which must not be logged"));
         }
-        let presentation = Presentation {
-            schemes,
-            realm: self.realm,
-            scope: self.scope,
-            resource_metadata: self.resource_metadata,
-            body: self.body,
-        };
+        let presentation =
+            Presentation { schemes, realm: self.realm, scope: self.scope, resource_metadata, body: self.body };
         Ok(Guard(Wiring::Fixed(Arc::new(Parts {
             extractors: self.extractors,
             first_wins: self.first_wins,
@@ -343,6 +343,7 @@ impl GuardBuilder {
             clock: self.clock,
             correlation_header,
             presentation,
+            protected_resource: protected_resource.map(Arc::new),
             public_scopes: self.public_scopes,
             pass_preflight: self.pass_preflight,
             is_wired: true,

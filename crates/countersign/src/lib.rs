@@ -52,6 +52,7 @@ pub mod observe;
 pub mod provider;
 pub mod reason;
 pub mod request;
+pub mod resource_metadata;
 pub mod revocation;
 mod rules;
 pub mod secret;

@@ -3,7 +3,7 @@
 use super::source::{self, is_word};
 
 /// The modules of `countersign`, low to high. A room may name those before it.
-const ROOMS: [&str; 30] = [
+const ROOMS: [&str; 31] = [
     "alg",
     "base64url",
     "json",
@@ -31,6 +31,7 @@ const ROOMS: [&str; 30] = [
     "verifier",
     "extract",
     "cookie",
+    "resource_metadata",
     "challenge",
     "denial",
     "guard",

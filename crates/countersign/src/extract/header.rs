@@ -1,4 +1,4 @@
-use super::{ExtractError, SCHEME_OF_TOKENS, TokenExtractor, is_tchar, is_token, token68};
+use super::{BearerMethod, ExtractError, SCHEME_OF_TOKENS, TokenExtractor, is_tchar, is_token, token68};
 use crate::config::ConfigError;
 use crate::request::{Credential, RequestView};
 
@@ -85,6 +85,11 @@ impl TokenExtractor for HeaderExtractor {
 
     fn scheme(&self) -> &str {
         self.prefix.as_deref().unwrap_or(SCHEME_OF_TOKENS)
+    }
+
+    fn bearer_method(&self) -> Option<BearerMethod> {
+        let is_bearer = self.prefix.as_deref().is_some_and(|prefix| prefix.eq_ignore_ascii_case("Bearer"));
+        (self.name == "authorization" && is_bearer).then_some(BearerMethod::Header)
     }
 }
 

@@ -118,6 +118,7 @@ fn nobody() -> Parts {
         clock: Box::new(SystemClock::new()),
         correlation_header: "x-request-id".into(),
         presentation: Presentation::bare(),
+        protected_resource: None,
         public_scopes: false,
         pass_preflight: false,
         is_wired: false,

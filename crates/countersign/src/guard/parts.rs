@@ -7,10 +7,12 @@ use crate::observe::{Event, Observer};
 use crate::provider::Unavailable;
 use crate::reason::Reason;
 use crate::request::{Credential, RequestView};
+use crate::resource_metadata::ResourceMetadata;
 use crate::revocation::{RevocationCheck, TokenStatus};
 use crate::token::VerifiedToken;
 use crate::verifier::TokenVerifier;
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a guard is made of.
@@ -26,6 +28,7 @@ pub(super) struct Parts {
     /// The name of the field, in lower case.
     pub(super) correlation_header: String,
     pub(super) presentation: Presentation,
+    pub(super) protected_resource: Option<Arc<ResourceMetadata>>,
     pub(super) public_scopes: bool,
     pub(super) pass_preflight: bool,
     /// Whether this is a guard, and not the place of one that has not been handed over.

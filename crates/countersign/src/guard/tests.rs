@@ -6,10 +6,11 @@ use crate::authorize::policy::{DenyOverrides, all_of, async_policy_fn, deny_over
 use crate::authorize::{
     AccessRequest, Decision, Resource, Trace, Why, action, authenticated, permissions, role, scopes,
 };
-use crate::extract::{CookieExtractor, SubprotocolExtractor};
+use crate::extract::{BearerMethod, CookieExtractor, QueryExtractor, SubprotocolExtractor};
 use crate::observe::Event;
 use crate::reason::Rejection;
 use crate::request::{Credential, RequestView};
+use crate::resource_metadata::ResourceMetadataBuilder;
 use crate::revocation::TokenStatus;
 use async_trait::async_trait;
 use serde_json::json;
@@ -531,11 +532,43 @@ fn scopes_are_told_only_where_they_are_public() {
 }
 
 #[test]
+fn challenges_point_to_the_metadata_that_the_guard_completes() {
+    let metadata = || ResourceMetadata::builder("https://api.example/v1");
+    let query = || QueryExtractor::danger_new("access_token").expect("a name");
+    let cookie = || CookieExtractor::new("t").expect("a name");
+    let builder = || Guard::builder(Named::default());
+    let cases: [(GuardBuilder, ResourceMetadataBuilder, Option<&[&str]>); 5] = [
+        (builder(), metadata(), Some(&["header"])),
+        (builder().extractor(cookie()), metadata(), None),
+        (builder().extractor(query()).extractor(HeaderExtractor::bearer()), metadata(), Some(&["header", "query"])),
+        (builder().extractor(query()).extractor(cookie()).extractor(query()), metadata(), Some(&["query"])),
+        (builder().extractor(query()), metadata().bearer_methods([BearerMethod::Header]), Some(&["header"])),
+    ];
+    for (builder, metadata, methods) in cases {
+        let guard = builder.protected_resource(metadata.build().expect("metadata")).build().expect("a guard");
+        let served = guard.protected_resource().expect("metadata");
+        let document: serde_json::Value = serde_json::from_slice(&served.document()).expect("JSON");
+        let found = document.get("bearer_methods_supported").cloned();
+        assert_eq!(found, methods.map(|methods| json!(methods)), "{guard:?}");
+        let denial = guard.refuse(Reason::NoCredentials);
+        let url = "https://api.example/.well-known/oauth-protected-resource/v1";
+        assert!(denial.challenges().eq([format!(r#"Bearer resource_metadata="{url}""#)]), "{denial:?}");
+        assert_eq!(served.url(), url);
+    }
+    assert!(builder().resource_metadata("https://a.example/").build().expect("a guard").protected_resource().is_none());
+    let both =
+        builder().resource_metadata("https://a.example/").protected_resource(metadata().build().expect("metadata"));
+    assert_eq!(both.build().unwrap_err().setting(), "resource_metadata");
+}
+
+#[test]
 fn what_makes_no_sense_in_a_header_is_refused_when_built() {
     let builder = || Guard::builder(Named::default());
     assert_eq!(builder().realm("a\nb").build().unwrap_err().setting(), "realm");
     assert_eq!(builder().scope("é").build().unwrap_err().setting(), "scope");
-    assert_eq!(builder().resource_metadata("\u{7f}").build().unwrap_err().setting(), "resource_metadata");
+    for url in ["\u{7f}", "https://api.example/\r\n", "http://api.example/", "/.well-known/oauth-protected-resource"] {
+        assert_eq!(builder().resource_metadata(url).build().unwrap_err().setting(), "resource_metadata", "{url:?}");
+    }
     for name in ["", "x id", "x\r\ny", "é", "Authorization", "cookie", "Sec-WebSocket-Protocol"] {
         assert_eq!(builder().correlation_header(name).build().unwrap_err().setting(), "correlation_header", "{name}");
     }
