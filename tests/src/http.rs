@@ -5,6 +5,7 @@ mod connections;
 mod handlers;
 mod late;
 mod observed;
+mod preflight;
 mod servers;
 mod shared_cases;
 mod table;

@@ -48,11 +48,14 @@ pub use extract::{Claims, Extracting, Require, RequireOn, Verified};
 pub use middleware::{GuardLayer, GuardService, RequireLayer, RequireService};
 pub use refusal::Refusal;
 
-use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
+use actix_web::web::ServiceConfig;
+use actix_web::{HttpRequest, HttpResponse, web};
 use countersign::authorize::Requirement;
 use countersign::request::{HeaderSource, RequestView};
+use countersign::resource_metadata::MEDIA_TYPE;
 use countersign::{ConfigError, Guard};
+use std::future::ready;
 
 /// What a [`Guard`] can do in actix-web.
 pub trait GuardExt: sealed::Sealed {
@@ -65,6 +68,11 @@ pub trait GuardExt: sealed::Sealed {
     /// [`ConfigError`] when the requirement names nothing, or names what the guard's authorizer cannot judge.
     fn require(&self, requirement: Requirement) -> Result<RequireLayer, ConfigError>;
 
+    /// Serves what the guard was told of this service
+    /// ([RFC 9728](countersign::screening::GuardBuilder::protected_resource)), to everybody; nothing where it was told nothing:
+    /// `App::new().configure(guard.describe())`, before scopes that could take the path.
+    fn describe(&self) -> impl FnOnce(&mut ServiceConfig);
+
     /// Refuses requests without a valid token: around a scope, those that no route matches too.
     fn protect(&self) -> RequireLayer;
 }
@@ -76,6 +84,17 @@ impl GuardExt for Guard {
 
     fn require(&self, requirement: Requirement) -> Result<RequireLayer, ConfigError> {
         self.check(requirement).map(RequireLayer::new)
+    }
+
+    fn describe(&self) -> impl FnOnce(&mut ServiceConfig) {
+        let metadata = self.protected_resource();
+        move |app| {
+            let Some(metadata) = metadata else { return };
+            let document = metadata.document();
+            let answer = move || ready(HttpResponse::Ok().content_type(MEDIA_TYPE).body(document.clone()));
+            let head = web::head().to(answer.clone());
+            app.service(web::resource(metadata.path()).route(web::get().to(answer)).route(head));
+        }
     }
 
     fn protect(&self) -> RequireLayer {

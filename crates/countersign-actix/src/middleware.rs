@@ -202,10 +202,14 @@ where
         Box::pin(async move {
             let answer = {
                 let headers = Headers(request.headers());
-                check.judge(&planted.screening, &view(request.request(), &headers)).await
+                let view = view(request.request(), &headers);
+                match check.is_exempt(&view) {
+                    true => Ok(()),
+                    false => check.judge(&planted.screening, &view).await.map(drop),
+                }
             };
             match answer {
-                Ok(_) => pass(service, request, planted).await,
+                Ok(()) => pass(service, request, planted).await,
                 Err(denial) => {
                     planted.uproot(request.request());
                     Ok(request.into_response(Refusal(denial).error_response()).map_into_right_body())

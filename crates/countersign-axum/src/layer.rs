@@ -99,9 +99,12 @@ where
         let (mut parts, body) = request.into_parts();
         let screening = self.check.screening(parts.extensions.get::<Screening>());
         parts.extensions.insert(screening.clone());
-        let answer = with_view!(&parts, view => self.check.judge_now(&screening, &view));
+        let answer = with_view!(&parts, view => match self.check.is_exempt(&view) {
+            true => Some(Ok(())),
+            false => self.check.judge_now(&screening, &view).map(|answer| answer.map(drop)),
+        });
         match answer {
-            Some(Ok(_)) => ResponseFuture::passed(self.inner.call(Request::from_parts(parts, body))),
+            Some(Ok(())) => ResponseFuture::passed(self.inner.call(Request::from_parts(parts, body))),
             Some(Err(denial)) => ResponseFuture { state: State::Refused { denial: Some(denial) } },
             None => {
                 // The service that was polled ready is the one to call; its clone stays behind.

@@ -54,11 +54,14 @@ pub use extract::{Claims, Require, RequireOn, Verified};
 pub use layer::{GuardLayer, GuardService, RequireLayer, RequireService, ResponseFuture};
 pub use refusal::Refusal;
 
+use axum::Router;
+use axum::routing::get;
 use countersign::authorize::Requirement;
 use countersign::request::HeaderSource;
+use countersign::resource_metadata::MEDIA_TYPE;
 use countersign::{ConfigError, Guard};
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, header};
 
 /// What a [`Guard`] can do in axum, and in any tower service that takes `http::Request`.
 pub trait GuardExt: sealed::Sealed {
@@ -71,6 +74,11 @@ pub trait GuardExt: sealed::Sealed {
     /// [`ConfigError`] when the requirement names nothing, or names what the guard's authorizer cannot judge.
     fn require(&self, requirement: Requirement) -> Result<RequireLayer, ConfigError>;
 
+    /// A router that serves what the guard was told of this service
+    /// ([RFC 9728](countersign::screening::GuardBuilder::protected_resource)), to everybody; an empty one where it was told
+    /// nothing. Merge it into the router at the root of the host.
+    fn describe<S: Clone + Send + Sync + 'static>(&self) -> Router<S>;
+
     /// Refuses requests without a valid token: around a router, those that no route matches too.
     fn protect(&self) -> RequireLayer;
 }
@@ -82,6 +90,13 @@ impl GuardExt for Guard {
 
     fn require(&self, requirement: Requirement) -> Result<RequireLayer, ConfigError> {
         self.check(requirement).map(RequireLayer::new)
+    }
+
+    fn describe<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        let Some(metadata) = self.protected_resource() else { return Router::new() };
+        let answer = ([(header::CONTENT_TYPE, MEDIA_TYPE)], metadata.document());
+        // Paths as they are, those of version 0.7 of axum among them.
+        Router::new().without_v07_checks().route(metadata.path(), get(async || answer))
     }
 
     fn protect(&self) -> RequireLayer {

@@ -52,7 +52,14 @@ pub use guarded::Guarded;
 pub use refusal::Refusal;
 
 use countersign::authorize::{Requirement, Requires};
+use countersign::resource_metadata::MEDIA_TYPE;
 use countersign::{ConfigError, Guard};
+use std::future::ready;
+use warp::filters::BoxedFilter;
+use warp::http::header::CONTENT_TYPE;
+use warp::path::FullPath;
+use warp::reply::Response;
+use warp::{Filter, Reply};
 
 /// What a [`Guard`] can do in warp.
 pub trait GuardExt: sealed::Sealed {
@@ -69,6 +76,11 @@ pub trait GuardExt: sealed::Sealed {
     /// As of [`require`](Self::require).
     fn prove<R: Requires>(&self) -> Result<Proven<R>, ConfigError>;
 
+    /// A route that serves what the guard was told of this service
+    /// ([RFC 9728](countersign::screening::GuardBuilder::protected_resource)), to everybody; one that never matches where it
+    /// was told nothing. It takes the path as the client sent it.
+    fn describe(&self) -> BoxedFilter<(Response,)>;
+
     /// Refuses requests without a valid token.
     fn protect(&self) -> Required;
 
@@ -84,6 +96,22 @@ impl GuardExt for Guard {
     fn prove<R: Requires>(&self) -> Result<Proven<R>, ConfigError> {
         self.check(R::requirement())?;
         Ok(Proven::new(self.clone()))
+    }
+
+    fn describe(&self) -> BoxedFilter<(Response,)> {
+        let metadata = self.protected_resource();
+        let here = metadata.clone().map(|metadata| metadata.path().to_owned());
+        warp::path::full()
+            .and_then(move |path: FullPath| {
+                let is_here = here.as_deref() == Some(path.as_str());
+                ready(if is_here { Ok(()) } else { Err(warp::reject::not_found()) })
+            })
+            .and(warp::get().or(warp::head()).unify())
+            .map(move |()| {
+                let document = metadata.as_ref().map(|metadata| metadata.document()).unwrap_or_default();
+                warp::reply::with_header(document.to_vec(), CONTENT_TYPE, MEDIA_TYPE).into_response()
+            })
+            .boxed()
     }
 
     fn protect(&self) -> Required {

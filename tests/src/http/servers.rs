@@ -50,7 +50,8 @@ fn axum_server(guard: &Guard) -> SocketAddr {
         .route("/admin", get(|| async { "admin" }).route_layer(require(role("admin"))))
         .route("/scoped", get(|| async { "scoped" }).route_layer(require(scopes(["a", "c"]))))
         .nest("/protected", Router::new().route("/page", get(|| async { "page" })).route_layer(guard.protect()))
-        .layer(guard.layer());
+        .layer(guard.layer())
+        .merge(guard.describe());
     let (listener, address) = listener();
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -84,6 +85,7 @@ fn actix_server(guard: &Guard) -> SocketAddr {
     let scoped = guard.require(scopes(["a", "c"])).expect("a requirement that can be judged");
     let app = move || {
         App::new()
+            .configure(guard.describe())
             .wrap(guard.layer())
             .service(web::resource("/public").get(async || "public").route(web::head().to(async || "public")))
             .service(
@@ -138,7 +140,7 @@ fn warp_server(guard: &Guard) -> SocketAddr {
     // The catch-all would answer 200 to whatever fell through a denial.
     let open = path("read").or(path("admin")).unify().map(|| "fell through");
     let routes = public.or(me).or(optional).or(nickname).or(optional_nickname).or(subject);
-    let routes = routes.or(read).or(admin).or(scoped).or(page).or(open);
+    let routes = routes.or(read).or(admin).or(scoped).or(page).or(open).or(guard.describe());
     let (listener, address) = listener();
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
     tokio::spawn(warp::serve(routes).incoming(listener).run());

@@ -59,6 +59,7 @@ impl Case {
         Some(match self.world.as_str() {
             "plain" => (Some("application/json"), format!(r#"{{"error":"{error}","error_description":"{detail}"}}"#)),
             "empty" => (None, String::new()),
+            "own" => (Some("text/plain; charset=utf-8"), format!("no: {error}")),
             _ => (
                 Some("application/problem+json"),
                 format!(
@@ -85,7 +86,7 @@ async fn the_three_adapters_answer_the_shared_table_alike() {
             case.headers.iter().map(|(name, value)| (name.clone(), tokens.fill(value).into_bytes())).collect();
         let mut answers = Vec::new();
         for (framework, server) in worlds[&case.world] {
-            let answer = send(server, &case.method, &case.path, &headers, b"").await;
+            let answer = send(server, &case.method, &tokens.fill(&case.path), &headers, b"").await;
             let seen = (answer.status, answer.header("www-authenticate"), answer.header("retry-after"));
             let expected = (case.status, case.challenge.clone(), case.retry_after.clone());
             if seen != expected {

@@ -3,11 +3,13 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::authorize::{AccessRequest, Authorizer, Decision, Requirement, Why};
-use countersign::extract::{CookieExtractor, HeaderExtractor};
+use countersign::cache::FleetKey;
+use countersign::extract::{CookieExtractor, CsrfTokens, HeaderExtractor, QueryExtractor, SubprotocolExtractor};
 use countersign::issue::JwtSigner;
 use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest, Unavailable};
+use countersign::resource_metadata::ResourceMetadata;
 use countersign::revocation::{MemoryDenylist, RevocationCheck, TokenStatus};
-use countersign::screening::{BodyStyle, GuardBuilder};
+use countersign::screening::{BodyStyle, GuardBuilder, Refused, Rendered, Renderer};
 use countersign::{Algorithm, ConfigError, Guard, JwtVerifier, SigningKey, VerifiedToken, VerifyingKey, async_trait};
 use countersign_keys::StaticKeys;
 use countersign_rbac::RbacAuthorizer;
@@ -78,6 +80,8 @@ impl Tokens {
                 let other = self.key.clone().with_key_id("k2").expect("a kid");
                 JwtSigner::new(other).sign(&json!({"iss": ISSUER, "aud": "api", "exp": NOW + 600})).expect("a token")
             }
+            "CSRF" => csrf_tokens().issue(&self.named("T")).expect("a token"),
+            "CSRF2" => csrf_tokens().issue(&self.named("T2")).expect("a token"),
             "NONE" => forged(json!({"alg": "none"})),
             "CRIT" => forged(json!({"alg": "ES256", "kid": "k1", "crit": ["exp"]})),
             "B" => {
@@ -143,11 +147,38 @@ impl Tokens {
             "empty" => builder().body(BodyStyle::Empty),
             "cookie" => builder().extractor(HeaderExtractor::bearer()).extractor(cookie()),
             "first" => builder().extractor(HeaderExtractor::bearer()).extractor(cookie()).first_wins(),
+            "csrf" => builder().extractor(cookie().csrf_tokens(csrf_tokens())),
+            "anywhere" => builder().extractor(cookie().danger_any_site()),
+            "subprotocol" => builder()
+                .extractor(HeaderExtractor::bearer())
+                .extractor(SubprotocolExtractor::new("bearer").expect("a prefix")),
+            "query" => builder().extractor(QueryExtractor::danger_new("access_token").expect("a name")),
+            "own" => builder().body(Own),
+            "described" => builder().protected_resource(
+                ResourceMetadata::builder("https://api.example/v1")
+                    .authorization_server(ISSUER)
+                    .scopes(["a", "b"])
+                    .build()
+                    .expect("metadata"),
+            ),
             "down" => Self::with_keys(Down),
             "unknown" => builder().revocation(Unsure),
             "undecided" => builder().authorizer(Unsure),
             other => panic!("no world is called {other}"),
         }
+    }
+}
+
+fn csrf_tokens() -> CsrfTokens {
+    CsrfTokens::new(FleetKey::new([7; 32]).expect("a key"))
+}
+
+/// Bodies of an application's own.
+#[derive(Debug)]
+struct Own;
+impl Renderer for Own {
+    fn render(&self, refused: &Refused<'_>) -> Rendered {
+        Rendered::new("text/plain; charset=utf-8", format!("no: {}", refused.code()))
     }
 }
 

@@ -1,0 +1,72 @@
+//! CORS preflights before routes that take every method.
+
+use super::client::send;
+use super::servers::listener;
+use super::world::Tokens;
+use countersign::Guard;
+use countersign::authorize::role;
+use std::net::SocketAddr;
+
+fn axum_server(guard: &Guard) -> SocketAddr {
+    use axum::Router;
+    use axum::routing::any;
+    use countersign_axum::{GuardExt, Verified};
+
+    let admin = guard.require(role("admin")).expect("a role that is known");
+    let router = Router::new()
+        .route("/any", any(|| async { "any" }).layer(admin.clone()))
+        .route("/claims", any(|_: Verified| async { "claims" }).layer(admin));
+    let (listener, address) = listener();
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+fn actix_server(guard: &Guard) -> SocketAddr {
+    use actix_web::{App, HttpServer, web};
+    use countersign_actix::{GuardExt, Verified};
+
+    let admin = guard.require(role("admin")).expect("a role that is known");
+    let app = move || {
+        App::new()
+            .route("/any", web::route().to(async || "any").wrap(admin.clone()))
+            .route("/claims", web::route().to(async |_: Verified| "claims").wrap(admin.clone()))
+    };
+    let (listener, address) = listener();
+    let server = HttpServer::new(app).workers(1).disable_signals().listen(listener).expect("a server").run();
+    tokio::spawn(server);
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preflight_passes_where_it_was_asked_for_and_nothing_else_does() {
+    let tokens = Tokens::new();
+    const PREFLIGHT: &[(&str, &str)] = &[("Origin", "https://app.example"), ("Access-Control-Request-Method", "POST")];
+    let no_origin = &PREFLIGHT[1..];
+    let no_method = &PREFLIGHT[..1];
+    // Method, path, header fields, and the status with and without `pass_preflight`.
+    type Row<'r> = (&'r str, &'r str, &'r [(&'r str, &'r str)], u16, u16);
+    let table: &[Row<'_>] = &[
+        ("OPTIONS", "/any", PREFLIGHT, 200, 401),
+        ("OPTIONS", "/any", no_origin, 401, 401),
+        ("OPTIONS", "/any", no_method, 401, 401),
+        ("OPTIONS", "/any", &[], 401, 401),
+        ("POST", "/any", PREFLIGHT, 401, 401),
+        ("GET", "/any", PREFLIGHT, 401, 401),
+        ("OPTIONS", "/claims", PREFLIGHT, 401, 401),
+    ];
+    for passes in [true, false] {
+        let builder = tokens.builder("default");
+        let builder = if passes { builder.pass_preflight() } else { builder };
+        let guard = builder.build().expect("a guard");
+        for (framework, server) in [("axum", axum_server(&guard)), ("actix-web", actix_server(&guard))] {
+            for (method, path, headers, with, without) in table {
+                let headers: Vec<_> =
+                    headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+                let answer = send(server, method, path, &headers, b"").await;
+                let expected = if passes { with } else { without };
+                assert_eq!(answer.status, *expected, "{method} {path} {headers:?} in {framework}, passes: {passes}");
+            }
+        }
+    }
+}
