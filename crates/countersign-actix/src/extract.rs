@@ -3,7 +3,7 @@ use crate::{Headers, Refusal, view};
 use actix_web::dev::Payload;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 use countersign::authorize::{AsResource, Authorized, Proof, Requires};
-use countersign::request::RequestView;
+use countersign::request::{RequestView, SentToken};
 use countersign::screening::Screening;
 use countersign::{Denial, VerifiedToken};
 use serde::de::DeserializeOwned;
@@ -114,6 +114,10 @@ impl<R> Deref for Require<R> {
 #[derive(Debug)]
 pub struct RequireOn<T, R>(pub Authorized<T, R>);
 
+/// The request's token as it was sent, once it has been verified: to call another service in the same name.
+#[derive(Clone, Debug)]
+pub struct Sent(pub SentToken);
+
 /// An extractor at work. Ready at once where the verdict needs no waiting.
 pub struct Extracting<T>(State<T>);
 
@@ -178,6 +182,22 @@ impl<C: DeserializeOwned + 'static> Question for WithClaims<C> {
 
     async fn ask(screening: &Screening, request: &RequestView<'_>) -> Result<Option<C>, Denial> {
         Who::ask(screening, request).await?.map(|token| screening.claims(&token)).transpose()
+    }
+}
+
+struct AsSent;
+
+impl Question for AsSent {
+    type Answer = SentToken;
+
+    fn ask_now(screening: &Screening, request: &RequestView<'_>) -> Option<Result<Option<SentToken>, Denial>> {
+        let answer = Who::ask_now(screening, request)?;
+        Some(answer.map(|_| screening.sent_token(request)))
+    }
+
+    async fn ask(screening: &Screening, request: &RequestView<'_>) -> Result<Option<SentToken>, Denial> {
+        Who::ask(screening, request).await?;
+        Ok(screening.sent_token(request))
     }
 }
 
@@ -263,6 +283,15 @@ impl<C: DeserializeOwned + 'static> FromRequest for Claims<C> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         extract::<WithClaims<C>, _>(request, Self)
+    }
+}
+
+impl FromRequest for Sent {
+    type Error = Refusal;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        extract::<AsSent, _>(request, Self)
     }
 }
 

@@ -37,6 +37,7 @@
 //! - [`Claims`] and [`Verified`] demand a token in a handler; as `Option<…>` they take nobody too, and refuse bad
 //!   tokens before the handler runs. Where no guard is planted around the route, `Claims` is 500, and `Option<Claims>`
 //!   is `None`: actix turns every failed extractor into that, and there is no guard to answer instead.
+//! - [`Sent`] is the token itself, to send on.
 //! - [`Require`] demands in a handler what a type says, and gives the proof to hand on; [`RequireOn`] decides on the thing
 //!   that the handler is about.
 
@@ -44,7 +45,7 @@ mod extract;
 mod middleware;
 mod refusal;
 
-pub use extract::{Claims, Extracting, Require, RequireOn, Verified};
+pub use extract::{Claims, Extracting, Require, RequireOn, Sent, Verified};
 pub use middleware::{GuardLayer, GuardService, RequireLayer, RequireService};
 pub use refusal::Refusal;
 

@@ -2,6 +2,7 @@ use crate::{Refusal, with_view};
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Response};
 use countersign::authorize::{AsResource, Authorized, Proof, Requires};
+use countersign::request::SentToken;
 use countersign::screening::Screening;
 use countersign::{Denial, VerifiedToken};
 use http::request::Parts;
@@ -107,6 +108,10 @@ impl<R> Deref for Require<R> {
 #[derive(Debug)]
 pub struct RequireOn<T, R>(pub Authorized<T, R>);
 
+/// The request's token as it was sent, once it has been verified: to call another service in the same name.
+#[derive(Clone, Debug)]
+pub struct Sent(pub SentToken);
+
 /// The screening by the innermost guard planted around this route.
 fn screening(parts: &Parts) -> Result<Screening, Denial> {
     parts.extensions.get::<Screening>().cloned().ok_or_else(Denial::unguarded)
@@ -129,6 +134,27 @@ impl<S: Sync> OptionalFromRequestParts<S> for Verified {
         let screening = screening(parts).map_err(Refusal)?;
         let token = with_view!(parts, view => screening.optional(&view).await);
         token.map(|token| token.map(Self)).map_err(Refusal)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Sent {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let screening = screening(parts).map_err(Refusal)?;
+        with_view!(parts, view => screening.require(&view).await).map_err(Refusal)?;
+        let sent = with_view!(parts, view => screening.sent_token(&view));
+        sent.map(Self).ok_or_else(|| Refusal(Denial::unguarded()))
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for Sent {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Refusal> {
+        let screening = screening(parts).map_err(Refusal)?;
+        with_view!(parts, view => screening.optional(&view).await).map_err(Refusal)?;
+        Ok(with_view!(parts, view => screening.sent_token(&view)).map(Self))
     }
 }
 

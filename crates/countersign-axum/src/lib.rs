@@ -35,6 +35,7 @@
 //! - [`protect`](GuardExt::protect) demands a valid token from everything beneath it.
 //! - [`Claims`] and [`Verified`] demand a token in a handler; as `Option<…>` they take nobody too, and refuse bad
 //!   tokens.
+//! - [`Sent`] is the token itself, to send on.
 //! - [`Require`] demands in a handler what a type says, and gives the proof to hand on; [`RequireOn`] decides on the thing
 //!   that the handler is about.
 
@@ -50,7 +51,7 @@ mod extract;
 mod layer;
 mod refusal;
 
-pub use extract::{Claims, Require, RequireOn, Verified};
+pub use extract::{Claims, Require, RequireOn, Sent, Verified};
 pub use layer::{GuardLayer, GuardService, RequireLayer, RequireService, ResponseFuture};
 pub use refusal::Refusal;
 

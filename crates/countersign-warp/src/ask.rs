@@ -1,5 +1,5 @@
 use countersign::authorize::{Proof, Requires};
-use countersign::request::RequestView;
+use countersign::request::{RequestView, SentToken};
 use countersign::screening::{Check, Screening};
 use countersign::{Denial, Guard, VerifiedToken, async_trait};
 use serde::de::DeserializeOwned;
@@ -38,6 +38,29 @@ impl Required {
     #[must_use]
     pub fn claims<C: DeserializeOwned + Send + 'static>(self) -> RequiredClaims<C> {
         RequiredClaims { check: self.check, claims: PhantomData }
+    }
+
+    /// Hands on the token as it was sent: to call another service in the same name.
+    #[must_use]
+    pub fn sent(self) -> RequiredSent {
+        RequiredSent { check: self.check }
+    }
+}
+
+/// [`Required`], handing on the token as it was sent.
+#[derive(Clone, Debug)]
+pub struct RequiredSent {
+    check: Check,
+}
+
+#[async_trait]
+impl Ask for RequiredSent {
+    type Answer = SentToken;
+
+    async fn ask(&self, request: &RequestView<'_>) -> Result<SentToken, Denial> {
+        let screening = self.check.screening(None);
+        self.check.judge(&screening, request).await?;
+        screening.sent_token(request).ok_or_else(Denial::unguarded)
     }
 }
 
@@ -160,6 +183,7 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Required {}
     impl<C> Sealed for super::RequiredClaims<C> {}
+    impl Sealed for super::RequiredSent {}
     impl<R> Sealed for super::Proven<R> {}
     impl Sealed for super::Optional {}
     impl<C> Sealed for super::OptionalClaims<C> {}

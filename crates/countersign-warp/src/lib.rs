@@ -40,6 +40,7 @@
 //! - [`prove`](GuardExt::prove) demands what a type says, and gives the rest of the route the proof to hand on. To decide on
 //!   what the route has loaded, ask [`Guard::authorize`].
 //! - [`optional`](GuardExt::optional) takes nobody too, and refuses bad tokens.
+//! - `.sent()` on what `require` and `protect` give hands on the token itself, to send on.
 //! - `.claims::<C>()` on each of them gives the rest of the route [`Claims<C>`] instead.
 //! - Path and method belong into the head: what the head does not match is 404 or 405, as without a guard.
 
@@ -47,7 +48,7 @@ mod ask;
 mod guarded;
 mod refusal;
 
-pub use ask::{Ask, Claims, Optional, OptionalClaims, Proven, Required, RequiredClaims};
+pub use ask::{Ask, Claims, Optional, OptionalClaims, Proven, Required, RequiredClaims, RequiredSent};
 pub use guarded::Guarded;
 pub use refusal::Refusal;
 

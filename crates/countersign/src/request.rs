@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// Reads header fields of a request, without copying.
 ///
@@ -132,6 +133,44 @@ impl<'r> Credential<'r> {
 impl fmt::Debug for Credential<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credential").field("scheme", &self.scheme).finish_non_exhaustive()
+    }
+}
+
+/// A verified token as it was sent: to call another service in the sender's name, or to bind something to the session.
+///
+/// Send it to those alone for whom it is meant: whoever has it can do all that it allows, and a service that is not in its
+/// audience must not take it. For others there is token exchange (RFC 8693). Whoever verifies it has made it:
+/// [`Screening::sent_token`](crate::screening::Screening::sent_token). `Debug` shows the scheme alone; the text is wiped when
+/// dropped.
+#[derive(Clone)]
+pub struct SentToken {
+    scheme: String,
+    text: Zeroizing<String>,
+}
+
+impl SentToken {
+    pub(crate) fn new(credential: &Credential<'_>) -> Self {
+        // Written as RFC 6750 writes it, however the sender did.
+        let scheme = if credential.is_scheme("Bearer") { "Bearer" } else { credential.scheme };
+        Self { scheme: scheme.to_owned(), text: Zeroizing::new(credential.text.to_string()) }
+    }
+
+    /// The token.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.text
+    }
+
+    /// The value of an `Authorization` field that sends it on: `Bearer …`.
+    #[must_use]
+    pub fn authorization(&self) -> Zeroizing<String> {
+        Zeroizing::new(format!("{} {}", self.scheme, self.expose()))
+    }
+}
+
+impl fmt::Debug for SentToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SentToken").field("scheme", &self.scheme).finish_non_exhaustive()
     }
 }
 

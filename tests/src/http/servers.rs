@@ -31,7 +31,7 @@ pub(crate) fn listener() -> (TcpListener, SocketAddr) {
 fn axum_server(guard: &Guard) -> SocketAddr {
     use axum::routing::{get, post};
     use axum::{Json, Router};
-    use countersign_axum::{Claims, GuardExt, Verified};
+    use countersign_axum::{Claims, GuardExt, Sent, Verified};
 
     let require = |requirement| guard.require(requirement).expect("a requirement that can be judged");
     let router = Router::new()
@@ -46,6 +46,7 @@ fn axum_server(guard: &Guard) -> SocketAddr {
             get(|who: Option<Claims<Nicknamed>>| async move { Json(who.map(|Claims(who)| who)) }),
         )
         .route("/subject", get(|token: Verified| async move { Json(token.subject().map(str::to_owned)) }))
+        .route("/sent", get(|Sent(token): Sent| async move { token.authorization().to_string() }))
         .route("/read", get(|| async { "read" }).route_layer(require(permissions(["posts:read"]))))
         .route("/admin", get(|| async { "admin" }).route_layer(require(role("admin"))))
         .route("/scoped", get(|| async { "scoped" }).route_layer(require(scopes(["a", "c"]))))
@@ -61,7 +62,7 @@ fn axum_server(guard: &Guard) -> SocketAddr {
 fn actix_server(guard: &Guard) -> SocketAddr {
     use actix_web::http::Method;
     use actix_web::{App, HttpServer, web::Json};
-    use countersign_actix::{Claims, GuardExt, Verified};
+    use countersign_actix::{Claims, GuardExt, Sent, Verified};
 
     async fn me(Claims(me): Claims<AnyClaims>) -> Json<AnyClaims> {
         Json(me)
@@ -99,6 +100,7 @@ fn actix_server(guard: &Guard) -> SocketAddr {
             .service(web::resource("/nickname").get(nickname))
             .service(web::resource("/optional-nickname").get(optional_nickname))
             .service(web::resource("/subject").get(subject))
+            .service(web::resource("/sent").get(async |Sent(token): Sent| token.authorization().to_string()))
             .service(web::resource("/read").route(web::get().to(async || "read").wrap(read.clone())))
             .service(web::resource("/admin").route(web::get().to(async || "admin").wrap(admin.clone())))
             .service(web::resource("/scoped").route(web::get().to(async || "scoped").wrap(scoped.clone())))
@@ -133,6 +135,9 @@ fn warp_server(guard: &Guard) -> SocketAddr {
     let subject = path!("subject")
         .and(get())
         .guarded(guard.protect(), |route| route.map(|token: countersign::VerifiedToken| reply::json(&token.subject())));
+    let sent = path!("sent").and(get()).guarded(guard.protect().sent(), |route| {
+        route.map(|token: countersign::request::SentToken| token.authorization().to_string())
+    });
     let read = path!("read").and(get()).guarded(require(permissions(["posts:read"])), |r| r.map(|_| "read"));
     let admin = path!("admin").and(get()).guarded(require(role("admin")), |route| route.map(|_| "admin"));
     let scoped = path!("scoped").and(get()).guarded(require(scopes(["a", "c"])), |route| route.map(|_| "scoped"));
@@ -140,7 +145,7 @@ fn warp_server(guard: &Guard) -> SocketAddr {
     // The catch-all would answer 200 to whatever fell through a denial.
     let open = path("read").or(path("admin")).unify().map(|| "fell through");
     let routes = public.or(me).or(optional).or(nickname).or(optional_nickname).or(subject);
-    let routes = routes.or(read).or(admin).or(scoped).or(page).or(open).or(guard.describe());
+    let routes = routes.or(sent).or(read).or(admin).or(scoped).or(page).or(open).or(guard.describe());
     let (listener, address) = listener();
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
     tokio::spawn(warp::serve(routes).incoming(listener).run());

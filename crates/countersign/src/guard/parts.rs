@@ -104,7 +104,7 @@ impl Parts {
 
     /// The one credential of the request. All sources are looked at; different credentials are refused, unless the
     /// first one found was said to win.
-    fn extract<'r>(&self, request: &RequestView<'r>) -> Result<Option<Credential<'r>>, Reason> {
+    pub(super) fn extract<'r>(&self, request: &RequestView<'r>) -> Result<Option<Credential<'r>>, Reason> {
         let mut found = None;
         for extractor in &self.extractors {
             let credential = extractor.extract(request).map_err(|error| match error {

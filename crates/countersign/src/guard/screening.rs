@@ -2,7 +2,7 @@ use super::parts::Parts;
 use super::{Guard, NoToken, Verdict};
 use crate::denial::{CorrelationId, Denial};
 use crate::reason::Reason;
-use crate::request::RequestView;
+use crate::request::{RequestView, SentToken};
 use crate::token::VerifiedToken;
 use serde::de::DeserializeOwned;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -194,6 +194,26 @@ impl Screening {
         answer: Result<Option<T>, Denial>,
     ) -> Result<T, Denial> {
         answer?.ok_or_else(|| self.refuse_nobody(request))
+    }
+
+    /// The token as it was sent, where it has been verified; `None` where it has not, or not yet.
+    ///
+    /// ```
+    /// use countersign::Denial;
+    /// use countersign::request::{RequestView, SentToken};
+    /// use countersign::screening::Screening;
+    ///
+    /// async fn sent(screening: &Screening, request: &RequestView<'_>) -> Result<Option<SentToken>, Denial> {
+    ///     screening.require(request).await?;
+    ///     Ok(screening.sent_token(request))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn sent_token(&self, request: &RequestView<'_>) -> Option<SentToken> {
+        let Screened { parts, progress, .. } = &*self.0;
+        let Verdict::Verified(_) = progress.verdict.get()? else { return None };
+        let credential = parts.extract(request).ok()??;
+        Some(SentToken::new(&credential))
     }
 
     /// The claims of a verified token, as a handler's type.

@@ -753,3 +753,22 @@ fn the_reason_of_a_permission_is_that_of_the_part_that_made_it() {
         }
     }
 }
+
+#[test]
+fn a_token_is_sent_on_only_once_it_is_verified() {
+    let guard = Guard::builder(Named::default()).build().expect("a guard");
+    let sent = |value: &str| {
+        let headers = [(AUTH, value)];
+        let request = RequestView::new("GET", "/", None, &headers);
+        let screening = Screening::enter(&guard, None);
+        assert!(screening.sent_token(&request).is_none(), "nobody has looked at it");
+        let _ = now(screening.optional(&request));
+        let token = screening.sent_token(&request)?;
+        assert!(!format!("{token:?}").contains(token.expose()));
+        Some(token.authorization().to_string())
+    };
+    assert_eq!(sent("bearer somebody"), Some("Bearer somebody".to_owned()));
+    assert_eq!(sent("Bearer bad"), None);
+    assert_eq!(sent("Bearer down"), None);
+    assert_eq!(sent("Basic me"), None);
+}
