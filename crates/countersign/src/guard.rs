@@ -165,6 +165,11 @@ impl Guard {
         }
     }
 
+    /// The authentication schemes that challenges name.
+    pub(crate) fn schemes(&self) -> Vec<String> {
+        self.parts().presentation.schemes.clone()
+    }
+
     /// What it is made of at the moment.
     fn parts(&self) -> Arc<Parts> {
         match &self.0 {

@@ -48,6 +48,7 @@ pub mod jwk;
 pub mod jws;
 mod key;
 mod key_error;
+pub mod manifest;
 pub mod observe;
 pub mod provider;
 pub mod reason;

@@ -3,7 +3,7 @@
 use super::source::{self, is_word};
 
 /// The modules of `countersign`, low to high. A room may name those before it.
-const ROOMS: [&str; 31] = [
+const ROOMS: [&str; 32] = [
     "alg",
     "base64url",
     "json",
@@ -35,6 +35,7 @@ const ROOMS: [&str; 31] = [
     "challenge",
     "denial",
     "guard",
+    "manifest",
 ];
 
 const CORE: &str = "crates/countersign/src";

@@ -1,5 +1,6 @@
 use super::Decision;
 use crate::config::ConfigError;
+use serde::Serialize;
 use std::fmt;
 
 /// What a route asks of a verified token, by name. An
@@ -11,7 +12,10 @@ use std::fmt;
 /// let editors = role("admin").or(permissions(["posts:read", "posts:write"]).and(any_permission(["eu", "us"])));
 /// # let _ = editors;
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// It serializes as its parts: `{"any_of": [{"any_role": ["admin"]}, {"permissions": ["posts:read"]}]}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Requirement {
     /// A valid token, and no more.
@@ -19,6 +23,7 @@ pub enum Requirement {
     /// One of these roles.
     AnyRole(Vec<String>),
     /// Each of these permissions.
+    #[serde(rename = "permissions")]
     AllPermissions(Vec<String>),
     /// One of these permissions.
     AnyPermission(Vec<String>),

@@ -1,0 +1,201 @@
+//! Every route and what it asks: declared once, served by any framework, written down as a [`Manifest`].
+//!
+//! An adapter's guarded router (`GuardedRouter` for axum, `GuardedScope` for actix-web, `GuardedRoutes` for warp) takes
+//! routes that say `public`, what they require, or which tags they have; there is no way to declare one that says nothing.
+//! Those three translate: what is declared, and what comes of it, is a matter of [`Declarations`].
+//!
+//! # Paths
+//!
+//! The three frameworks write paths differently; here there is [one form](PathTemplate) for all. Where two paths match a
+//! request, the one that is fixed in the earlier segment is taken, whatever order they were declared in:
+//! `/posts/latest` before `/posts/{id}` before `/{*rest}`. A request whose path matches and whose method does not is 405,
+//! and one whose path matches nothing is 404, guard or no guard. A route for `GET` answers `HEAD` too, unless a route of its
+//! own does.
+//!
+//! # The surface, as data
+//!
+//! The same declarations give the same [`Manifest`] in each framework, in any order of declaring. It prints as a table and
+//! serializes to JSON, so that a test can hold the whole surface of a service against a file, and [`Manifest::openapi`]
+//! gives the `security` of each operation. It knows what was declared through it and nothing else that a framework serves.
+
+mod declarations;
+mod openapi;
+mod path;
+mod tags;
+
+pub use declarations::{Declarations, Gate, Plan, PlannedPath, PlannedRoute};
+pub use path::{PathParams, PathTemplate, Segment};
+pub use tags::{TagPolicy, Untagged};
+
+use crate::authorize::Requirement;
+use crate::config::ConfigError;
+use serde::{Serialize, Serializer};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// The methods that a route can have. Exhaustive on purpose: an adapter that forgets one must not compile.
+///
+/// `TRACE` and `CONNECT` are not among them: the first returns the request's credentials (RFC 9110 §9.3.8), the second has
+/// no path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Method {
+    /// `DELETE`
+    Delete,
+    /// `GET`
+    Get,
+    /// `HEAD`
+    Head,
+    /// `OPTIONS`
+    Options,
+    /// `PATCH`
+    Patch,
+    /// `POST`
+    Post,
+    /// `PUT`
+    Put,
+}
+
+impl Method {
+    const ALL: [Self; 7] = [Self::Delete, Self::Get, Self::Head, Self::Options, Self::Patch, Self::Post, Self::Put];
+
+    /// The method's name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delete => "DELETE",
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Options => "OPTIONS",
+            Self::Patch => "PATCH",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Method {
+    type Err = ConfigError;
+
+    fn from_str(name: &str) -> Result<Self, ConfigError> {
+        Self::ALL.into_iter().find(|method| method.as_str() == name).ok_or_else(|| {
+            let known = Self::ALL.map(Self::as_str).join(", ");
+            ConfigError::new("method", format!("`{}` is none of {known}", name.escape_debug()))
+        })
+    }
+}
+
+impl Serialize for Method {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Whom a route lets in. Exhaustive on purpose: code that forgets a case must not compile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// Everybody. No credential is looked at unless the handler asks.
+    Public,
+    /// Whoever has a valid token that meets the requirement.
+    Requires(Requirement),
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Public => f.write_str("public"),
+            Self::Requires(requirement) => requirement.fmt(f),
+        }
+    }
+}
+
+/// One route of a [`Manifest`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Route {
+    /// The method. `GET` answers `HEAD` too, unless the same path has a route for that.
+    pub method: Method,
+    /// The path, with the prefixes of the tables it is nested in.
+    pub path: PathTemplate,
+    /// Whom it lets in.
+    pub access: Access,
+    /// The tags that it was declared with, in order, each once.
+    pub tags: Vec<String>,
+    /// The authentication schemes of its guard.
+    #[serde(skip)]
+    schemes: Arc<[String]>,
+}
+
+/// All that a guarded router serves, in the order of paths and methods.
+///
+/// ```
+/// use countersign::authorize::scopes;
+/// use countersign::manifest::Declarations;
+/// # use countersign::{Algorithm, Guard, JwtVerifier, VerifyingKey};
+/// # let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?;
+/// # let verifier = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer("https://issuer.example/").audience("api");
+/// # let guard = Guard::builder(verifier.build()?).build()?;
+///
+/// // What `GuardedRouter` of an adapter does with handlers of its framework.
+/// let plan = Declarations::new(&guard)
+///     .requires("DELETE", "/posts/{id}", scopes(["posts:write"]), "the handler")
+///     .public("GET", "/posts/{id}", "another")
+///     .build()?;
+/// assert_eq!(
+///     plan.manifest.to_string(),
+///     "DELETE   /posts/{id}  scopes(posts:write)\n\
+///      GET      /posts/{id}  public\n"
+/// );
+/// assert_eq!(
+///     serde_json::to_value(&plan.manifest)?["routes"][0],
+///     serde_json::json!({
+///         "method": "DELETE",
+///         "path": "/posts/{id}",
+///         "access": {"requires": {"scopes": ["posts:write"]}},
+///         "tags": [],
+///     })
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Manifest {
+    routes: Vec<Route>,
+}
+
+impl Manifest {
+    fn new(mut routes: Vec<Route>) -> Self {
+        routes.sort_by(|a, b| (a.path.as_str(), a.method).cmp(&(b.path.as_str(), b.method)));
+        Self { routes }
+    }
+
+    /// The routes, in the order of paths and methods.
+    #[must_use]
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+}
+
+/// A line for each route: method, path, whom it lets in, tags.
+impl fmt::Display for Manifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.routes.iter().map(|route| route.path.as_str().len()).max().unwrap_or_default();
+        for Route { method, path, access, tags, .. } in &self.routes {
+            write!(f, "{:8} {:width$}  {access}", method.as_str(), path.as_str())?;
+            if !tags.is_empty() {
+                write!(f, "  [{}]", tags.join(", "))?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
