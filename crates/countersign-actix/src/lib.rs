@@ -40,14 +40,19 @@
 //! - [`Sent`] is the token itself, to send on.
 //! - [`Require`] demands in a handler what a type says, and gives the proof to hand on; [`RequireOn`] decides on the thing
 //!   that the handler is about.
+//!
+//! A [`GuardedScope`] holds no route that does not say who may come in, and tells what it holds as a
+//! [`Manifest`](countersign::manifest::Manifest): a table, JSON, or the `security` of an OpenAPI document.
 
 mod extract;
 mod middleware;
 mod refusal;
+mod scope;
 
 pub use extract::{Claims, Extracting, Require, RequireOn, Sent, Verified};
 pub use middleware::{GuardLayer, GuardService, RequireLayer, RequireService};
 pub use refusal::Refusal;
+pub use scope::{GuardedResources, GuardedScope};
 
 use actix_web::http::header::HeaderMap;
 use actix_web::web::ServiceConfig;
