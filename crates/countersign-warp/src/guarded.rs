@@ -56,7 +56,7 @@ mod sealed {
 }
 
 /// Asks, and rejects with the denial. [`answer`] turns it into this route's answer before any other route sees it.
-fn asking<A: Ask>(ask: A) -> BoxedFilter<(A::Answer,)> {
+pub(crate) fn asking<A: Ask>(ask: A) -> BoxedFilter<(A::Answer,)> {
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::method()
         .and(warp::path::full())
@@ -74,7 +74,7 @@ fn asking<A: Ask>(ask: A) -> BoxedFilter<(A::Answer,)> {
         .boxed()
 }
 
-async fn answer(rejection: Rejection) -> Result<warp::reply::Response, Rejection> {
+pub(crate) async fn answer(rejection: Rejection) -> Result<warp::reply::Response, Rejection> {
     match rejection.find::<Denied>() {
         Some(Denied(denial)) => Ok(Refusal(denial.clone()).into_response()),
         None => Err(rejection),
@@ -82,7 +82,7 @@ async fn answer(rejection: Rejection) -> Result<warp::reply::Response, Rejection
 }
 
 #[derive(Debug)]
-struct Denied(Denial);
+pub(crate) struct Denied(pub(crate) Denial);
 
 impl reject::Reject for Denied {}
 

@@ -43,14 +43,21 @@
 //! - `.sent()` on what `require` and `protect` give hands on the token itself, to send on.
 //! - `.claims::<C>()` on each of them gives the rest of the route [`Claims<C>`] instead.
 //! - Path and method belong into the head: what the head does not match is 404 or 405, as without a guard.
+//!
+//! [`GuardedRoutes`] hold no route that does not say who may come in, and tell what they hold as a
+//! [`Manifest`](countersign::manifest::Manifest): a table, JSON, or the `security` of an OpenAPI document.
 
 mod ask;
 mod guarded;
 mod refusal;
+mod route;
+mod routes;
 
 pub use ask::{Ask, Claims, Optional, OptionalClaims, Proven, Required, RequiredClaims, RequiredSent};
 pub use guarded::Guarded;
 pub use refusal::Refusal;
+pub use route::{GuardedReply, GuardedRoute};
+pub use routes::GuardedRoutes;
 
 use countersign::authorize::{Requirement, Requires};
 use countersign::resource_metadata::MEDIA_TYPE;

@@ -1,0 +1,214 @@
+use crate::guarded::{answer, asking};
+use crate::{GuardExt, GuardedReply, GuardedRoute, Required};
+use countersign::authorize::Requirement;
+use countersign::manifest::{Declarations, Gate, Manifest, Method, PathParams, PathTemplate, TagPolicy};
+use countersign::{ConfigError, Guard, VerifiedToken};
+use std::fmt;
+use std::future::ready;
+use std::sync::Arc;
+use warp::filters::BoxedFilter;
+use warp::path::FullPath;
+use warp::reply::Response;
+use warp::{Filter, reject};
+
+/// Routes that say who may come in: there is no way to add one that does not.
+///
+/// Each route is [`public`](Self::public), [`requires`](Self::requires) something, or has tags whose meaning a
+/// [`TagPolicy`] knows. A filter cannot be looked at, so the head of each route, its method and path, is made from the
+/// declaration; the closure goes on from there. Paths are written as [`PathTemplate`] says, and the filter matches whole
+/// paths, wherever it stands. A `GET` route serves `HEAD`; 404 and 405 are warp's rejections, and a denial is an answer.
+///
+/// ```
+/// use countersign::authorize::scopes;
+/// use countersign::{Algorithm, Guard, JwtVerifier, VerifyingKey};
+/// use countersign_warp::GuardedRoutes;
+///
+/// # fn app(secret: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+/// # let key = VerifyingKey::from_secret(Algorithm::HS256, secret)?;
+/// # let verifier = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer("https://issuer.example/").audience("api");
+/// let guard = Guard::builder(verifier.build()?).build()?;
+///
+/// let posts = GuardedRoutes::new(&guard)
+///     .public("GET", "/{id}", |route| route.map(|params| params.get("id").unwrap_or_default().to_owned()))
+///     .requires("PUT", "/{id}", scopes(["posts:write"]), |route| {
+///         route.and(warp::body::bytes()).map(|_params, token, text| {
+///             format!("{} bytes by {}", text.len(), token.subject().unwrap_or_default())
+///         })
+///     });
+/// let (routes, manifest) = GuardedRoutes::new(&guard).nest("/posts", posts).build()?;
+///
+/// assert_eq!(
+///     manifest.to_string(),
+///     "GET      /posts/{id}  public\n\
+///      PUT      /posts/{id}  scopes(posts:write)\n"
+/// );
+/// # drop(routes); Ok(()) }
+/// # app(&[7; 32]).map_err(|e| e.to_string()).unwrap();
+/// ```
+#[must_use]
+pub struct GuardedRoutes {
+    table: Declarations<Mount>,
+}
+
+/// What stands before the rest of a route, by the kind of its declaration.
+type PublicRoute = GuardedRoute<BoxedFilter<(PathParams,)>>;
+type RequiringRoute = GuardedRoute<BoxedFilter<(PathParams, VerifiedToken)>>;
+type TaggedRoute = GuardedRoute<BoxedFilter<(PathParams, Option<VerifiedToken>)>>;
+
+/// Goes on from a route's head.
+enum Mount {
+    Public(Box<dyn FnOnce(PublicRoute) -> GuardedReply + Send>),
+    Requires(Box<dyn FnOnce(RequiringRoute) -> GuardedReply + Send>),
+    Tagged(Box<dyn FnOnce(TaggedRoute) -> GuardedReply + Send>),
+}
+
+impl Mount {
+    fn onto(self, head: BoxedFilter<(PathParams,)>, gate: Gate) -> GuardedReply {
+        let guard = match &gate {
+            Gate::Open(guard) => guard.clone(),
+            Gate::Checked(check) => check.guard().clone(),
+        };
+        match (self, gate) {
+            (Self::Public(rest), Gate::Open(_)) => rest(GuardedRoute::new(head, guard)),
+            (Self::Requires(rest), Gate::Checked(check)) => {
+                rest(GuardedRoute::new(head.and(asking(Required::new(check))).boxed(), guard))
+            }
+            (Self::Tagged(rest), Gate::Open(_)) => {
+                rest(GuardedRoute::new(head.map(|params| (params, None)).untuple_one().boxed(), guard))
+            }
+            (Self::Tagged(rest), Gate::Checked(check)) => {
+                rest(GuardedRoute::new(head.and(asking(Required::new(check)).map(Some)).boxed(), guard))
+            }
+            // No declaration comes to these two. Whatever asks for less than the gate or the rest wants is not built.
+            (Self::Public(rest), Gate::Checked(check)) => {
+                let head = head.and(asking(Required::new(check))).map(|params, _| params).boxed();
+                rest(GuardedRoute::new(head, guard))
+            }
+            (Self::Requires(rest), Gate::Open(_)) => {
+                rest(GuardedRoute::new(head.and(asking(guard.protect())).boxed(), guard))
+            }
+        }
+    }
+}
+
+impl GuardedRoutes {
+    /// Routes that are judged by `guard`.
+    pub fn new(guard: &Guard) -> Self {
+        Self { table: Declarations::new(guard) }
+    }
+
+    /// A route for everybody. The closure's route has the path's parameters.
+    pub fn public<F>(self, method: impl AsRef<str>, path: &str, rest: F) -> Self
+    where
+        F: FnOnce(GuardedRoute<BoxedFilter<(PathParams,)>>) -> GuardedReply + Send + 'static,
+    {
+        Self { table: self.table.public(method, path, Mount::Public(Box::new(rest))) }
+    }
+
+    /// A route for those who meet `requirement`. The closure's route has the path's parameters and the token.
+    pub fn requires<F>(self, method: impl AsRef<str>, path: &str, requirement: Requirement, rest: F) -> Self
+    where
+        F: FnOnce(GuardedRoute<BoxedFilter<(PathParams, VerifiedToken)>>) -> GuardedReply + Send + 'static,
+    {
+        Self { table: self.table.requires(method, path, requirement, Mount::Requires(Box::new(rest))) }
+    }
+
+    /// A route whose tags say what it requires, by the policy of this table, or else of the one that takes it in. The
+    /// closure's route has the path's parameters and the token: `None` where the policy makes the route public, whoever
+    /// asks.
+    pub fn tagged<F, N>(self, method: impl AsRef<str>, path: &str, tags: impl IntoIterator<Item = N>, rest: F) -> Self
+    where
+        F: FnOnce(GuardedRoute<BoxedFilter<(PathParams, Option<VerifiedToken>)>>) -> GuardedReply + Send + 'static,
+        N: Into<String>,
+    {
+        Self { table: self.table.tagged(method, path, tags, Mount::Tagged(Box::new(rest))) }
+    }
+
+    /// A route without tags, for that policy to judge. The closure's route has the path's parameters.
+    pub fn untagged<F>(self, method: impl AsRef<str>, path: &str, rest: F) -> Self
+    where
+        F: FnOnce(GuardedRoute<BoxedFilter<(PathParams,)>>) -> GuardedReply + Send + 'static,
+    {
+        Self { table: self.table.untagged(method, path, Mount::Public(Box::new(rest))) }
+    }
+
+    /// What tags mean in this table, and in those nested in it that do not say.
+    pub fn tags(self, policy: TagPolicy) -> Self {
+        Self { table: self.table.tags(policy) }
+    }
+
+    /// Takes another table in, below a prefix. It keeps its guard.
+    pub fn nest(self, prefix: &str, other: Self) -> Self {
+        Self { table: self.table.nest(prefix, other.table) }
+    }
+
+    /// Takes another table in, as it is.
+    pub fn merge(self, other: Self) -> Self {
+        Self { table: self.table.merge(other.table) }
+    }
+
+    /// The filter, and what it serves. What it is combined with by `or` is in no manifest.
+    ///
+    /// # Errors
+    /// [`ConfigError`] that names the first route that cannot be: see [`Declarations::build`].
+    pub fn build(self) -> Result<(BoxedFilter<(Response,)>, Manifest), ConfigError> {
+        let plan = self.table.build()?;
+        let paths: Arc<[PathTemplate]> = plan.paths.iter().map(|path| path.path.clone()).collect();
+        let mut filters = Vec::new();
+        for (nth, path) in plan.paths.into_iter().enumerate() {
+            for route in path.routes {
+                let head = at(paths.clone(), nth).and(method(route.method, route.serves_head)).boxed();
+                let reply = route.handler.onto(head, route.gate);
+                filters.push(reply.filter.recover(answer).unify().boxed());
+            }
+        }
+        Ok((one_of(filters), plan.manifest))
+    }
+}
+
+/// Matches requests for one path of the plan, and not those that an earlier one matches.
+fn at(paths: Arc<[PathTemplate]>, nth: usize) -> BoxedFilter<(PathParams,)> {
+    let params = move |path: &str| {
+        let params = paths.get(nth)?.params(path)?;
+        let is_taken = paths.iter().take(nth).any(|earlier| earlier.matches(path));
+        (!is_taken).then_some(params)
+    };
+    warp::path::full()
+        .and_then(move |path: FullPath| ready(params(path.as_str()).ok_or_else(reject::not_found)))
+        .boxed()
+}
+
+/// Rejects other methods as warp does: 405.
+fn method(method: Method, serves_head: bool) -> BoxedFilter<()> {
+    match method {
+        Method::Delete => warp::delete().boxed(),
+        Method::Get if serves_head => warp::get().or(warp::head()).unify().boxed(),
+        Method::Get => warp::get().boxed(),
+        Method::Head => warp::head().boxed(),
+        Method::Options => warp::options().boxed(),
+        Method::Patch => warp::patch().boxed(),
+        Method::Post => warp::post().boxed(),
+        Method::Put => warp::put().boxed(),
+    }
+}
+
+/// The first of the filters that does not reject, as a tree: a chain would be as deep as there are routes.
+fn one_of(mut filters: Vec<BoxedFilter<(Response,)>>) -> BoxedFilter<(Response,)> {
+    while filters.len() > 1 {
+        let mut rest = filters.into_iter();
+        filters = Vec::new();
+        while let Some(first) = rest.next() {
+            filters.push(match rest.next() {
+                Some(second) => first.or(second).unify().boxed(),
+                None => first,
+            });
+        }
+    }
+    filters.pop().unwrap_or_else(|| warp::any().and_then(|| ready(Err(reject::not_found()))).boxed())
+}
+
+impl fmt::Debug for GuardedRoutes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardedRoutes").field("table", &self.table).finish()
+    }
+}
