@@ -6,7 +6,7 @@ mod handlers;
 mod late;
 mod observed;
 mod preflight;
-mod servers;
+pub(crate) mod servers;
 mod shared_cases;
 mod table;
 mod typed;

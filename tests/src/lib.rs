@@ -27,6 +27,8 @@ mod key_forms;
 #[cfg(test)]
 mod key_providers;
 #[cfg(test)]
+mod manifest;
+#[cfg(test)]
 mod peers;
 #[cfg(test)]
 mod properties;

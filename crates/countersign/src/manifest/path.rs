@@ -13,6 +13,9 @@ const MOST_PARAMETERS: usize = 16;
 /// segments. Names are made of letters, digits and `_`, and stand once. Fixed segments have the characters that a path may
 /// have unencoded (RFC 3986 §3.3), but for `*`; `/posts` and `/posts/` are two paths.
 ///
+/// Each framework's router reads odd paths of requests in its own way: axum takes an empty segment for a parameter before a
+/// slash, and actix-web decodes a path before it compares. Whichever route serves, it stands behind its own requirement.
+///
 /// ```
 /// use countersign::manifest::PathTemplate;
 ///
