@@ -101,7 +101,7 @@ async fn holds<R: Router>(guard: &Guard, declared: &Declared, asked: &[String]) 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(192) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(384) })]
 
     /// Whatever the core takes, each framework can be built of, and routes alike.
     #[test]
