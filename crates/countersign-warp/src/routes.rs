@@ -154,28 +154,27 @@ impl GuardedRoutes {
     pub fn build(self) -> Result<(BoxedFilter<(Response,)>, Manifest), ConfigError> {
         let plan = self.table.build()?;
         let paths: Arc<[PathTemplate]> = plan.paths.iter().map(|path| path.path.clone()).collect();
-        let mut filters = Vec::new();
+        let mut branches = Vec::new();
         for (nth, path) in plan.paths.into_iter().enumerate() {
             for route in path.routes {
                 let head = at(paths.clone(), nth).and(method(route.method, route.serves_head)).boxed();
                 let reply = route.handler.onto(head, route.gate);
-                filters.push(reply.filter.recover(answer).unify().boxed());
+                let filter = reply.filter.recover(answer).unify().boxed();
+                branches.push(Branch { paths: vec![path.path.clone()], filter });
             }
         }
-        Ok((one_of(filters), plan.manifest))
+        Ok((one_of(branches), plan.manifest))
     }
 }
 
 /// Matches requests for one path of the plan, and not those that an earlier one matches.
 fn at(paths: Arc<[PathTemplate]>, nth: usize) -> BoxedFilter<(PathParams,)> {
-    let params = move |path: &str| {
-        let params = paths.get(nth)?.params(path)?;
-        let is_taken = paths.iter().take(nth).any(|earlier| earlier.matches(path));
+    let params = move |path: FullPath| {
+        let params = paths.get(nth)?.params(path.as_str())?;
+        let is_taken = paths.iter().take(nth).any(|earlier| earlier.matches(path.as_str()));
         (!is_taken).then_some(params)
     };
-    warp::path::full()
-        .and_then(move |path: FullPath| ready(params(path.as_str()).ok_or_else(reject::not_found)))
-        .boxed()
+    warp::path::full().and_then(move |path| ready(params(path).ok_or_else(reject::not_found))).boxed()
 }
 
 /// Rejects other methods as warp does: 405.
@@ -192,19 +191,45 @@ fn method(method: Method, serves_head: bool) -> BoxedFilter<()> {
     }
 }
 
-/// The first of the filters that does not reject, as a tree: a chain would be as deep as there are routes.
-fn one_of(mut filters: Vec<BoxedFilter<(Response,)>>) -> BoxedFilter<(Response,)> {
-    while filters.len() > 1 {
-        let mut rest = filters.into_iter();
-        filters = Vec::new();
+/// A filter and the paths of the plan that it serves.
+struct Branch {
+    paths: Vec<PathTemplate>,
+    filter: BoxedFilter<(Response,)>,
+}
+
+impl Branch {
+    /// Asked only for paths that it serves: each filter that is asked costs a future.
+    fn gated(self) -> BoxedFilter<(Response,)> {
+        let paths = self.paths;
+        let gate = move |path: FullPath| {
+            let is_here = paths.iter().any(|own| own.matches(path.as_str()));
+            ready(if is_here { Ok(()) } else { Err(reject::not_found()) })
+        };
+        warp::path::full().and_then(gate).untuple_one().and(self.filter).boxed()
+    }
+
+    fn or(self, other: Self) -> Self {
+        let paths = self.paths.iter().chain(&other.paths).cloned().collect();
+        // What comes this far and is not in the first half is in the second.
+        Self { paths, filter: self.gated().or(other.filter).unify().boxed() }
+    }
+}
+
+/// The first of the routes that does not reject, as a tree: in a chain, a request would be held against every route before
+/// its own.
+fn one_of(mut branches: Vec<Branch>) -> BoxedFilter<(Response,)> {
+    while branches.len() > 1 {
+        let mut rest = branches.into_iter();
+        branches = Vec::new();
         while let Some(first) = rest.next() {
-            filters.push(match rest.next() {
-                Some(second) => first.or(second).unify().boxed(),
+            branches.push(match rest.next() {
+                Some(second) => first.or(second),
                 None => first,
             });
         }
     }
-    filters.pop().unwrap_or_else(|| warp::any().and_then(|| ready(Err(reject::not_found()))).boxed())
+    let nothing = || warp::any().and_then(|| ready(Err(reject::not_found()))).boxed();
+    branches.pop().map_or_else(nothing, Branch::gated)
 }
 
 impl fmt::Debug for GuardedRoutes {

@@ -186,5 +186,16 @@ async fn parameters_are_decoded_once() {
             let answer = send(server, "GET", target, &[], b"").await;
             assert_eq!((answer.status, answer.body.as_str()), (200, expected), "{target} in {framework}");
         }
+    } // What is not UTF-8 is refused: by axum's extractor, and in warp because no path is like this. actix-web replaces it.
+    for target in ["/posts/%FF", "/files/a/%C3"] {
+        for (framework, server) in servers {
+            let status = send(server, "GET", target, &[], b"").await.status;
+            let expected = match framework {
+                "axum" => 400,
+                "warp" => 404,
+                _ => 200,
+            };
+            assert_eq!(status, expected, "{target} in {framework}");
+        }
     }
 }

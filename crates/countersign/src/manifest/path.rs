@@ -29,7 +29,9 @@ const MOST_PARAMETERS: usize = 16;
 #[derive(Clone, PartialEq, Eq)]
 pub struct PathTemplate {
     text: Arc<str>,
-    segments: Vec<Segment>,
+    segments: Arc<[Segment]>,
+    /// Up to here the text stands in every path that matches: what most paths differ in.
+    plain: usize,
 }
 
 /// What stands between two slashes of a [`PathTemplate`]. Exhaustive on purpose: an adapter that forgets a case must not
@@ -102,7 +104,7 @@ impl PathTemplate {
         let wrong = |problem: &str| ConfigError::new("path", format!("`{}`: {problem}", path.escape_debug()));
         let inner = path.strip_prefix('/').ok_or_else(|| wrong("a path starts with `/`"))?;
         let last = inner.split('/').count() - 1;
-        let segments: Vec<_> = inner
+        let segments: Arc<[_]> = inner
             .split('/')
             .enumerate()
             .map(|(nth, text)| Segment::parse(text, nth == last))
@@ -115,7 +117,7 @@ impl PathTemplate {
         if names.len() > MOST_PARAMETERS {
             return Err(wrong("more than 16 parameters"));
         }
-        Ok(Self { text: path.into(), segments })
+        Ok(Self { text: path.into(), segments, plain: path.find('{').unwrap_or(path.len()) })
     }
 
     /// This path below `prefix`, whose own page is its `/`.
@@ -162,9 +164,12 @@ impl PathTemplate {
     }
 
     fn captures<'p>(&self, path: &'p str) -> Option<Vec<&'p str>> {
+        if !path.starts_with(self.text.get(..self.plain)?) {
+            return None;
+        }
         let mut captured = Vec::new();
         let mut rest = Some(path.strip_prefix('/')?);
-        for segment in &self.segments {
+        for segment in &*self.segments {
             let here = rest?;
             let (first, behind) = here.split_once('/').map_or((here, None), |(first, behind)| (first, Some(behind)));
             match segment {
