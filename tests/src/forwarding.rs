@@ -65,6 +65,9 @@ impl Authorizer for Contrary {
     fn accepts(&self, _: &Requirement) -> Result<(), ConfigError> {
         Err(ConfigError::new("require", "contrary"))
     }
+    fn judges(&self, _: &Requirement) -> bool {
+        true
+    }
     fn decide_now(&self, _: &AccessRequest<'_>) -> Option<Decision> {
         Some(Decision::Indeterminate(Why::new("contrary", "now")))
     }
@@ -137,7 +140,7 @@ async fn check_judges(revocation: impl RevocationCheck, authorizer: impl Authori
     assert_eq!(revocation.status(&token).await, TokenStatus::Unknown);
     let requirement = role("admin");
     let question = AccessRequest::new(&token, &requirement);
-    assert!(authorizer.accepts(&requirement).is_err());
+    assert!(authorizer.accepts(&requirement).is_err() && authorizer.judges(&requirement));
     assert!(matches!(authorizer.decide_now(&question), Some(Decision::Indeterminate(_))));
     assert_eq!(authorizer.decide(&question).await, NO);
     assert_eq!(authorizer.trace(&question).finding, Finding::Pass);

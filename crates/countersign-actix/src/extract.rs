@@ -39,7 +39,8 @@ impl Deref for Verified {
 /// That the request meets `R`, a requirement that is a type.
 ///
 /// Refuses whoever does not meet it. `Option<Require<R>>` takes requests without credentials as `None`, and refuses the rest
-/// as before: the handler does not run. A guard that cannot judge `R`, and no guard at all, are 500.
+/// as before: the handler does not run. A guard that cannot judge `R` is 500; where no guard is planted, `Require<R>` is 500 and
+/// `Option<Require<R>>` is `None`.
 ///
 /// ```
 /// use actix_web::{App, web};

@@ -101,19 +101,20 @@ impl<C: DeserializeOwned + Send + 'static> Ask for RequiredClaims<C> {
 /// [`GuardExt::prove`](crate::GuardExt::prove).
 #[derive(Debug)]
 pub struct Proven<R> {
-    guard: Guard,
+    /// Kept, so that what is declared is held against a guard that is handed over later.
+    check: Check,
     of: PhantomData<fn() -> R>,
 }
 
 impl<R> Proven<R> {
-    pub(crate) fn new(guard: Guard) -> Self {
-        Self { guard, of: PhantomData }
+    pub(crate) fn new(check: Check) -> Self {
+        Self { check, of: PhantomData }
     }
 }
 
 impl<R> Clone for Proven<R> {
     fn clone(&self) -> Self {
-        Self::new(self.guard.clone())
+        Self::new(self.check.clone())
     }
 }
 
@@ -122,7 +123,7 @@ impl<R: Requires> Ask for Proven<R> {
     type Answer = Proof<R>;
 
     async fn ask(&self, request: &RequestView<'_>) -> Result<Proof<R>, Denial> {
-        Screening::enter(&self.guard, None).prove(request).await
+        self.check.screening(None).prove(request).await
     }
 }
 

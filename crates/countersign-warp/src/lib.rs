@@ -102,8 +102,7 @@ impl GuardExt for Guard {
     }
 
     fn prove<R: Requires>(&self) -> Result<Proven<R>, ConfigError> {
-        self.check(R::requirement())?;
-        Ok(Proven::new(self.clone()))
+        self.check(R::requirement()).map(Proven::new)
     }
 
     fn describe(&self) -> BoxedFilter<(Response,)> {

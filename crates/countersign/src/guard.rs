@@ -15,7 +15,7 @@ pub use screening::Screening;
 use late::Late;
 use parts::Parts;
 
-use crate::authorize::{Authorizer, Requirement, ScopeAuthorizer};
+use crate::authorize::{Authorizer, Requirement, Requires, ScopeAuthorizer};
 use crate::challenge::check_text;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
@@ -135,18 +135,45 @@ impl Guard {
     /// # Errors
     /// [`ConfigError`] when the requirement names nothing, or names what the authorizer cannot judge.
     pub fn check(&self, requirement: Requirement) -> Result<Check, ConfigError> {
-        let check = self.passing_check(requirement)?;
+        let check = self.passing_check(&self.parts(), requirement)?;
         if let Wiring::Late(late) = &self.0 {
             late.declare(check.shared_requirement())?;
         }
         Ok(check)
     }
 
-    /// A check that serves one request: a guard that replaces this one need not accept it.
-    fn passing_check(&self, requirement: Requirement) -> Result<Check, ConfigError> {
+    /// A check that serves one request, judged by these parts: a guard that replaces this one need not accept it.
+    fn passing_check(&self, parts: &Parts, requirement: Requirement) -> Result<Check, ConfigError> {
         requirement.check_names()?;
-        self.parts().authorizer.accepts(&requirement)?;
+        parts.authorizer.accepts(&requirement)?;
         Ok(Check::new(self.clone(), requirement))
+    }
+
+    /// Declares that handlers require `R` in their signatures, so that names which the authorizer does not know are found
+    /// now, and in each guard that is [handed over](Self::later) afterwards.
+    ///
+    /// # Errors
+    /// As of [`check`](Self::check).
+    ///
+    /// ```
+    /// use countersign::authorize::{Requirement, Requires, scopes};
+    /// use countersign::{ConfigError, Guard};
+    ///
+    /// struct WritePosts;
+    /// impl Requires for WritePosts {
+    ///     fn requirement() -> Requirement { scopes(["posts:write"]) }
+    /// }
+    ///
+    /// fn start(guard: &Guard) -> Result<(), ConfigError> {
+    ///     guard.declare::<WritePosts>()
+    /// }
+    /// ```
+    pub fn declare<R: Requires>(&self) -> Result<(), ConfigError> {
+        let check = self.check(R::requirement())?;
+        if let Wiring::Late(late) = &self.0 {
+            late.keep(check.shared_requirement());
+        }
+        Ok(())
     }
 
     /// A check that asks for a valid token and no more.

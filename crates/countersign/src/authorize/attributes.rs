@@ -142,6 +142,7 @@ impl<'a> From<&'a Value> for Attribute<'a> {
 ///     }
 /// }
 ///
+/// // Where tokens come from one issuer: a subject is unique within its issuer only.
 /// let own = policy_fn("own", |request| {
 ///     let author = request.resource?.attribute("author")?;
 ///     Some(author.as_text()? == request.token.subject()?)

@@ -29,9 +29,12 @@ use std::sync::Arc;
 ///
 ///     async fn decide(&self, request: &AccessRequest<'_>) -> Decision {
 ///         request.requirement.decide(&mut |leaf| {
-///             ScopeAuthorizer::decide_leaf(leaf, request.token).unwrap_or(match request.token.subject() {
-///                 Some("root") => Decision::Allow,
-///                 _ => Decision::Deny(Why::new("root", "not_root")),
+///             ScopeAuthorizer::decide_leaf(leaf, request.token).unwrap_or_else(|| {
+///                 match (self.accepts(leaf), request.token.subject()) {
+///                     (Err(_), _) => request.unjudged(Why::new("root", "unknown_name")),
+///                     (Ok(()), Some("root")) => Decision::Allow,
+///                     (Ok(()), _) => Decision::Deny(Why::new("root", "not_root")),
+///                 }
 ///             })
 ///         })
 ///     }
@@ -48,6 +51,15 @@ pub trait Authorizer: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`ConfigError`] that names what cannot be judged: an unknown permission, say.
     fn accepts(&self, requirement: &Requirement) -> Result<(), ConfigError>;
+
+    /// Whether a part of a requirement is this authorizer's to judge, among several in a list; the first that says so judges
+    /// it. What it has once accepted stays its own: one whose names can change says yes to those that it has lost, and
+    /// denies them, or they would fall to the next one, which may allow.
+    ///
+    /// Unless implemented, what it [accepts](Self::accepts) now.
+    fn judges(&self, leaf: &Requirement) -> bool {
+        self.accepts(leaf).is_ok()
+    }
 
     /// The decision, taken from memory without waiting; `None` where [`decide`](Self::decide) must be asked.
     fn decide_now(&self, request: &AccessRequest<'_>) -> Option<Decision> {
@@ -79,6 +91,10 @@ macro_rules! forward {
         impl<T: Authorizer + ?Sized> Authorizer for $pointer<T> {
             fn accepts(&self, requirement: &Requirement) -> Result<(), ConfigError> {
                 (**self).accepts(requirement)
+            }
+
+            fn judges(&self, leaf: &Requirement) -> bool {
+                (**self).judges(leaf)
             }
 
             fn decide_now(&self, request: &AccessRequest<'_>) -> Option<Decision> {

@@ -30,14 +30,14 @@ fn accepts(list: &dyn List, requirement: &Requirement) -> Result<(), ConfigError
     })
 }
 
-const UNJUDGED: Decision = Decision::Deny(Why::new("requirement", "unjudged"));
+pub(super) const UNJUDGED: Why = Why::new("requirement", "unjudged");
 
 /// Each leaf is the business of the first authorizer that accepts it, and of no other.
 struct ByLeaf<'l>(&'l dyn List);
 
 impl ByLeaf<'_> {
     fn judge(&self, leaf: &Requirement) -> Option<&dyn Authorizer> {
-        all(self.0).find(|authorizer| authorizer.accepts(leaf).is_ok())
+        all(self.0).find(|authorizer| authorizer.judges(leaf))
     }
 }
 
@@ -46,14 +46,14 @@ impl Leaves for ByLeaf<'_> {
     fn leaf_now(&self, request: &AccessRequest<'_>) -> Option<Decision> {
         match self.judge(request.requirement) {
             Some(authorizer) => authorizer.decide_now(request),
-            None => Some(UNJUDGED),
+            None => Some(request.unjudged(UNJUDGED)),
         }
     }
 
     async fn leaf(&self, request: &AccessRequest<'_>) -> Decision {
         match self.judge(request.requirement) {
             Some(authorizer) => authorizer.decide(request).await,
-            None => UNJUDGED,
+            None => request.unjudged(UNJUDGED),
         }
     }
 }
@@ -61,7 +61,7 @@ impl Leaves for ByLeaf<'_> {
 fn trace(list: &dyn List, request: &AccessRequest<'_>) -> Trace {
     Trace::of_requirement(request.requirement, &mut |leaf| match ByLeaf(list).judge(leaf) {
         Some(authorizer) => authorizer.trace(&request.about(leaf)),
-        None => Trace::decided(leaf.to_string(), Some(UNJUDGED)),
+        None => Trace::decided(leaf.to_string(), Some(request.unjudged(UNJUDGED))),
     })
 }
 
@@ -81,6 +81,10 @@ macro_rules! authorizer {
         impl<$($generics)*> Authorizer for $list {
             fn accepts(&self, requirement: &Requirement) -> Result<(), ConfigError> {
                 accepts(self, requirement)
+            }
+
+            fn judges(&self, leaf: &Requirement) -> bool {
+                all(self).any(|authorizer| authorizer.judges(leaf))
             }
 
             fn decide_now(&self, request: &AccessRequest<'_>) -> Option<Decision> {

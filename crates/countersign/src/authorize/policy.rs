@@ -19,6 +19,9 @@
 //! that need not. So an answer from memory spares the waiting, and no grant is asked for before every veto has let pass.
 //! Those who wait are asked one after the other.
 //!
+//! A policy may be asked several times for one decision, so it has no effects: what counts its calls counts wrongly. For a
+//! role, a permission or a scope, ask [`meets`], in grants, under `not` and in vetoes: it tells "has not" from "cannot be read".
+//!
 //! Grants are combined by [`any_of`], [`all_of`] and [`not`], in Kleene's logic:
 //!
 //! | a | b | `any_of((a, b))` | `all_of((a, b))` | `not(a)` |
@@ -161,7 +164,7 @@ pub trait GrantPolicy: Debug + Send + Sync + 'static {
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` denies nothing",
-    note = "make a closure a policy with `policy_fn`, or implement `VetoPolicy`"
+    note = "make a closure a policy with `policy_fn`, an authorizer with `meets`, or implement `VetoPolicy`"
 )]
 pub trait VetoPolicy: Debug + Send + Sync + 'static {
     /// The answer, taken from memory without waiting; `None` where [`veto`](Self::veto) must be asked.

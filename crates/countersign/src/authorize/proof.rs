@@ -23,15 +23,11 @@ use std::ops::Deref;
 /// }
 /// ```
 ///
-/// Nobody else can make one:
-///
-/// ```compile_fail
-/// # struct Admin;
-/// let forged = countersign::authorize::Proof::<Admin> { .. };
-/// ```
+/// Of a requirement about a resource it says that somebody may do it to some resource: there, demand an [`Authorized`].
 pub struct Proof<R> {
     token: VerifiedToken,
-    of: PhantomData<fn() -> R>,
+    /// Invariant, so that a proof is of this very type.
+    of: PhantomData<fn(R) -> R>,
 }
 
 impl<R> Proof<R> {
@@ -115,27 +111,35 @@ impl<T: AsResource + ?Sized> AsResource for std::sync::Arc<T> {
 /// A resource on which it was decided that `R` is met: the very value that policies saw, so that nobody acts on another.
 ///
 /// It can be read, and taken out; it cannot be changed in its place, or it would be something that nobody has decided on.
-#[derive(Debug)]
+/// Cells and locks escape that: keep what policies look at out of them.
 pub struct Authorized<T, R> {
     resource: T,
-    proof: Proof<R>,
+    token: VerifiedToken,
+    of: PhantomData<fn(R) -> R>,
 }
 
 impl<T, R> Authorized<T, R> {
-    pub(crate) fn new(resource: T, proof: Proof<R>) -> Self {
-        Self { resource, proof }
+    pub(crate) fn new(resource: T, token: VerifiedToken) -> Self {
+        Self { resource, token, of: PhantomData }
     }
 
-    /// That it was decided.
+    /// Who may do it.
     #[must_use]
-    pub fn proof(&self) -> &Proof<R> {
-        &self.proof
+    pub fn token(&self) -> &VerifiedToken {
+        &self.token
     }
 
-    /// The resource, and that it was decided on.
+    /// The resource, which nobody has decided on any more, and who might.
     #[must_use]
-    pub fn into_parts(self) -> (T, Proof<R>) {
-        (self.resource, self.proof)
+    pub fn into_parts(self) -> (T, VerifiedToken) {
+        (self.resource, self.token)
+    }
+}
+
+impl<T: fmt::Debug, R> fmt::Debug for Authorized<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Authorized<{}> ", std::any::type_name::<R>())?;
+        self.resource.fmt(f)
     }
 }
 

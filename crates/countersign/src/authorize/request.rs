@@ -114,6 +114,7 @@ pub struct AccessRequest<'a> {
     pub request: Option<&'a RequestView<'a>>,
     subject: Option<&'a dyn Attributes>,
     context: Option<&'a dyn Attributes>,
+    is_condition: bool,
     noted: Option<&'a Noted>,
 }
 
@@ -129,6 +130,7 @@ impl<'a> AccessRequest<'a> {
             request: None,
             subject: None,
             context: None,
+            is_condition: false,
             noted: None,
         };
         nothing.about(requirement)
@@ -180,6 +182,28 @@ impl<'a> AccessRequest<'a> {
     #[must_use]
     pub fn context(&self, name: &str) -> Option<Attribute<'a>> {
         self.context?.get(name)
+    }
+
+    /// As a part of a condition: see [`is_condition`](Self::is_condition).
+    #[must_use]
+    pub fn as_condition(mut self) -> Self {
+        self.is_condition = true;
+        self
+    }
+
+    /// Whether the answer becomes a part of a policy, which may negate it or veto by it, as [`meets`](super::policy::meets)
+    /// does.
+    ///
+    /// Then `Deny` says "it is known that they do not meet it", and an authorizer that denies because it could not judge, a
+    /// claim that it cannot read, say, or a name that it does not know, says [`Decision::Indeterminate`] instead.
+    #[must_use]
+    pub fn is_condition(&self) -> bool {
+        self.is_condition
+    }
+
+    /// The answer where this cannot be judged: a denial, or `Indeterminate` in a [condition](Self::is_condition).
+    pub fn unjudged(&self, why: Why) -> Decision {
+        if self.is_condition { Decision::Indeterminate(why) } else { Decision::Deny(why) }
     }
 
     pub(super) fn facts(&self) -> [Option<&'a dyn Attributes>; 2] {

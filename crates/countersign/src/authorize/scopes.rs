@@ -24,7 +24,8 @@ impl ScopeAuthorizer {
 
     pub(super) fn judge(request: &AccessRequest<'_>) -> Decision {
         let decision = request.requirement.decide(&mut |leaf| {
-            Self::decide_leaf(leaf, request.token).unwrap_or(Decision::Deny(Why::new("scopes", "not_a_scope")))
+            Self::decide_leaf(leaf, request.token)
+                .unwrap_or_else(|| request.unjudged(Why::new("scopes", "not_a_scope")))
         });
         match decision {
             Decision::Allow => request.allow(Why::new("scopes", "held")),

@@ -67,6 +67,10 @@ impl Authorizer for Shadowed {
         self.decides.accepts(requirement)
     }
 
+    fn judges(&self, leaf: &Requirement) -> bool {
+        self.decides.judges(leaf)
+    }
+
     fn decide_now(&self, request: &AccessRequest<'_>) -> Option<Decision> {
         let decision = self.decides.decide_now(request)?;
         let shadow = aside(|| self.shadow.decide_now(&request.unnoted())).flatten();
@@ -86,14 +90,15 @@ impl Authorizer for Shadowed {
                     Some(Poll::Pending) => {}
                     Some(Poll::Ready(decision)) => {
                         shadow = Some(decision);
-                        shadowing = None;
+                        aside(|| shadowing = None);
                     }
-                    None => shadowing = None,
+                    None => drop(aside(|| shadowing = None)),
                 }
             }
             decided
         })
         .await;
+        aside(|| drop(shadowing));
         self.compare(request, decision, shadow);
         decision
     }

@@ -18,8 +18,8 @@ use super::Requirement;
 /// }
 /// ```
 ///
-/// Names are known to the guard's authorizer alone. `guard.check(EditPost::requirement())?`, said when the service starts,
-/// finds those that it does not know; a request that comes upon one is answered with 500.
+/// Names are known to the guard's authorizer alone. [`guard.declare::<EditPost>()?`](crate::Guard::declare), said when the
+/// service starts, finds those that it does not know; a request that comes upon one is answered with 500.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no requirement",
     note = "declare it with `permissions!` or `roles!`, combine two to eight with `All<(…)>` or `Any<(…)>`, or implement `Requires`"

@@ -106,7 +106,7 @@ impl Check {
     /// Answers a question that a handler has about what it has loaded.
     ///
     /// What is required is this check's requirement, whatever the question says. The token is taken as it is: no
-    /// credential is looked at here, and no revocation. Where the question holds the request, a refusal is found by its id,
+    /// credential is looked at here, no time and no revocation. Where the question holds the request, a refusal is found by its id,
     /// elsewhere by a random one.
     ///
     /// # Errors
@@ -127,6 +127,7 @@ impl Check {
     /// }
     ///
     /// fn set_up(verifier: JwtVerifier) -> Result<Check, ConfigError> {
+    ///     // Tokens of one issuer: a subject is unique within its issuer only.
     ///     let own = policy_fn("own", |request| {
     ///         Some(request.resource?.attribute("author")?.as_text()? == request.token.subject()?)
     ///     });
@@ -146,24 +147,27 @@ impl Check {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn decide(&self, question: &AccessRequest<'_>) -> Result<(), Denial> {
+        self.decide_by(&self.guard.parts(), question).await
+    }
+
+    pub(super) async fn decide_by(&self, parts: &Parts, question: &AccessRequest<'_>) -> Result<(), Denial> {
         let noted = Noted::default();
         let question = question.about(&self.requirement).noting(&noted);
-        let parts = self.guard.parts();
-        let decision = self.decision(&parts, &question).await;
-        self.conclude(&parts, &question, &noted, decision, || correlation_id(&parts, &question))
+        let decision = self.decision(parts, &question).await;
+        self.conclude(parts, &question, &noted, decision, || correlation_id(parts, &question))
     }
 
     /// Whoever asks for no more than a valid token asks no authorizer.
     fn decision_now(&self, parts: &Parts, question: &AccessRequest<'_>) -> Option<Decision> {
         match *self.requirement {
-            Requirement::Authenticated => Some(Decision::Allow),
+            Requirement::Authenticated if parts.is_wired => Some(Decision::Allow),
             _ => parts.authorizer.decide_now(question),
         }
     }
 
     async fn decision(&self, parts: &Parts, question: &AccessRequest<'_>) -> Decision {
         match *self.requirement {
-            Requirement::Authenticated => Decision::Allow,
+            Requirement::Authenticated if parts.is_wired => Decision::Allow,
             _ => parts.authorizer.decide(question).await,
         }
     }
@@ -198,7 +202,7 @@ impl Check {
     ) {
         let authorizer = &parts.authorizer;
         let trace = match (&*self.requirement, decision) {
-            (Requirement::Authenticated, _) => return,
+            (Requirement::Authenticated, Decision::Allow) => return,
             (_, Decision::Allow) => None,
             _ => Some(authorizer.trace(question).ending_in(decision)),
         };

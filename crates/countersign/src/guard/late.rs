@@ -39,7 +39,11 @@ impl Guard {
     /// ```
     #[must_use]
     pub fn later() -> (Self, HandOver) {
-        let late = Arc::new(Late { current: RwLock::new(Arc::new(nobody())), declared: Mutex::default() });
+        let late = Arc::new(Late {
+            current: RwLock::new(Arc::new(nobody())),
+            declared: Mutex::default(),
+            kept: Mutex::default(),
+        });
         (Self(Wiring::Late(Arc::clone(&late))), HandOver(late))
     }
 }
@@ -49,7 +53,9 @@ impl Guard {
 pub struct HandOver(Arc<Late>);
 
 impl HandOver {
-    /// Judges by `guard` from now on. A request that is being judged is judged to its end by the guard that began.
+    /// Judges by `guard` from now on. What is asked of a request through its [`Screening`](crate::screening::Screening), as
+    /// layers and extractors do, is answered to the end by the guard that began; what a handler asks a check or a guard itself
+    /// ([`Check::decide`](crate::screening::Check::decide), [`Guard::authorize`]), by the guard of that moment.
     ///
     /// # Errors
     /// [`ConfigError`] of the first requirement, of a check that is still there, which `guard` cannot judge; and where `guard`
@@ -77,6 +83,8 @@ pub(super) struct Late {
     current: RwLock<Arc<Parts>>,
     /// What checks require that are still there.
     declared: Mutex<Vec<Weak<Requirement>>>,
+    /// What was declared for good.
+    kept: Mutex<Vec<Arc<Requirement>>>,
 }
 
 impl Late {
@@ -94,6 +102,13 @@ impl Late {
         }
         declared.push(Arc::downgrade(requirement));
         Ok(())
+    }
+
+    pub(super) fn keep(&self, requirement: &Arc<Requirement>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if !kept.contains(requirement) {
+            kept.push(Arc::clone(requirement));
+        }
     }
 
     #[cfg(test)]

@@ -69,11 +69,11 @@ impl Screening {
     ) -> Result<Authorized<T, R>, Denial> {
         let check = self.check_of::<R>(request)?;
         let token = check.judge_on(self, request, Some(resource.as_resource())).await?;
-        Ok(Authorized::new(resource, Proof::new(token)))
+        Ok(Authorized::new(resource, token))
     }
 
     fn check_of<R: Requires>(&self, request: &RequestView<'_>) -> Result<Check, Denial> {
-        let check = self.guard().passing_check(R::requirement());
+        let check = self.guard().passing_check(self.parts(), R::requirement());
         check.map_err(|error| misused(self.parts(), error, || self.correlation_id(request)))
     }
 }
@@ -81,8 +81,9 @@ impl Screening {
 impl Guard {
     /// That a token meets `R` on something loaded: for handlers, and for what is asked outside a request.
     ///
-    /// The token is taken as it is: no credential is looked at here, and no revocation. A refusal has a random correlation
-    /// id.
+    /// The token is taken as it is: no credential is looked at here, no time and no revocation. The guard of the moment
+    /// decides, where another one has been [handed over](Guard::later) since the request began. A refusal has a random
+    /// correlation id.
     ///
     /// # Errors
     /// The [`Denial`] to send: 403, 503 where nobody can tell, 500 where the guard cannot judge `R`.
@@ -115,10 +116,11 @@ impl Guard {
         token: &VerifiedToken,
         resource: T,
     ) -> Result<Authorized<T, R>, Denial> {
-        let check = self.passing_check(R::requirement());
-        let check = check.map_err(|error| misused(&self.parts(), error, CorrelationId::random))?;
-        check.decide(&check.question(token).with_resource(resource.as_resource())).await?;
-        Ok(Authorized::new(resource, Proof::new(token.clone())))
+        let parts = self.parts();
+        let check = self.passing_check(&parts, R::requirement());
+        let check = check.map_err(|error| misused(&parts, error, CorrelationId::random))?;
+        check.decide_by(&parts, &check.question(token).with_resource(resource.as_resource())).await?;
+        Ok(Authorized::new(resource, token.clone()))
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{AccessRequest, Grant, GrantPolicy, granted};
+use super::{AccessRequest, Grant, GrantPolicy, Veto, VetoPolicy, granted, vetoed};
 use crate::authorize::Authorizer;
 use crate::config::ConfigError;
 use crate::decision::{Decision, Requirement, Trace, Why};
@@ -219,15 +219,19 @@ impl<P: GrantPolicy> GrantPolicy for Not<P> {
     }
 }
 
-/// Allows where an authorizer holds a requirement to be met: made by [`meets`].
+/// Allows, or denies, where an authorizer holds a requirement to be met: made by [`meets`].
 #[derive(Clone, Debug)]
 pub struct Meets<A> {
     authorizer: A,
     requirement: Requirement,
 }
 
-/// Allows where `authorizer` holds this requirement to be met, and abstains where it denies. What the route requires is no
-/// matter.
+/// Whether `authorizer` holds this requirement to be met: how a policy asks for a role. As a grant it allows where it is met
+/// and abstains where it is not; as a veto it denies where it is met and lets pass where it is not. What the route requires is
+/// no matter.
+///
+/// "Not met" is what the authorizer knows, because it is asked for a [condition](AccessRequest::is_condition): a claim that it
+/// cannot read, or a name that its catalog has lost, is `Indeterminate`, also under [`not`] and in a veto.
 ///
 /// # Errors
 /// [`ConfigError`] when the requirement names nothing, or names what the authorizer cannot judge.
@@ -237,7 +241,8 @@ pub struct Meets<A> {
 /// use countersign::authorize::{ScopeAuthorizer, scopes};
 ///
 /// let posts = deny_overrides("posts", ["posts:delete"])
-///     .deny_if(policy_fn("read_only", |request| request.token.has_scope("read_only")))
+///     .deny_if(meets(ScopeAuthorizer, scopes(["read_only"]))?)
+///     .deny_if(policy_fn("nameless", |request| request.token.subject().is_none()))
 ///     .allow_if(meets(ScopeAuthorizer, scopes(["posts:admin"]))?)
 ///     .build()?;
 /// # Ok::<(), countersign::ConfigError>(())
@@ -256,20 +261,49 @@ fn met(request: &AccessRequest<'_>, decision: Decision) -> Grant {
     }
 }
 
+fn vetoed_by(answer: Grant) -> Veto {
+    match answer {
+        Grant::Allow(why) => Veto::Deny(why),
+        Grant::Abstain(_) => Veto::Pass,
+        Grant::Indeterminate(why) => Veto::Indeterminate(why),
+    }
+}
+
+impl<A> Meets<A> {
+    fn question<'q>(&'q self, request: &AccessRequest<'q>) -> AccessRequest<'q> {
+        request.about(&self.requirement).as_condition()
+    }
+}
+
 #[async_trait]
 impl<A: Authorizer> GrantPolicy for Meets<A> {
     fn grant_now(&self, request: &AccessRequest<'_>) -> Option<Grant> {
         request.note(None);
-        self.authorizer.decide_now(&request.about(&self.requirement)).map(|decision| met(request, decision))
+        self.authorizer.decide_now(&self.question(request)).map(|decision| met(request, decision))
     }
 
     async fn grant(&self, request: &AccessRequest<'_>) -> Grant {
         request.note(None);
-        let decision = self.authorizer.decide(&request.about(&self.requirement)).await;
+        let decision = self.authorizer.decide(&self.question(request)).await;
         met(request, decision)
     }
 
     fn grant_trace(&self, request: &AccessRequest<'_>) -> Trace {
-        granted("meets", self.grant_now(request)).with_parts([self.authorizer.trace(&request.about(&self.requirement))])
+        granted("meets", self.grant_now(request)).with_parts([self.authorizer.trace(&self.question(request))])
+    }
+}
+
+#[async_trait]
+impl<A: Authorizer> VetoPolicy for Meets<A> {
+    fn veto_now(&self, request: &AccessRequest<'_>) -> Option<Veto> {
+        self.grant_now(request).map(vetoed_by)
+    }
+
+    async fn veto(&self, request: &AccessRequest<'_>) -> Veto {
+        vetoed_by(self.grant(request).await)
+    }
+
+    fn veto_trace(&self, request: &AccessRequest<'_>) -> Trace {
+        vetoed("meets", self.veto_now(request)).with_parts([self.authorizer.trace(&self.question(request))])
     }
 }

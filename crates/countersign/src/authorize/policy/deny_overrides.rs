@@ -1,6 +1,7 @@
 use super::{AccessRequest, Grant, GrantPolicy, Veto, VetoPolicy};
 use crate::authorize::Authorizer;
 use crate::authorize::leaves::{self, Leaves};
+use crate::authorize::list::UNJUDGED;
 use crate::config::ConfigError;
 use crate::decision::{Decision, Requirement, Trace, Why};
 use async_trait::async_trait;
@@ -10,6 +11,9 @@ use async_trait::async_trait;
 /// It accepts requirements of its own actions, and of no more than a valid token. Roles, permissions and scopes are the
 /// business of another authorizer, in a tuple with this one: so what a route requires by role no grant can open. An answer
 /// from memory allocates nothing.
+///
+/// In a tuple the first set of policies for an action decides alone: vetoes of another set do not reach it. Let all that
+/// concerns an action stand in one set.
 #[derive(Debug)]
 pub struct DenyOverrides {
     name: &'static str,
@@ -73,17 +77,19 @@ impl DenyOverridesBuilder {
     /// The authorizer. Without a grant it denies everything.
     ///
     /// # Errors
-    /// [`ConfigError`] when no action is named, or one has an empty name.
+    /// [`ConfigError`] when no action is named, one has an empty name, or one stands twice.
     pub fn build(self) -> Result<DenyOverrides, ConfigError> {
         let actions = &self.policies.actions;
         if actions.is_empty() || actions.iter().any(String::is_empty) {
             return Err(ConfigError::new("deny_overrides", "the list of actions is empty, or one of their names is"));
         }
+        let twice = actions.iter().enumerate().find(|(at, action)| actions.iter().take(*at).any(|own| own == *action));
+        if let Some((_, action)) = twice {
+            return Err(ConfigError::new("deny_overrides", format!("the action `{action}` stands twice")));
+        }
         Ok(self.policies)
     }
 }
-
-const UNJUDGED: Decision = Decision::Deny(Why::new("requirement", "unjudged"));
 
 impl DenyOverrides {
     fn is_own(&self, action: &str) -> bool {
@@ -91,11 +97,11 @@ impl DenyOverrides {
     }
 
     /// The decision on a leaf that the policies need not be asked about.
-    fn without_policies(&self, leaf: &Requirement) -> Option<Decision> {
-        match leaf {
+    fn without_policies(&self, request: &AccessRequest<'_>) -> Option<Decision> {
+        match request.requirement {
             Requirement::Authenticated => Some(Decision::Allow),
             Requirement::Action(action) if self.is_own(action) => None,
-            _ => Some(UNJUDGED),
+            _ => Some(request.unjudged(UNJUDGED)),
         }
     }
 
@@ -177,11 +183,11 @@ impl DenyOverrides {
 #[async_trait]
 impl Leaves for DenyOverrides {
     fn leaf_now(&self, request: &AccessRequest<'_>) -> Option<Decision> {
-        self.without_policies(request.requirement).or_else(|| self.policies_now(request))
+        self.without_policies(request).or_else(|| self.policies_now(request))
     }
 
     async fn leaf(&self, request: &AccessRequest<'_>) -> Decision {
-        match self.without_policies(request.requirement) {
+        match self.without_policies(request) {
             Some(decision) => decision,
             None => self.policies_later(request).await,
         }
@@ -213,7 +219,7 @@ impl Authorizer for DenyOverrides {
         Trace::of_requirement(request.requirement, &mut |leaf| {
             let request = &request.about(leaf);
             let trace = Trace::decided(leaf.to_string(), self.leaf_now(request));
-            if self.without_policies(leaf).is_some() {
+            if self.without_policies(request).is_some() {
                 return trace;
             }
             let vetoes = self.vetoes.iter().map(|veto| veto.veto_trace(request));

@@ -1,7 +1,8 @@
 //! The tables of the module's page, read from the page, hold for every combination.
 
 use super::*;
-use crate::authorize::{Authorizer, Decision, ScopeAuthorizer, action, role, scopes};
+use crate::authorize::{Authorizer, Decision, Requirement, ScopeAuthorizer, Shadowed, action, role, scopes};
+use crate::config::ConfigError;
 use crate::token::VerifiedToken;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -319,7 +320,7 @@ fn what_combines_nothing_is_refused_when_it_is_built() {
     let none = || Vec::<Box<dyn GrantPolicy>>::new();
     assert_eq!(all_of(none()).unwrap_err().to_string(), "`all_of`: a combination of no policies");
     assert_eq!(any_of(none()).unwrap_err().to_string(), "`any_of`: a combination of no policies");
-    for actions in [vec![], vec![""], vec!["act", ""]] {
+    for actions in [vec![], vec![""], vec!["act", ""], vec!["act", "look", "act"]] {
         assert_eq!(deny_overrides("set", actions).build().unwrap_err().setting(), "deny_overrides");
     }
     assert_eq!(meets(ScopeAuthorizer, role("admin")).unwrap_err().setting(), "authorizer");
@@ -379,7 +380,7 @@ fn each_part_of_a_requirement_is_judged_by_the_first_who_accepts_it() {
         let down = deny_overrides("down", ["look"]).allow_if(says(Perhaps, waits)).build().expect("policies");
         let all = (open, closed, down, ScopeAuthorizer);
         let list: Vec<Box<dyn Authorizer>> = vec![Box::new(all)];
-        let decide = |requirement: crate::authorize::Requirement| {
+        let decide = |requirement: Requirement| {
             assert!(list.accepts(&requirement).is_ok(), "{requirement:?}");
             let request = AccessRequest::new(&token, &requirement);
             let decision = now(list.decide(&request));
@@ -416,6 +417,147 @@ fn an_authorizer_is_a_grant_for_a_requirement_of_its_own() {
     assert_eq!((grants(scopes(["a"])), grants(scopes(["b"]))), ("allow", "abstain"));
     let open = policies([], [says(Perhaps, true)]);
     assert_eq!(grant(&meets(open, action("act")).expect("judged")), "indeterminate");
+}
+
+/// Accepts every role, and denies because it cannot judge any.
+#[derive(Clone, Copy, Debug)]
+struct Lost {
+    waits: bool,
+}
+
+#[async_trait]
+impl Authorizer for Lost {
+    fn accepts(&self, _: &Requirement) -> Result<(), ConfigError> {
+        Ok(())
+    }
+    fn decide_now(&self, request: &AccessRequest<'_>) -> Option<Decision> {
+        (!self.waits).then(|| request.unjudged(WHY))
+    }
+    async fn decide(&self, request: &AccessRequest<'_>) -> Decision {
+        request.unjudged(WHY)
+    }
+}
+
+#[test]
+fn what_cannot_be_judged_is_no_condition_that_is_not_met() {
+    let token = token();
+    let asked = action("act");
+    let request = AccessRequest::new(&token, &asked);
+    for waits in [false, true] {
+        let lost = Lost { waits };
+        assert_eq!(now(lost.decide(&AccessRequest::new(&token, &role("admin")))), Decision::Deny(WHY));
+        let requirements = [role("admin"), role("a").and(role("b")), role("a").or(role("b"))];
+        for requirement in requirements {
+            let condition = || meets((lost, ScopeAuthorizer), requirement.clone()).expect("accepted");
+            assert_eq!(grant(&condition()), "indeterminate", "{requirement}");
+            assert_eq!(grant(&not(condition())), "indeterminate", "{requirement}");
+            let vetoed = deny_overrides("p", ["act"]).deny_if(condition()).allow_if(says(Yes, false)).build();
+            assert_eq!(decide(&vetoed.expect("policies")), Decision::Indeterminate(WHY), "{requirement}");
+            let nested = meets(policies([], [says(Yes, false)]), action("act")).expect("accepted");
+            assert_eq!(grant(&nested), "allow");
+            assert_eq!(now(condition().veto(&request)), Veto::Indeterminate(WHY));
+        }
+    }
+    // What a list has nobody for, and what policies and scopes do not know.
+    let list = || (policies([], [says(Yes, false)]), ScopeAuthorizer);
+    for authorizer in [Box::new(list()) as Box<dyn Authorizer>, Box::new(list().0), Box::new(ScopeAuthorizer)] {
+        let unknown = role("admin");
+        let decision = now(authorizer.decide(&AccessRequest::new(&token, &unknown).as_condition()));
+        assert_eq!(decision_in_words(decision), "indeterminate", "{authorizer:?}");
+    }
+}
+
+#[test]
+fn an_authorizer_is_a_veto_for_a_requirement_of_its_own() {
+    let decide = |requirement| {
+        let veto = meets(ScopeAuthorizer, requirement).expect("judged");
+        decide(&deny_overrides("p", ["act"]).deny_if(veto).allow_if(says(Yes, false)).build().expect("policies"))
+    };
+    assert_eq!(decide(scopes(["b"])), Decision::Allow);
+    assert_eq!(decide(scopes(["a"])), Decision::Deny(Why::new("requirement", "met")));
+}
+
+#[test]
+fn a_veto_that_fails_is_not_skipped() {
+    for waits in [false, true] {
+        for vetoes in [vec![says(Perhaps, waits)], vec![says(No, false), says(Perhaps, waits), says(No, true)]] {
+            let failing = policies(vetoes, [says(Yes, false), says(Yes, true)]);
+            assert_eq!(decide(&failing), Decision::Indeterminate(WHY), "{failing:?}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_is_for_its_own_action_and_resource() {
+    let token = token();
+    let by_action = async_policy_fn("by_action", |request| {
+        Box::pin(async move { Some(request.action? == "write" && request.resource?.id == "mine") })
+    });
+    let policies = deny_overrides("p", ["read", "write"]).allow_if(by_action).build().expect("policies");
+    let list = (policies, ScopeAuthorizer);
+    let (read, write) = (action("read"), action("write"));
+    let decide = |requirement: &Requirement, id: &str| {
+        let resource = crate::authorize::Resource::new("post", id);
+        decision_in_words(now(list.decide(&AccessRequest::new(&token, requirement).with_resource(resource))))
+    };
+    for _ in 0..2 {
+        assert_eq!(
+            (decide(&write, "mine"), decide(&write, "theirs"), decide(&read, "mine")),
+            ("allow", "deny", "deny")
+        );
+        let (both, either) = (read.clone().and(write.clone()), read.clone().or(write.clone()));
+        assert_eq!(
+            (decide(&both, "mine"), decide(&either, "mine"), decide(&either, "theirs")),
+            ("deny", "allow", "deny")
+        );
+    }
+}
+
+/// Knows roles until it has lost them.
+#[derive(Debug)]
+struct Forgetful(Arc<std::sync::atomic::AtomicBool>);
+
+#[async_trait]
+impl Authorizer for Forgetful {
+    fn accepts(&self, _: &Requirement) -> Result<(), ConfigError> {
+        match self.0.load(std::sync::atomic::Ordering::Relaxed) {
+            true => Err(ConfigError::new("require", "lost")),
+            false => Ok(()),
+        }
+    }
+    fn judges(&self, leaf: &Requirement) -> bool {
+        matches!(leaf, Requirement::AnyRole(_))
+    }
+    async fn decide(&self, _: &AccessRequest<'_>) -> Decision {
+        Decision::Deny(WHY)
+    }
+}
+
+/// Allows whatever it is asked.
+#[derive(Debug)]
+struct Open;
+
+#[async_trait]
+impl Authorizer for Open {
+    fn accepts(&self, _: &Requirement) -> Result<(), ConfigError> {
+        Ok(())
+    }
+    async fn decide(&self, _: &AccessRequest<'_>) -> Decision {
+        Decision::Allow
+    }
+}
+
+#[test]
+fn a_name_that_its_authorizer_has_lost_does_not_fall_to_the_next_one() {
+    let lost = Arc::<std::sync::atomic::AtomicBool>::default();
+    let nested: Vec<Box<dyn Authorizer>> = vec![Box::new((Forgetful(lost.clone()), Open))];
+    let list = (Shadowed::new(Arc::new(nested), Open, crate::observe::NoObserver), Open);
+    let token = token();
+    for is_lost in [false, true] {
+        lost.store(is_lost, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(now(list.decide(&AccessRequest::new(&token, &role("admin")))), Decision::Deny(WHY), "{is_lost}");
+        assert_eq!(now(list.decide(&AccessRequest::new(&token, &action("act")))), Decision::Allow);
+    }
 }
 
 #[test]

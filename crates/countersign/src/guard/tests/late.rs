@@ -19,8 +19,11 @@ fn until_a_guard_is_handed_over_nobody_is_judged_and_then_everybody() {
         assert_eq!((optional.reason(), optional.retry_after()), (Reason::NotReady, Some(5)), "{headers:?}");
     }
     let token = VerifiedToken::vouched(&json!({"sub": "admin"})).expect("claims");
-    let denial = now(check.decide(&check.question(&token))).unwrap_err();
-    assert_eq!(denial.reason(), Reason::Undecided);
+    for check in [&check, &guard.check_authenticated()] {
+        let denial = now(check.decide(&check.question(&token))).unwrap_err();
+        assert_eq!(denial.reason(), Reason::Undecided, "{:?}", check.requirement());
+        assert!(check.decide_now(&check.question(&token)).is_none_or(|answer| answer.is_err()));
+    }
 
     hand_over.hand_over(&by_name()).expect("a guard that knows the role");
     assert_eq!(judge(&check, ADMIN), Ok("admin".into()));
@@ -114,6 +117,55 @@ fn a_guard_that_comes_while_a_check_is_declared_is_asked_too() {
     let meanwhile = Guard::builder(Named::default()).authorizer(Meanwhile(hand_over.clone())).build();
     hand_over.hand_over(&meanwhile.expect("a guard")).expect("nothing is declared");
     assert_eq!(guard.check(role("amdin")).unwrap_err().setting(), "require");
+}
+
+struct Amdin;
+impl Requires for Amdin {
+    fn requirement() -> Requirement {
+        role("amdin")
+    }
+}
+
+#[test]
+fn a_type_that_is_declared_is_held_against_every_guard_to_come() {
+    let (guard, hand_over) = Guard::later();
+    guard.declare::<Amdin>().expect("nothing to hold it against");
+    guard.declare::<Amdin>().expect("twice is once");
+    assert_eq!(hand_over.hand_over(&by_name()).unwrap_err().setting(), "require");
+    assert_eq!(by_name().declare::<Amdin>().unwrap_err().setting(), "require");
+}
+
+#[test]
+fn what_a_request_requires_by_its_types_is_asked_of_the_guard_that_began() {
+    // The old guard accepts nothing, and would allow whatever it is asked; the new one accepts the role, and denies it.
+    #[derive(Debug)]
+    struct Trusting;
+    #[async_trait]
+    impl Authorizer for Trusting {
+        fn accepts(&self, _: &Requirement) -> Result<(), ConfigError> {
+            Err(ConfigError::new("require", "an unknown name"))
+        }
+        async fn decide(&self, _: &AccessRequest<'_>) -> Decision {
+            Decision::Allow
+        }
+    }
+    struct Admin;
+    impl Requires for Admin {
+        fn requirement() -> Requirement {
+            role("admin")
+        }
+    }
+    let (guard, hand_over) = Guard::later();
+    let old = Guard::builder(Named::default()).authorizer(Trusting).build().expect("a guard");
+    hand_over.hand_over(&old).expect("nothing is declared");
+    let headers = [(AUTH, "Bearer reader")];
+    let request = RequestView::new("GET", "/", None, &headers);
+    let screening = Screening::enter(&guard, None);
+    assert_eq!(now(screening.prove::<Admin>(&request)).unwrap_err().reason(), Reason::Unjudged);
+    hand_over.hand_over(&by_name()).expect("handed over");
+    assert_eq!(now(screening.prove::<Admin>(&request)).unwrap_err().reason(), Reason::Unjudged);
+    let next = Screening::enter(&guard, None);
+    assert_eq!(now(next.prove::<Admin>(&request)).unwrap_err().reason(), Reason::NotAllowed);
 }
 
 #[test]

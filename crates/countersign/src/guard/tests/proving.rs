@@ -103,7 +103,7 @@ fn a_resource_comes_back_only_with_the_decision_on_it() {
         for answer in [in_request, alone] {
             assert_eq!(answer.as_ref().err().map(Denial::reason), expected, "{id}");
             let Ok(authorized) = answer else { continue };
-            assert_eq!((authorized.0, authorized.proof().token().subject()), (id, Some("me")));
+            assert_eq!((authorized.0, authorized.token().subject()), (id, Some("me")));
             assert_eq!(authorized.into_parts().0.0, id);
         }
     }
