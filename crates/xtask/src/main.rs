@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to the one who runs it")]
 
+mod bench;
 mod fuzz;
 mod test;
 mod vectors;
@@ -18,6 +19,11 @@ struct Command {
 }
 
 const COMMANDS: &[Command] = &[
+    Command {
+        name: "bench",
+        summary: "[GROUP]… [--quick]: measures us beside other libraries, in one run; a table, and compare.json",
+        run: bench::run,
+    },
     Command {
         name: "fuzz",
         summary: "[--smoke] [TARGET]… [--seconds N]: makes up inputs; `--smoke` replays the corpora first",
@@ -109,6 +115,8 @@ mod tests {
             vec!["--test"],
             vec!["test", "extra"],
             vec!["test", "--lib"],
+            vec!["bench", "--forever"],
+            vec!["bench", "nothing"],
             vec!["fuzz", "--forever"],
             vec!["fuzz", "nothing"],
             vec!["vectors"],

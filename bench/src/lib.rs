@@ -1,0 +1,72 @@
+//! Benchmarks of Countersign beside the libraries that answer the same questions: `cargo xtask bench`.
+//!
+//! A [`Group`] is a module of its own in `groups/`. It has [`Case`]s, which are questions, and each case has those who
+//! answer it; Countersign comes first. All cases of a group are measured in one run, in rounds: each round asks everybody
+//! a batch of times, so that what disturbs the machine disturbs them all. A figure is the median of its rounds.
+//!
+//! Two programs measure: `bench` the time, with the allocator that everybody has, and `count` the allocations, with one
+//! that counts. A counter in the way of the clock would slow down most those who allocate most.
+
+pub mod groups;
+mod report;
+mod run;
+
+pub use report::{Bound, Measure, Report, Row, Target};
+pub use run::{Pace, counted, timed};
+
+use std::hint::black_box;
+
+/// Questions that are compared with one another.
+#[derive(Debug)]
+pub struct Group {
+    /// The name of its module.
+    pub name: &'static str,
+    /// Sets everything up.
+    pub cases: fn() -> Vec<Case>,
+    /// What Countersign is to reach.
+    pub targets: fn() -> Vec<Target>,
+}
+
+/// One question, and those who answer it. The first of them is what the others are compared with.
+#[derive(Debug)]
+pub struct Case {
+    /// What is asked.
+    pub name: String,
+    /// Who answers.
+    pub contenders: Vec<Contender>,
+}
+
+impl Case {
+    /// A question that nobody answers yet.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), contenders: Vec::new() }
+    }
+
+    /// Lets `answer` be measured. It is called often, must do the same each time, and sets nothing up: what a service
+    /// builds once is built before.
+    #[must_use]
+    pub fn with<T>(mut self, name: &'static str, mut answer: impl FnMut() -> T + 'static) -> Self {
+        let batch = move |times| {
+            for _ in 0..times {
+                black_box(answer());
+            }
+        };
+        self.contenders.push(Contender { name, batch: Box::new(batch) });
+        self
+    }
+}
+
+/// Somebody who answers a question.
+pub struct Contender {
+    /// Who.
+    pub name: &'static str,
+    /// Answers so many times.
+    pub(crate) batch: Box<dyn FnMut(u64)>,
+}
+
+impl std::fmt::Debug for Contender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Contender").field(&self.name).finish()
+    }
+}
