@@ -1,5 +1,6 @@
 //! Names as numbers, and sets of them as bits.
 
+use foldhash::quality::RandomState;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::marker::PhantomData;
@@ -39,15 +40,18 @@ impl Id for PermissionId {
 }
 
 /// Names and their numbers, which count from nought without a gap.
+///
+/// Every name in a token is looked for, so the hash is a quick one with a random seed. Tokens put no name into the map,
+/// and so cannot make it slow.
 #[derive(Debug)]
 pub(crate) struct Names<I> {
-    ids: HashMap<Arc<str>, I>,
+    ids: HashMap<Arc<str>, I, RandomState>,
     names: Vec<Arc<str>>,
 }
 
 impl<I: Id> Names<I> {
     pub(crate) fn new() -> Self {
-        Self { ids: HashMap::new(), names: Vec::new() }
+        Self { ids: HashMap::default(), names: Vec::new() }
     }
 
     /// The name's number, and whether the name is new.
@@ -131,8 +135,14 @@ impl<I: Id> IdSet<I> {
     }
 
     pub(crate) fn insert_all(&mut self, others: &Self) {
-        for (word, other) in self.words_mut().iter_mut().zip(others.words()) {
-            *word |= other;
+        let add =
+            |words: &mut [u64], others: &[u64]| words.iter_mut().zip(others).for_each(|(word, other)| *word |= other);
+        match (&mut self.words, &others.words) {
+            // Of a length that the compiler knows.
+            (Words::Inline(words), Words::Inline(others)) => add(words, others),
+            (Words::Inline(words), Words::Heap(others)) => add(words, others),
+            (Words::Heap(words), Words::Inline(others)) => add(words, others),
+            (Words::Heap(words), Words::Heap(others)) => add(words, others),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Which claims of a token hold roles and permissions.
 
+mod cursor;
 mod path;
 mod presets;
 mod reader;

@@ -1,12 +1,11 @@
 //! Reads the selected claims straight from the payload, in one pass, and skips the others.
 
+use super::cursor::{Cursor, Unfit};
 use super::source::{ClaimFormat, ClaimSource, Kind};
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::collections::HashSet;
-use std::fmt;
 
 /// As many claims as a mapping selects at most. With a marker for each and `_claim_names` there are fewer than
-/// 64 members of one object to look at, as many as [`Object`] counts.
+/// 64 members of one object to look at, as many as [`Reading::object`] counts.
 pub(super) const MAX_CLAIMS: usize = 30;
 
 /// A name in a selected claim, as the catalog calls it.
@@ -90,14 +89,18 @@ impl Members {
         if self.0.is_empty() {
             return Ok(());
         }
+        let Ok(text) = str::from_utf8(payload) else { return Err(Trouble::Malformed(None)) };
         let mut reading = Reading { sink, room: String::new(), within: None, elsewhere: None };
-        let mut json = serde_json::Deserializer::from_slice(payload);
-        let read = Object { members: self, reading: &mut reading }.deserialize(&mut json).and_then(|()| json.end());
-        match (read, reading.elsewhere) {
-            (Err(_), _) => Err(Trouble::Malformed(reading.within)),
+        let mut json = Cursor::new(text);
+        match (reading.object(&mut json, self).and_then(|()| json.end()), reading.elsewhere) {
+            (Err(Unfit), _) => Err(Trouble::Malformed(reading.within)),
             (Ok(()), Some(source)) => Err(Trouble::Elsewhere(source)),
             (Ok(()), None) => Ok(()),
         }
+    }
+
+    fn find(&self, name: &str) -> Option<(usize, &Node)> {
+        self.0.iter().enumerate().find(|(_, (known, _))| known == name).map(|(index, (_, node))| (index, node))
     }
 
     fn any_source(&self) -> Option<&ClaimSource> {
@@ -126,328 +129,104 @@ struct Reading<'m, 's, 'f> {
     elsewhere: Option<&'m ClaimSource>,
 }
 
-impl Reading<'_, '_, '_> {
+impl<'m> Reading<'m, '_, '_> {
     fn found(&mut self, source: &ClaimSource, name: &str) {
         let Self { sink, room, .. } = self;
         source.translate(name, room, &mut |name| sink(Found { source, name }));
     }
-}
 
-struct Object<'m, 'r, 's, 'f> {
-    members: &'m Members,
-    reading: &'r mut Reading<'m, 's, 'f>,
-}
-
-impl<'de> DeserializeSeed<'de> for Object<'_, '_, '_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        // `deserialize_any` would show a number as a map where somebody in the build turns serde_json's
-        // `arbitrary_precision` on.
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Object<'_, '_, '_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn object(&mut self, json: &mut Cursor<'_>, members: &'m Members) -> Result<(), Unfit> {
         let mut seen: u64 = 0;
-        while let Some(selected) = map.next_key_seed(Name(self.members))? {
-            let Some((index, node)) = selected else {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            self.reading.within = node.any_source();
+        json.object(|json, name| {
+            let Some((index, node)) = members.find(name) else { return json.skip() };
+            self.within = node.any_source();
             let bit = u32::try_from(index).ok().and_then(|index| 1_u64.checked_shl(index)).unwrap_or(u64::MAX);
+            // A selected member that stands twice.
             if seen & bit != 0 {
-                return Err(A::Error::custom("a selected member stands twice"));
+                return Err(Unfit);
             }
             seen |= bit;
             match node {
-                Node::Object(members) => map.next_value_seed(Object { members, reading: &mut *self.reading })?,
-                Node::Claim(source) => map.next_value_seed(Value { source, reading: &mut *self.reading })?,
+                Node::Object(members) => self.object(json, members)?,
+                Node::Claim(source) => self.claim(json, source)?,
                 Node::Marker(source) => {
-                    if map.next_value_seed(Flag)? != Some(false) {
-                        self.reading.elsewhere = Some(source);
+                    if flag(json)? != Some(false) {
+                        self.elsewhere = Some(source);
                     }
                 }
-                Node::ClaimNames(sources) => {
-                    map.next_value_seed(ClaimNames { sources, reading: &mut *self.reading })?;
+                Node::ClaimNames(sources) => self.claim_names(json, sources)?,
+            }
+            self.within = None;
+            Ok(())
+        })
+    }
+
+    /// The names in `_claim_names`, whose values say where each claim is.
+    fn claim_names(&mut self, json: &mut Cursor<'_>, sources: &'m [ClaimSource]) -> Result<(), Unfit> {
+        json.object(|json, name| {
+            let named = |source: &&ClaimSource| source.path.names().first().is_some_and(|first| first == name);
+            if let Some(source) = sources.iter().find(named) {
+                self.elsewhere = Some(source);
+            }
+            json.skip()
+        })
+    }
+
+    /// The value of a selected claim.
+    fn claim(&mut self, json: &mut Cursor<'_>, source: &ClaimSource) -> Result<(), Unfit> {
+        use ClaimFormat::{Array, MapKeys, MapOfArrays, Single, SpaceSeparated, StringOrArray};
+        match (source.format, json.peek()) {
+            (StringOrArray | Array, Some(b'[')) => self.list(json, source),
+            (StringOrArray | Single | SpaceSeparated, Some(b'"')) => {
+                let text = json.string()?;
+                if source.format == SpaceSeparated || (source.format, source.kind) == (StringOrArray, Kind::Permissions)
+                {
+                    text.split_ascii_whitespace().for_each(|word| self.found(source, word));
+                } else {
+                    self.found(source, &text);
                 }
+                Ok(())
             }
-            self.reading.within = None;
-        }
-        Ok(())
-    }
-}
-
-/// A member's name, compared where it stands.
-struct Name<'m>(&'m Members);
-
-impl<'de, 'm> DeserializeSeed<'de> for Name<'m> {
-    type Value = Option<(usize, &'m Node)>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'m> Visitor<'_> for Name<'m> {
-    type Value = Option<(usize, &'m Node)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member's name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        let selected = self.0.0.iter().enumerate().find(|(_, (known, _))| known == name);
-        Ok(selected.map(|(index, (_, node))| (index, node)))
-    }
-}
-
-/// The names in `_claim_names`, whose values say where each claim is.
-struct ClaimNames<'m, 'r, 's, 'f> {
-    sources: &'m [ClaimSource],
-    reading: &'r mut Reading<'m, 's, 'f>,
-}
-
-impl<'de> DeserializeSeed<'de> for ClaimNames<'_, '_, '_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ClaimNames<'_, '_, '_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(name) = map.next_key_seed(Text)? {
-            let named = |source: &&ClaimSource| source.path.names().first().is_some_and(|first| *first == name);
-            if let Some(source) = self.sources.iter().find(named) {
-                self.reading.elsewhere = Some(source);
-            }
-            map.next_value::<IgnoredAny>()?;
-        }
-        Ok(())
-    }
-}
-
-/// Any string, and nothing else.
-struct Text;
-
-impl<'de> DeserializeSeed<'de> for Text {
-    type Value = String;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Text {
-    type Value = String;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<String, E> {
-        Ok(text.to_owned())
-    }
-}
-
-/// The value of a selected claim.
-struct Value<'m, 'r, 's, 'f> {
-    source: &'m ClaimSource,
-    reading: &'r mut Reading<'m, 's, 'f>,
-}
-
-impl<'de> DeserializeSeed<'de> for Value<'_, '_, '_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        match self.source.format {
-            ClaimFormat::StringOrArray => deserializer.deserialize_any(self),
-            ClaimFormat::Array => deserializer.deserialize_seq(self),
-            ClaimFormat::SpaceSeparated | ClaimFormat::Single => deserializer.deserialize_str(self),
-            ClaimFormat::MapKeys | ClaimFormat::MapOfArrays => deserializer.deserialize_map(self),
+            (MapKeys | MapOfArrays, Some(b'{')) => self.map(json, source),
+            _ => Err(Unfit),
         }
     }
-}
 
-impl<'de> Visitor<'de> for Value<'_, '_, '_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a claim of the form {:?}", self.source.format)
+    /// A list of strings, and nothing else.
+    fn list(&mut self, json: &mut Cursor<'_>, source: &ClaimSource) -> Result<(), Unfit> {
+        json.list(|json| {
+            let name = json.string()?;
+            self.found(source, &name);
+            Ok(())
+        })
     }
 
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        let Self { source, reading } = self;
-        match (source.format, source.kind) {
-            (ClaimFormat::SpaceSeparated, _) | (ClaimFormat::StringOrArray, Kind::Permissions) => {
-                text.split_ascii_whitespace().for_each(|word| reading.found(source, word));
-            }
-            (ClaimFormat::Single, _) | (ClaimFormat::StringOrArray, Kind::Roles) => reading.found(source, text),
-            _ => return Err(E::custom("a string is not its form")),
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let Self { source, reading } = self;
-        if !matches!(source.format, ClaimFormat::StringOrArray | ClaimFormat::Array) {
-            return Err(A::Error::custom("a list is not its form"));
-        }
-        while list.next_element_seed(Item { source, reading: &mut *reading })?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { source, reading } = self;
+    /// An object whose members stand once each.
+    fn map(&mut self, json: &mut Cursor<'_>, source: &ClaimSource) -> Result<(), Unfit> {
         let mut seen = HashSet::new();
-        // With `arbitrary_precision`, a number is shown as a map to `deserialize_any`, which the form of a
-        // string or list asks for; it ends here too.
-        if !matches!(source.format, ClaimFormat::MapKeys | ClaimFormat::MapOfArrays) {
-            return Err(A::Error::custom("an object is not its form"));
-        }
-        while let Some(name) = map.next_key_seed(Text)? {
+        json.object(|json, name| {
             if source.format == ClaimFormat::MapOfArrays {
-                map.next_value_seed(Items { source, reading: &mut *reading })?;
-            } else {
-                match map.next_value_seed(Flag)? {
-                    Some(true) => reading.found(source, &name),
-                    Some(false) => {}
-                    None => return Err(A::Error::custom("neither a flag nor an object")),
-                }
+                self.list(json, source)?;
+            } else if flag(json)?.ok_or(Unfit)? {
+                self.found(source, name);
             }
-            if !seen.insert(name) {
-                return Err(A::Error::custom("a member stands twice"));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A string in a list.
-struct Item<'m, 'r, 's, 'f> {
-    source: &'m ClaimSource,
-    reading: &'r mut Reading<'m, 's, 'f>,
-}
-
-impl<'de> DeserializeSeed<'de> for Item<'_, '_, '_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Item<'_, '_, '_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.reading.found(self.source, text);
-        Ok(())
-    }
-}
-
-/// A list of strings, and nothing else.
-struct Items<'m, 'r, 's, 'f> {
-    source: &'m ClaimSource,
-    reading: &'r mut Reading<'m, 's, 'f>,
-}
-
-impl<'de> DeserializeSeed<'de> for Items<'_, '_, '_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Items<'_, '_, '_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of strings")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let Self { source, reading } = self;
-        while list.next_element_seed(Item { source, reading: &mut *reading })?.is_some() {}
-        Ok(())
+            if seen.insert(name.to_owned()) { Ok(()) } else { Err(Unfit) }
+        })
     }
 }
 
 /// Whether a value says yes: `true`, or an object that is not empty. `None` for what says neither yes nor no.
-struct Flag;
-
-impl<'de> DeserializeSeed<'de> for Flag {
-    type Value = Option<bool>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Flag {
-    type Value = Option<bool>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
-        Ok(Some(flag))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut says = None;
-        while let Some(name) = map.next_key_seed(Text)? {
-            // What serde_json shows of a number when `arbitrary_precision` is on.
-            says = (name != "$serde_json::private::Number").then_some(true);
-            map.next_value::<IgnoredAny>()?;
+fn flag(json: &mut Cursor<'_>) -> Result<Option<bool>, Unfit> {
+    match json.peek() {
+        Some(b't' | b'f') => json.parse().map(Some),
+        Some(b'{') => {
+            let mut says = None;
+            json.object(|json, _| {
+                says = Some(true);
+                json.skip()
+            })?;
+            Ok(says)
         }
-        Ok(says)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(None)
+        _ => json.skip().map(|()| None),
     }
 }

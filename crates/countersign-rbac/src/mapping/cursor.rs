@@ -1,0 +1,253 @@
+//! A place in a JSON text, moved on by whoever knows what comes next.
+//!
+//! Strings without escapes, objects and lists are walked here, eight bytes at a time where it pays: they are what claims
+//! are made of. Everything else, and what is nested deeply, is left to serde_json. What is skipped is checked as strictly
+//! as what is read.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use std::borrow::Cow;
+
+/// The text is not JSON, or not what was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unfit;
+
+/// As deep as is walked here.
+const MAX_DEPTH: usize = 32;
+
+#[derive(Debug)]
+pub(super) struct Cursor<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+impl<'t> Cursor<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    fn bytes(&self) -> &'t [u8] {
+        self.text.as_bytes()
+    }
+
+    /// The first byte of what comes next, past white space.
+    #[inline]
+    pub(super) fn peek(&mut self) -> Option<u8> {
+        match self.bytes().get(self.at) {
+            Some(0..=b' ') => self.peek_past_space(),
+            next => next.copied(),
+        }
+    }
+
+    #[cold]
+    fn peek_past_space(&mut self) -> Option<u8> {
+        let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        self.at += self.bytes().get(self.at..)?.iter().take_while(is_space).count();
+        self.bytes().get(self.at).copied()
+    }
+
+    /// Goes past this byte if it comes next.
+    #[inline]
+    fn past(&mut self, byte: u8) -> bool {
+        let is_next = self.peek() == Some(byte);
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), Unfit> {
+        if self.past(byte) { Ok(()) } else { Err(Unfit) }
+    }
+
+    /// Nothing but white space is left.
+    pub(super) fn end(&mut self) -> Result<(), Unfit> {
+        self.peek().map_or(Ok(()), |_| Err(Unfit))
+    }
+
+    /// An object: gives each name to `member`, which goes past the value.
+    #[inline]
+    pub(super) fn object(&mut self, mut member: impl FnMut(&mut Self, &str) -> Result<(), Unfit>) -> Result<(), Unfit> {
+        self.expect(b'{')?;
+        if self.past(b'}') {
+            return Ok(());
+        }
+        loop {
+            let name = self.string()?;
+            self.expect(b':')?;
+            member(self, &name)?;
+            if !self.past(b',') {
+                return self.expect(b'}');
+            }
+        }
+    }
+
+    /// A list: `item` goes past each.
+    #[inline]
+    pub(super) fn list(&mut self, mut item: impl FnMut(&mut Self) -> Result<(), Unfit>) -> Result<(), Unfit> {
+        self.expect(b'[')?;
+        if self.past(b']') {
+            return Ok(());
+        }
+        loop {
+            item(self)?;
+            if !self.past(b',') {
+                return self.expect(b']');
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn string(&mut self) -> Result<Cow<'t, str>, Unfit> {
+        match self.plain_string() {
+            Some(text) => Ok(Cow::Borrowed(text)),
+            None => self.other_string(),
+        }
+    }
+
+    /// A string without escapes.
+    #[inline]
+    fn plain_string(&mut self) -> Option<&'t str> {
+        if self.peek() != Some(b'"') {
+            return None;
+        }
+        let begin = self.at + 1;
+        let end = begin + plain(self.bytes().get(begin..)?);
+        if self.bytes().get(end) != Some(&b'"') {
+            return None;
+        }
+        self.at = end + 1;
+        self.text.get(begin..end)
+    }
+
+    #[cold]
+    fn other_string(&mut self) -> Result<Cow<'t, str>, Unfit> {
+        if self.peek() == Some(b'"') { self.parse().map(Cow::Owned) } else { Err(Unfit) }
+    }
+
+    /// Goes past any value.
+    pub(super) fn skip(&mut self) -> Result<(), Unfit> {
+        self.skip_to(MAX_DEPTH)
+    }
+
+    fn skip_to(&mut self, depth: usize) -> Result<(), Unfit> {
+        match self.peek() {
+            Some(b'"') if self.plain_string().is_some() => Ok(()),
+            Some(b'{') if depth > 0 => self.object(|cursor, _| cursor.skip_to(depth - 1)),
+            Some(b'[') if depth > 0 => self.list(|cursor| cursor.skip_to(depth - 1)),
+            _ => self.parse::<IgnoredAny>().map(drop),
+        }
+    }
+
+    /// Has serde_json read the value.
+    pub(super) fn parse<T: Deserialize<'t>>(&mut self) -> Result<T, Unfit> {
+        let rest = self.text.get(self.at..).ok_or(Unfit)?;
+        let mut json = serde_json::Deserializer::from_str(rest);
+        let value = T::deserialize(&mut json).map_err(|_| Unfit)?;
+        self.at += json.into_iter::<IgnoredAny>().byte_offset();
+        Ok(value)
+    }
+}
+
+/// How many bytes come before a quotation mark, a backslash or a control character.
+#[inline]
+fn plain(bytes: &[u8]) -> usize {
+    let mut length = 0;
+    while let Some(word) = bytes.get(length..).and_then(<[u8]>::first_chunk) {
+        let ends = ends(u64::from_le_bytes(*word));
+        if ends != 0 {
+            return length + ends.trailing_zeros() as usize / 8;
+        }
+        length += 8;
+    }
+    let rest = bytes.get(length..).unwrap_or_default();
+    length + rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)).count()
+}
+
+/// The high bit of each byte that ends plain text. A subtraction sets it, which then borrows from the byte above: the
+/// lowest bit is right, those above it may be too many.
+const fn ends(word: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
+    let (quotation, backslash) = (word ^ (ONES * b'"' as u64), word ^ (ONES * b'\\' as u64));
+    let less = quotation.wrapping_sub(ONES) | backslash.wrapping_sub(ONES) | word.wrapping_sub(ONES * 0x20);
+    // Bytes that are not ASCII are plain. The marks are ASCII, so one mask does for all three.
+    less & !word & HIGHS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    /// Text that is JSON, and text that is nearly JSON.
+    fn text() -> impl Strategy<Value = String> {
+        let part = prop_oneof![
+            "[ -~]{0,20}",
+            r#""[^"\\\x00-\x1f]{0,40}""#,
+            r#"(\\n|\\u00e9|\\ud83d|\\x|\x01|ß|😀|[\x7f-\u{90}])"#,
+            r#"(\{|\}|\[|\]|,|:|"|[ \t\n\r])"#,
+            "(-?[0-9]{1,20}|0[0-9]|1e999|-|\\.5|true|false|null|nul)",
+        ];
+        vec(part, 0..12).prop_map(|parts| parts.concat())
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            ".{0,40}".prop_map(Into::into),
+        ];
+        leaf.prop_recursive(5, 40, 6, |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..6).prop_map(Into::into),
+                vec((".{0,20}", inner), 0..6).prop_map(|members| members.into_iter().collect()),
+            ]
+        })
+    }
+
+    fn is_skipped(text: &str) -> bool {
+        let mut cursor = Cursor::new(text);
+        cursor.skip().and_then(|()| cursor.end()).is_ok()
+    }
+
+    proptest! {
+        #[test]
+        fn what_serde_json_skips_is_skipped_and_nothing_else(text in text()) {
+            prop_assert_eq!(is_skipped(&text), serde_json::from_str::<IgnoredAny>(&text).is_ok());
+        }
+
+        #[test]
+        fn json_is_skipped_to_its_end_and_no_less_of_it(json in json(), pretty in any::<bool>(), cut in any::<usize>()) {
+            let text = if pretty { serde_json::to_string_pretty(&json) } else { serde_json::to_string(&json) };
+            let text = text.expect("JSON");
+            prop_assert!(is_skipped(&text));
+            let cut = text.char_indices().map(|(at, _)| at).nth(cut % text.chars().count()).expect("a character");
+            let rest = text.get(..cut).expect("a boundary");
+            prop_assert_eq!(is_skipped(rest), serde_json::from_str::<IgnoredAny>(rest).is_ok());
+        }
+
+        #[test]
+        fn a_string_is_read_as_serde_json_reads_it(text in ".{0,40}", raw in text()) {
+            let quoted = serde_json::to_string(&text).expect("JSON");
+            prop_assert_eq!(Cursor::new(&quoted).string().ok().map(Cow::into_owned), Some(text));
+            let raw = format!("\"{raw}\"");
+            let mut cursor = Cursor::new(&raw);
+            let read = cursor.string().ok().filter(|_| cursor.end().is_ok());
+            prop_assert_eq!(read.map(Cow::into_owned), serde_json::from_str::<String>(&raw).ok());
+        }
+
+        #[test]
+        fn plain_text_ends_where_its_bytes_say(bytes in vec(prop_oneof![any::<u8>(), 0x1e..=0x24_u8, Just(b'\\')], 0..40)) {
+            let expected = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+            prop_assert_eq!(plain(&bytes), expected.unwrap_or(bytes.len()));
+        }
+    }
+
+    #[test]
+    fn depth_is_left_to_serde_json() {
+        let depth = 100_000;
+        assert!(is_skipped(&format!("{}{}", "[".repeat(depth), "]".repeat(depth))));
+        assert!(!is_skipped(&format!("{}{}", "[".repeat(depth), "]".repeat(depth - 1))));
+    }
+}
