@@ -17,7 +17,16 @@ pub(super) trait Leaves: Sync {
 /// stands.
 const OPEN: Decision = Decision::Indeterminate(Why::new("requirement", "open"));
 
-pub(super) fn decide_now(judge: &dyn Leaves, request: &AccessRequest<'_>) -> Option<Decision> {
+pub(super) fn decide_now(judge: &impl Leaves, request: &AccessRequest<'_>) -> Option<Decision> {
+    // Most requirements are a leaf: what combines several is not gone through for one.
+    if !request.requirement.is_combination() {
+        request.note(None);
+        return if request.is_about_its_action() {
+            judge.leaf_now(request)
+        } else {
+            judge.leaf_now(&request.about(request.requirement))
+        };
+    }
     let mut is_open = false;
     let decision = request.requirement.decide(&mut |leaf| {
         request.note(None);
@@ -33,7 +42,7 @@ pub(super) fn decide_now(judge: &dyn Leaves, request: &AccessRequest<'_>) -> Opt
 }
 
 /// Waits for one leaf after the other, in their order, as long as the outcome depends on them.
-pub(super) async fn decide(judge: &dyn Leaves, request: &AccessRequest<'_>) -> Decision {
+pub(super) async fn decide(judge: &impl Leaves, request: &AccessRequest<'_>) -> Decision {
     let mut answered: Vec<(&Requirement, Decision, Option<Why>)> = Vec::new();
     loop {
         let mut open = None;

@@ -223,14 +223,16 @@ impl<'a> AccessRequest<'a> {
     ///     }
     /// }
     /// ```
+    #[inline]
     pub fn allow(&self, why: Why) -> Decision {
         self.note(Some(why));
         Decision::Allow
     }
 
+    #[inline]
     pub(super) fn note(&self, why: Option<Why>) {
-        if let Some(Noted(noted)) = self.noted {
-            *noted.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        if let Some(noted) = self.noted {
+            noted.keep(why);
         }
     }
 
@@ -248,6 +250,14 @@ impl<'a> AccessRequest<'a> {
     pub(super) fn unnoted(mut self) -> Self {
         self.noted = None;
         self
+    }
+
+    /// Whether [`about`](Self::about) its own requirement is the question as it stands: it need not be copied then.
+    pub(super) fn is_about_its_action(&self) -> bool {
+        match self.requirement {
+            Requirement::Action(action) => self.action.is_some_and(|own| std::ptr::eq(own, action.as_str())),
+            _ => true,
+        }
     }
 
     /// The same question about another requirement: a part of this one, or one of a policy's own.
@@ -277,6 +287,12 @@ impl fmt::Debug for AccessRequest<'_> {
 pub(crate) struct Noted(Mutex<Option<Why>>);
 
 impl Noted {
+    /// Out of the way of those who keep nothing.
+    #[cold]
+    fn keep(&self, why: Option<Why>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
     pub(crate) fn why(&self) -> Option<Why> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

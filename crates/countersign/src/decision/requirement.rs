@@ -112,6 +112,11 @@ impl Requirement {
         }
     }
 
+    /// Whether it has parts, or is a leaf.
+    pub(crate) fn is_combination(&self) -> bool {
+        matches!(self, Self::AllOf(_) | Self::AnyOf(_))
+    }
+
     /// Each leaf of the requirement.
     ///
     /// # Errors
