@@ -646,3 +646,18 @@ proptest! {
         prop_assert_eq!(decision_in_words(decide(&policies)), expected(&answers(&vetoes), &granted));
     }
 }
+
+#[test]
+fn policies_are_asked_about_the_action_that_is_required() {
+    let posts = deny_overrides("posts", ["posts:read"])
+        .allow_if(policy_fn("read", |request| request.action == Some("posts:read")))
+        .build()
+        .expect("policies");
+    let (token, read) = (token(), action("posts:read"));
+    for required in [read.clone(), read.clone().and(read.clone())] {
+        for request in [AccessRequest::new(&token, &required), AccessRequest::new(&token, &required).with_action("x")] {
+            assert_eq!(posts.decide_now(&request), Some(Decision::Allow), "{required}");
+            assert_eq!(now(posts.decide(&request)), Decision::Allow, "{required}");
+        }
+    }
+}
