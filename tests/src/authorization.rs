@@ -125,3 +125,22 @@ async fn each_decision_of_a_catalog_is_told_with_its_reason_and_version() {
     ];
     assert_eq!(*audit.0.lock().expect("lock"), expected);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_is_late_can_tell_nothing() {
+    let late = |name| {
+        async_policy_fn(name, |_| {
+            Box::pin(tokio::time::timeout(
+                std::time::Duration::from_secs(2),
+                std::future::pending::<Result<bool, String>>(),
+            ))
+        })
+    };
+    let granted = deny_overrides("documents", ["documents:read"]).allow_if(late("grant"));
+    let vetoed =
+        deny_overrides("documents", ["documents:read"]).deny_if(late("veto")).allow_if(policy_fn("anybody", |_| true));
+    for policies in [granted, vetoed] {
+        let check = guard(policies.build().expect("policies")).check(action("documents:read")).expect("judged");
+        assert_eq!(read(&check, "reader", "a", &Document { team: "blue", is_public: true }).await, 503);
+    }
+}

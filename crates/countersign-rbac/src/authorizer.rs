@@ -1,6 +1,7 @@
 //! Judges requirements of roles and permissions.
 
 use crate::catalog::{Catalog, CatalogBuilder};
+use crate::informed::Informed;
 use crate::live::LiveCatalog;
 use crate::mapping::ClaimsMapping;
 use crate::prepared::{Node, Prepared};
@@ -33,6 +34,8 @@ use std::sync::Arc;
 /// [`Indeterminate`](Decision::Indeterminate) instead, code `claim_elsewhere`. So is what would be allowed where
 /// the catalog has mutually exclusive roles: one of them may be among those that cannot be seen.
 ///
+/// In a [condition](AccessRequest::is_condition) what cannot be judged is `Indeterminate`: all codes but the first row's.
+///
 /// All of them concern requirements of roles and permissions only: in `role("admin").or(scopes(["jobs"]))` a
 /// malformed claim denies the left side and leaves the right side as it is.
 ///
@@ -64,8 +67,8 @@ pub struct RbacAuthorizer {
 }
 
 impl RbacAuthorizer {
-    /// An authorizer for this catalog, or [`LiveCatalog`], with the default [`ClaimsMapping`] for the tokens of every issuer. For
-    /// other mappings, see [`RbacAuthorizerBuilder::catalog`].
+    /// An authorizer for this catalog, or [`LiveCatalog`], with the default [`ClaimsMapping`] for the tokens of every
+    /// issuer. For other mappings, see [`RbacAuthorizerBuilder::catalog`].
     #[must_use]
     pub fn new(catalog: impl Into<LiveCatalog>) -> Self {
         Self { catalog: catalog.into(), mappings: HashMap::new(), others: Some(ClaimsMapping::default()) }
@@ -134,6 +137,37 @@ impl RbacAuthorizer {
         Explanation::new(&self.subject(token), self.mapping_of(token), token, requirement)
     }
 
+    /// `authorizer`, told who asks in terms of this catalog: [`AccessRequest::subject`] has their `roles`, `permissions` and
+    /// `scopes`, which are read from the token when somebody looks.
+    ///
+    /// Where nobody can tell, they are absent, which a closure makes `Indeterminate`. Attributes that the question has
+    /// already stand behind these three.
+    ///
+    /// ```
+    /// use countersign::VerifiedToken;
+    /// use countersign::authorize::policy::{deny_overrides, policy_fn};
+    /// use countersign::authorize::{AccessRequest, Authorizer, Decision, action};
+    /// use countersign_rbac::RbacAuthorizer;
+    /// use serde_json::json;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let rbac = RbacAuthorizer::builder().role("editor", ["posts:write"]).role("chief", [""; 0]).inherits("chief", "editor").build()?;
+    /// let posts = deny_overrides("posts", ["posts:publish"])
+    ///     .allow_if(policy_fn("editors", |request| request.subject("roles")?.contains("editor")))
+    ///     .build()?;
+    /// let authorizer = rbac.informing(posts);
+    ///
+    /// let publish = action("posts:publish");
+    /// let chief = VerifiedToken::vouched(&json!({"sub": "7", "roles": ["chief"]}))?;
+    /// assert_eq!(authorizer.decide_now(&AccessRequest::new(&chief, &publish)), Some(Decision::Allow));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn informing<A: Authorizer>(&self, authorizer: A) -> Informed<A> {
+        Informed::new(self.clone(), authorizer)
+    }
+
     fn mapping_of(&self, token: &VerifiedToken) -> Option<&ClaimsMapping> {
         let own = token.issuer().and_then(|issuer| self.mappings.get(issuer));
         own.or(self.others.as_ref())
@@ -144,8 +178,11 @@ impl RbacAuthorizer {
         let held = OnceCell::new();
         let decision = request.requirement.decide(&mut |leaf| {
             ScopeAuthorizer::decide_leaf(leaf, request.token).unwrap_or_else(|| {
-                held.get_or_init(|| Held::read(&catalog, self.mapping_of(request.token), request.token))
-                    .judge(&catalog, leaf)
+                held.get_or_init(|| Held::read(&catalog, self.mapping_of(request.token), request.token)).judge(
+                    &catalog,
+                    leaf,
+                    &|why| request.unjudged(why),
+                )
             })
         });
         match decision {
@@ -160,6 +197,11 @@ impl Authorizer for RbacAuthorizer {
     fn accepts(&self, requirement: &Requirement) -> Result<(), ConfigError> {
         let catalog = self.catalog.load();
         requirement.each_leaf(&mut |leaf| Node::new(&catalog, leaf).map(drop))
+    }
+
+    /// What it accepts, and requirements of names that an earlier catalog of its [`LiveCatalog`] knew.
+    fn judges(&self, leaf: &Requirement) -> bool {
+        self.accepts(leaf).is_ok() || self.catalog.ever_knew(leaf)
     }
 
     fn decide_now(&self, request: &AccessRequest<'_>) -> Option<Decision> {

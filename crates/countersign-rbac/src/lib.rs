@@ -50,6 +50,7 @@
 //!   [`roles!`] hold names for the compiler to check, and a policy to them.
 //! - [`LiveCatalog`] replaces the catalog while requests are judged.
 //! - [`ClaimsMapping`] has presets for well-known issuers.
+//! - [`RbacAuthorizer::informing`] shows roles and permissions to policies.
 //! - [`Subject`] and [`Prepared`] answer many questions about one token.
 //! - [`Catalog::matrix`], [`Catalog::review`] and [`RbacAuthorizer::explain`] say who has what, and why.
 //! - [`require()`] is the form of the Flask extension.
@@ -68,6 +69,7 @@
 mod authorizer;
 mod catalog;
 mod ids;
+mod informed;
 mod live;
 mod mapping;
 mod names;
@@ -78,6 +80,7 @@ mod subject;
 
 pub use authorizer::{RbacAuthorizer, RbacAuthorizerBuilder};
 pub use catalog::{Catalog, CatalogBuilder};
+pub use informed::Informed;
 pub use live::LiveCatalog;
 pub use mapping::{ClaimFormat, ClaimPath, ClaimSource, ClaimsMapping, ClaimsMappingBuilder};
 #[doc(hidden)]

@@ -56,6 +56,9 @@ impl Node {
             Requirement::AnyPermission(names) => {
                 Self::AnyPermission(mask("permission", names, |name| catalog.permission_id(name))?)
             }
+            Requirement::Scopes(names) if names.is_empty() || names.iter().any(String::is_empty) => {
+                return Err(ConfigError::new("require", "the list of scopes is empty, or one of their names is"));
+            }
             Requirement::Authenticated | Requirement::Scopes(_) => Self::InToken(requirement.clone()),
             Requirement::AllOf(parts) => Self::AllOf(of_all(parts)?),
             Requirement::AnyOf(parts) => Self::AnyOf(of_all(parts)?),

@@ -8,15 +8,19 @@ use countersign::authorize::{Decision, Requirement, ScopeAuthorizer, Why};
 use std::sync::Arc;
 
 pub(crate) const fn deny(code: &'static str) -> Decision {
-    Decision::Deny(Why::new("rbac", code))
+    Decision::Deny(why(code))
+}
+
+const fn why(code: &'static str) -> Why {
+    Why::new("rbac", code)
 }
 
 /// What one token amounts to by one catalog.
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
     grants: Grants,
-    /// The answer to every requirement of roles or permissions, whatever is held.
-    denied: Option<Decision>,
+    /// Why nothing can be said of roles and permissions, whatever is held.
+    unjudged: Option<Why>,
     /// Whether the token may have more roles and permissions than are held.
     open: bool,
     /// Whether what it has besides may exclude what is held.
@@ -26,9 +30,12 @@ pub(crate) struct Held {
 impl Held {
     pub(crate) fn read(catalog: &Catalog, mapping: Option<&ClaimsMapping>, token: &VerifiedToken) -> Self {
         let mut grants = catalog.no_grants();
-        let nothing = |denied| Self { grants: catalog.no_grants(), denied: Some(denied), open: false, doubtful: false };
+        let nothing = |code| {
+            let unjudged = Some(why(code));
+            Self { grants: catalog.no_grants(), unjudged, open: false, doubtful: false }
+        };
         let Some(mapping) = mapping else {
-            return nothing(deny("unmapped_issuer"));
+            return nothing("unmapped_issuer");
         };
         let read = mapping.read(token.payload(), &mut |found| match found.source.kind() {
             Kind::Permissions => {
@@ -36,52 +43,59 @@ impl Held {
                     grants.permissions.insert(id);
                 }
             }
-            // A role that is there already has brought its closed sets along. So a token costs one union for
-            // each role of the catalog at most, however many names it holds and however often.
             Kind::Roles => {
-                let new = catalog.role_id(found.name).filter(|id| !grants.roles.contains(*id));
-                if let Some(closed) = new.and_then(|id| catalog.closed_grants(id)) {
-                    grants.insert_all(closed);
-                }
+                add_role(catalog, &mut grants, found.name);
             }
         });
         let open = match read {
             Ok(()) => false,
             Err(Trouble::Elsewhere(_)) => true,
-            Err(Trouble::Malformed(_)) => return nothing(deny("malformed_claim")),
+            Err(Trouble::Malformed(_)) => return nothing("malformed_claim"),
         };
         if catalog.exclusions().iter().any(|set| set.is_broken_by(&grants)) {
-            return nothing(deny("exclusive_roles"));
+            return nothing("exclusive_roles");
         }
-        Self { grants, denied: None, open, doubtful: open && !catalog.exclusions().is_empty() }
+        Self { grants, unjudged: None, open, doubtful: open && !catalog.exclusions().is_empty() }
     }
 
     /// What to say when a check of the sets says this.
     fn answer(&self, met: bool, missing: &'static str) -> Decision {
-        match self.denied {
-            Some(denied) => denied,
+        match self.unjudged {
+            Some(why) => Decision::Deny(why),
             None if met && !self.doubtful => Decision::Allow,
-            None if self.open => Decision::Indeterminate(Why::new("rbac", "claim_elsewhere")),
+            None if self.open => Decision::Indeterminate(why("claim_elsewhere")),
             None => deny(missing),
+        }
+    }
+
+    /// Whether it is held; `None` where nobody can tell.
+    fn tells(&self, held: bool) -> Option<bool> {
+        if self.unjudged.is_some() {
+            return None;
+        }
+        match self.answer(held, "") {
+            Decision::Allow => Some(true),
+            Decision::Deny(_) => Some(false),
+            Decision::Indeterminate(_) => None,
         }
     }
 
     /// Judges one requirement of roles or permissions by its names.
     ///
     /// One name that the catalog does not know spoils its list, because nobody can tell what whoever wrote it
-    /// meant.
-    pub(crate) fn judge(&self, catalog: &Catalog, leaf: &Requirement) -> Decision {
-        if let Some(denied) = self.denied {
-            return denied;
+    /// meant. What cannot be judged is what `unjudged` makes of it.
+    pub(crate) fn judge(&self, catalog: &Catalog, leaf: &Requirement, unjudged: &dyn Fn(Why) -> Decision) -> Decision {
+        if let Some(why) = self.unjudged {
+            return unjudged(why);
         }
         let (names, all, missing) = match leaf {
             Requirement::AnyRole(names) => (names, false, "missing_role"),
             Requirement::AllPermissions(names) => (names, true, "missing_permission"),
             Requirement::AnyPermission(names) => (names, false, "missing_permission"),
-            _ => return deny("unknown_requirement"),
+            _ => return unjudged(why("unknown_requirement")),
         };
         if names.is_empty() {
-            return deny("empty");
+            return unjudged(why("empty"));
         }
         let roles = matches!(leaf, Requirement::AnyRole(_));
         let mut met = all;
@@ -92,13 +106,21 @@ impl Held {
                 catalog.permission_id(name).map(|id| self.grants.permissions.contains(id))
             };
             match held {
-                None => return deny("unknown_name"),
+                None => return unjudged(why("unknown_name")),
                 Some(held) if all => met &= held,
                 Some(held) => met |= held,
             }
         }
         self.answer(met, missing)
     }
+}
+
+/// Adds what a role brings along; `false` where that is there already. So a token costs one union for each role of the
+/// catalog at most, however many names it holds and however often.
+fn add_role(catalog: &Catalog, grants: &mut Grants, name: &str) -> bool {
+    let new = catalog.role_id(name).filter(|id| !grants.roles.contains(*id));
+    let closed = new.and_then(|id| catalog.closed_grants(id));
+    closed.inspect(|closed| grants.insert_all(closed)).is_some()
 }
 
 /// Who asks, worked out once: the roles and permissions of a token by the catalog of that moment.
@@ -119,7 +141,8 @@ impl Held {
 /// let token = VerifiedToken::vouched(&serde_json::json!({"roles": ["editor"]}))?;
 /// let editor = rbac.subject(&token);
 /// assert_eq!(editor.decide(&write), Decision::Allow);
-/// assert!(editor.has_role("editor") && editor.has_permission("posts:read"));
+/// assert_eq!((editor.has_role("editor"), editor.has_permission("posts:read")), (Some(true), Some(true)));
+/// assert_eq!(editor.has_permission("users:delete"), None, "no name of the catalog");
 /// # Ok(())
 /// # }
 /// ```
@@ -142,18 +165,30 @@ impl Subject {
         &self.catalog
     }
 
-    /// Whether it has this role, itself or by inheritance. What cannot be told counts as no.
+    /// Whether it has this role, itself or by inheritance. `None` where nobody can tell: a claim that cannot be read, roles
+    /// that exclude one another, a name that the catalog does not know. As the answer of a
+    /// [policy](countersign::authorize::policy::policy_fn) that is `Indeterminate`.
     #[must_use]
-    pub fn has_role(&self, name: &str) -> bool {
-        self.catalog.role_id(name).is_some_and(|id| self.held.grants.roles.contains(id))
-            && self.held.answer(true, "") == Decision::Allow
+    pub fn has_role(&self, name: &str) -> Option<bool> {
+        self.held.tells(self.held.grants.roles.contains(self.catalog.role_id(name)?))
     }
 
-    /// Whether it has this permission, from a role or from the token itself. What cannot be told counts as no.
+    /// Whether it has this permission, from a role or from the token itself. `None` as with [`has_role`](Self::has_role).
     #[must_use]
-    pub fn has_permission(&self, name: &str) -> bool {
-        self.catalog.permission_id(name).is_some_and(|id| self.held.grants.permissions.contains(id))
-            && self.held.answer(true, "") == Decision::Allow
+    pub fn has_permission(&self, name: &str) -> Option<bool> {
+        self.held.tells(self.held.grants.permissions.contains(self.catalog.permission_id(name)?))
+    }
+
+    /// The roles that it has, themselves and by inheritance; `None` where nobody can tell.
+    pub(crate) fn roles(&self) -> Option<impl Iterator<Item = &str>> {
+        let held = |name: &&str| self.has_role(name) == Some(true);
+        self.held.tells(true).map(|_| self.catalog.roles().filter(held))
+    }
+
+    /// The permissions that it has; `None` where nobody can tell.
+    pub(crate) fn permissions(&self) -> Option<impl Iterator<Item = &str>> {
+        let held = |name: &&str| self.has_permission(name) == Some(true);
+        self.held.tells(true).map(|_| self.catalog.permissions().filter(held))
     }
 
     /// Whether it meets a prepared requirement: a few words of bit arithmetic, and no memory. One that was
@@ -181,7 +216,30 @@ impl Subject {
     /// Whether it meets a requirement.
     pub fn decide_by_name(&self, requirement: &Requirement) -> Decision {
         requirement.decide(&mut |leaf| {
-            ScopeAuthorizer::decide_leaf(leaf, &self.token).unwrap_or_else(|| self.held.judge(&self.catalog, leaf))
+            ScopeAuthorizer::decide_leaf(leaf, &self.token)
+                .unwrap_or_else(|| self.held.judge(&self.catalog, leaf, &Decision::Deny))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_added_once_however_often_a_token_names_it() {
+        let chain = (0..1000_usize).fold(Catalog::builder(), |all, n| {
+            let all = all.role(n.to_string(), [format!("p{n}")]);
+            if n == 0 { all } else { all.inherits((n - 1).to_string(), n.to_string()) }
+        });
+        let catalog = chain.build().expect("a chain");
+        let added = |names: &mut dyn Iterator<Item = usize>| {
+            let mut grants = catalog.no_grants();
+            names.filter(|n| add_role(&catalog, &mut grants, &n.to_string())).count()
+        };
+        // From the leaf upwards, every role adds to what is there.
+        assert_eq!(added(&mut (0..10_000).map(|n| 999 - n % 1000)), 1000);
+        assert_eq!(added(&mut (0..10_000).map(|n| n % 2000)), 1, "the first brings all others along");
+        assert_eq!(added(&mut (1000..2000)), 0);
     }
 }

@@ -1,7 +1,7 @@
 mod model;
 
 use super::*;
-use countersign::authorize::{Why, any_permission, any_role, authenticated, permissions, role, scopes};
+use countersign::authorize::{Why, action, any_permission, any_role, authenticated, permissions, role, scopes};
 use serde_json::{Value, json};
 use std::future::Future;
 use std::pin::pin;
@@ -191,11 +191,11 @@ fn a_token_with_two_mutually_exclusive_roles_has_neither() {
         let decide = |requirement: Requirement| decide(&rbac, &claims, &requirement);
         for permission in ["pay", "approve", "file", "read", "direct"] {
             assert_eq!(decide(permissions([permission])), EXCLUSIVE, "{claims}");
-            assert!(!rbac.subject(&token(&claims)).has_permission(permission));
+            assert_eq!(rbac.subject(&token(&claims)).has_permission(permission), None);
         }
         for name in ["payer", "approver", "clerk", "reader"] {
             assert_eq!(decide(role(name)), EXCLUSIVE, "{claims}");
-            assert!(!rbac.subject(&token(&claims)).has_role(name));
+            assert_eq!(rbac.subject(&token(&claims)).has_role(name), None);
         }
         assert_eq!(decide(role("payer").or(scopes(["jobs"]))), Decision::Allow, "scopes are the token's own");
         assert_eq!(decide(authenticated()), Decision::Allow);
@@ -232,7 +232,12 @@ fn what_a_claim_elsewhere_may_hold_is_indeterminate_and_never_allows() {
         assert_eq!(decide(&plain, &claims, &permissions(["delete"])), delete, "{claims}");
         let subject = plain.subject(&token(&claims));
         assert_eq!(subject.decide(&plain.prepare(permissions(["delete"])).expect("known")), delete);
-        assert_eq!(subject.has_permission("delete"), delete == Decision::Allow);
+        let told = match delete {
+            Decision::Allow => Some(true),
+            NO_PERMISSION => Some(false),
+            _ => None,
+        };
+        assert_eq!(subject.has_permission("delete"), told, "{claims}");
     }
     let open = json!({"roles": ["editor"], "hasgroups": true, "scope": "jobs"});
     assert_eq!(decide(&plain, &open, &permissions(["gone"])), UNKNOWN_NAME);
@@ -242,9 +247,128 @@ fn what_a_claim_elsewhere_may_hold_is_indeterminate_and_never_allows() {
     // Among the groups that cannot be seen may be one that excludes what can.
     let exclusive = entra(catalog().mutually_exclusive(["auditor", "admin"]));
     assert_eq!(decide(&exclusive, &open, &permissions(["write"])), ELSEWHERE);
-    assert!(!exclusive.subject(&token(&open)).has_role("editor"));
+    assert_eq!(exclusive.subject(&token(&open)).has_role("editor"), None);
     let both = json!({"roles": ["auditor", "admin"], "hasgroups": true});
     assert_eq!(decide(&exclusive, &both, &role("admin")), EXCLUSIVE);
+}
+
+#[test]
+fn what_cannot_be_judged_is_neither_negated_nor_passed_by_a_veto() {
+    use countersign::authorize::policy::{deny_overrides, meets, not, policy_fn};
+    let catalog = || {
+        let roles = Catalog::builder().role("suspended", [""; 0]).role("payer", ["pay"]).role("approver", ["approve"]);
+        roles.mutually_exclusive(["payer", "approver"])
+    };
+    let without = Catalog::builder().role("payer", ["pay"]).build().expect("catalog");
+    let live = LiveCatalog::new(catalog().build().expect("catalog"));
+    let mapping = ClaimsMapping::entra_groups([("g1", "suspended")]);
+    let rbac = RbacAuthorizer::builder()
+        .catalog(live.clone())
+        .mapping_for("entra", mapping)
+        .mapping_for("roles", ClaimsMapping::default());
+    let rbac = rbac.build().expect("rbac");
+    let suspended = || meets(rbac.clone(), role("suspended")).expect("known");
+    let by_subject = rbac.clone();
+    let act = |policies: countersign::authorize::policy::DenyOverridesBuilder, claims: &Value| {
+        let (policies, token, act) = (policies.build().expect("policies"), token(claims), action("act"));
+        policies.decide_now(&AccessRequest::new(&token, &act)).expect("from memory").name()
+    };
+    let anybody = || policy_fn("anybody", |_| true);
+    let table = [
+        (json!({"iss": "roles", "roles": []}), "allow", "allow"),
+        (json!({"iss": "roles"}), "allow", "allow"),
+        (json!({"iss": "roles", "roles": ["payer"]}), "allow", "allow"),
+        (json!({"iss": "roles", "roles": ["suspended"]}), "deny", "deny"),
+        (json!({"iss": "roles", "roles": ["suspended", 7]}), "indeterminate", "indeterminate"),
+        (json!({"iss": "roles", "roles": {"suspended": true}}), "indeterminate", "indeterminate"),
+        (json!({"iss": "roles", "roles": ["payer", "approver"]}), "indeterminate", "indeterminate"),
+        (json!({"iss": "elsewhere", "roles": []}), "indeterminate", "indeterminate"),
+        (json!({"roles": ["suspended"]}), "indeterminate", "indeterminate"),
+        (json!({"iss": "entra", "_claim_names": {"groups": "s"}}), "indeterminate", "indeterminate"),
+    ];
+    for (claims, negated, vetoed) in table {
+        let set = || deny_overrides("acts", ["act"]);
+        assert_eq!(act(set().allow_if(not(suspended())), &claims), negated, "{claims}");
+        assert_eq!(act(set().deny_if(suspended()).allow_if(anybody()), &claims), vetoed, "{claims}");
+        let rbac = by_subject.clone();
+        let closure = policy_fn("suspended", move |request| rbac.subject(request.token).has_role("suspended"));
+        assert_eq!(act(set().deny_if(closure).allow_if(anybody()), &claims), vetoed, "{claims}");
+    }
+    let clean = json!({"iss": "roles", "roles": ["payer"]});
+    let negated = deny_overrides("acts", ["act"]).allow_if(not(suspended()));
+    live.replace(without);
+    assert_eq!(act(negated, &clean), "indeterminate", "a name that the catalog has lost");
+}
+
+#[test]
+fn a_name_that_a_catalog_has_lost_is_no_other_authorizers() {
+    let catalog = |role: &str| Catalog::builder().role(role, [format!("{role}:do")]).build().expect("catalog");
+    let live = LiveCatalog::new(catalog("admin"));
+    let groups = ClaimsMapping::builder().roles("groups").build().expect("mapping");
+    let first = RbacAuthorizer::builder().catalog(live.clone()).build().expect("rbac");
+    let second = RbacAuthorizer::builder().catalog(catalog("admin")).mapping(groups).build().expect("rbac");
+    let list = (first, second);
+    let token = token(&json!({"groups": ["admin"]}));
+    let decide = |requirement: &Requirement| list.decide_now(&AccessRequest::new(&token, requirement));
+    for required in [role("admin"), permissions(["admin:do"]), any_permission(["admin:do"])] {
+        assert!(matches!(decide(&required), Some(Decision::Deny(_))), "{required}");
+    }
+    live.replace(catalog("other"));
+    for required in [role("admin"), permissions(["admin:do"]), any_permission(["admin:do"])] {
+        assert_eq!(decide(&required), Some(UNKNOWN_NAME), "{required}");
+    }
+    live.replace(catalog("admin"));
+    assert_eq!(decide(&role("admin")), Some(NO_ROLE), "and known again");
+}
+
+#[test]
+fn policies_are_shown_roles_and_permissions() {
+    use countersign::authorize::Resource;
+    use countersign::authorize::policy::{deny_overrides, policy_fn};
+    let rbac = house();
+    let sees = |what: &'static str, name: &'static str| {
+        let policy = policy_fn("sees", move |request| request.subject(what)?.contains(name));
+        rbac.informing(deny_overrides("acts", ["act"]).allow_if(policy).build().expect("policies"))
+    };
+    let act = action("act");
+    let admin = token(&json!({"iss": "me", "sub": "7", "role": "admin", "scope": "jobs"}));
+    let broken = token(&json!({"iss": "me", "sub": "7", "role": ["admin"]}));
+    for (what, name, for_admin, for_broken) in [
+        ("roles", "viewer", "allow", "indeterminate"),
+        ("roles", "nobody", "deny", "indeterminate"),
+        ("scopes", "jobs", "allow", "deny"),
+        ("own", "x", "allow", "allow"),
+    ] {
+        let authorizer = sees(what, name);
+        let own = json!({"own": ["x"], "roles": ["nobody"]});
+        let decide = |token: &VerifiedToken| {
+            let question = AccessRequest::new(token, &act).with_subject(&own);
+            authorizer.decide_now(&question).expect("from memory").name()
+        };
+        assert_eq!((decide(&admin), decide(&broken)), (for_admin, for_broken), "{what} {name}");
+        assert_eq!(authorizer.version().as_deref(), Some(rbac.catalog().version()));
+    }
+    #[derive(Debug, Default)]
+    struct Asked(std::sync::Mutex<Value>);
+    #[async_trait]
+    impl Authorizer for Asked {
+        fn accepts(&self, _: &Requirement) -> Result<(), ConfigError> {
+            Ok(())
+        }
+        async fn decide(&self, request: &AccessRequest<'_>) -> Decision {
+            *self.0.lock().expect("lock") = serde_json::to_value(request).expect("an evaluation");
+            Decision::Allow
+        }
+    }
+    let asked = Arc::new(Asked::default());
+    let question = AccessRequest::new(&admin, &act).with_resource(Resource::new("post", "1"));
+    let authorizer = rbac.informing(asked.clone());
+    let mut decision = pin!(authorizer.decide(&question));
+    let waker = Waker::noop();
+    assert!(decision.as_mut().poll(&mut Context::from_waker(waker)).is_ready());
+    let properties = asked.0.lock().expect("lock")["subject"]["properties"].clone();
+    assert_eq!(properties["scopes"], json!(["jobs"]));
+    assert!(properties["roles"].as_array().is_some_and(|roles| roles.contains(&json!("viewer"))), "{properties}");
 }
 
 #[test]

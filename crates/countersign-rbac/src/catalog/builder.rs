@@ -143,7 +143,7 @@ impl CatalogBuilder {
     ///
     /// # Errors
     /// [`ConfigError`] that names the culprit, and its line where it comes from a policy file: an empty name, a
-    /// role given twice, a permission that does not exist (see [`only_permissions`](Self::only_permissions)), a
+    /// role given twice, a permission that a role grants twice, a role inherited twice, a permission that does not exist (see [`only_permissions`](Self::only_permissions)), a
     /// `*` where none may be or that stands for nothing, an unknown role, roles that inherit from one another
     /// in a circle, or a role that includes two mutually exclusive ones.
     pub fn build(self) -> Result<Catalog, ConfigError> {
@@ -202,7 +202,11 @@ impl CatalogBuilder {
             permissions.intern(name);
         }
         for (role, granted) in &self.roles {
+            let mut seen = HashSet::new();
             for permission in granted {
+                if !seen.insert(&**permission) {
+                    return Err(permission.error("role", format!("`{role}` grants `{permission}` twice")));
+                }
                 if permission.is_empty() {
                     return Err(permission.error("role", format!("`{role}` grants a permission without a name")));
                 }
@@ -252,14 +256,17 @@ impl CatalogBuilder {
             parents: Vec::new(),
         };
         let mut own: Vec<Own> = self.roles.iter().map(of_role).collect();
-        for (role, inherited) in &self.inherits {
+        for (child, parent) in &self.inherits {
             let find = |name: &Name| {
                 let unknown =
-                    || name.error("inherits", format!("`{role}` inherits `{inherited}`: `{name}` is not a role"));
+                    || name.error("inherits", format!("`{child}` inherits `{parent}`: `{name}` is not a role"));
                 roles.find(name).ok_or_else(unknown)
             };
-            let (role, inherited) = (find(role)?, find(inherited)?);
+            let (role, inherited) = (find(child)?, find(parent)?);
             if let Some(own) = own.get_mut(role.index()) {
+                if own.parents.contains(&inherited) {
+                    return Err(parent.error("inherits", format!("`{child}` inherits `{parent}` twice")));
+                }
                 own.parents.push(inherited);
             }
         }

@@ -57,10 +57,22 @@ fn a_circle_is_refused_with_its_path() {
 }
 
 #[test]
+fn what_is_said_twice_is_a_mistake_that_is_named() {
+    let roles = || Catalog::builder().role("a", ["x"]).role("b", ["y"]).inherits("a", "b");
+    for (builder, expected) in [
+        (roles().role("c", ["x", "y", "x"]), "`role`: `c` grants `x` twice"),
+        (roles().role("c", ["x", "z:*", "z:*"]), "`role`: `c` grants `z:*` twice"),
+        (roles().inherits("a", "b"), "`inherits`: `a` inherits `b` twice"),
+        (roles().role("a", ["x"]), "`role`: `a` is given twice"),
+    ] {
+        assert_eq!(error(builder), expected);
+    }
+}
+
+#[test]
 fn a_diamond_is_no_circle() {
     let catalog = Catalog::builder()
         .inherits("top", "left")
-        .inherits("top", "right")
         .inherits("top", "right")
         .inherits("left", "bottom")
         .inherits("right", "bottom")

@@ -45,7 +45,8 @@ impl ClaimsMapping {
 
     /// Keycloak: the roles of the realm, and those of one client, which is the service that asks. They are kept
     /// apart by what they are called in the catalog: `realm:admin` is not `client:admin`. Roles of other
-    /// clients are not read.
+    /// clients are not read. A source that is added to these, of groups, say, needs a prefix or a table of its own, or a group
+    /// that somebody names `client:admin` is that role.
     ///
     /// ```
     /// use countersign::VerifiedToken;

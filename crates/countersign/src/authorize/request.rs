@@ -178,6 +178,12 @@ impl<'a> AccessRequest<'a> {
         self.subject?.get(name)
     }
 
+    /// All that is known of the subject beside its token: for whoever adds to it.
+    #[must_use]
+    pub fn subject_attributes(&self) -> Option<&'a dyn Attributes> {
+        self.subject
+    }
+
     /// The circumstance of this name.
     #[must_use]
     pub fn context(&self, name: &str) -> Option<Attribute<'a>> {
