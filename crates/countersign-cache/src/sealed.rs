@@ -143,7 +143,7 @@ impl CacheStore for SealedCache {
 }
 
 #[cfg(test)]
-#[cfg(feature = "ring")]
+#[cfg(any(feature = "aws-lc", feature = "ring"))]
 mod tests {
     use super::*;
     use crate::MemoryCache;

@@ -15,6 +15,7 @@ pub use refresh::RefreshError;
 use crate::fetch::JwksFetch;
 use alarm::RuntimeAlarm;
 use countersign::clock::{Clock, SystemClock};
+use countersign::crypto::{Backend, default_backend};
 use countersign::keys::KeyIdentity;
 use countersign::observe::{NoObserver, Observer};
 use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest};
@@ -160,6 +161,7 @@ pub struct JwksProviderBuilder {
     fetch: Option<Box<dyn JwksFetch>>,
     clock: Box<dyn Clock>,
     observer: Box<dyn Observer>,
+    backend: Option<Box<dyn Backend>>,
     time_to_live: Duration,
     heeds_cache_headers: bool,
     max_stale: Duration,
@@ -187,6 +189,7 @@ impl JwksProviderBuilder {
             fetch: None,
             clock: Box::new(SystemClock::new()),
             observer: Box::new(NoObserver),
+            backend: None,
             time_to_live: TIME_TO_LIVE,
             heeds_cache_headers: true,
             max_stale: MAX_STALE,
@@ -272,10 +275,27 @@ impl JwksProviderBuilder {
         self
     }
 
+    /// What verifies with the keys: ring unless set, or [what there is](countersign::crypto).
+    ///
+    #[cfg_attr(feature = "aws-lc", doc = "```")]
+    #[cfg_attr(not(feature = "aws-lc"), doc = "```ignore")]
+    /// use countersign::crypto::AwsLc;
+    /// use countersign_keys::JwksProvider;
+    ///
+    /// let keys = JwksProvider::url("https://issuer.example/jwks").backend(AwsLc).build()?;
+    /// # let _ = keys;
+    /// # Ok::<(), countersign::ConfigError>(())
+    /// ```
+    pub fn backend(mut self, backend: impl Backend) -> Self {
+        self.backend = Some(Box::new(backend));
+        self
+    }
+
     /// The provider. Nothing is fetched yet.
     ///
     /// # Errors
-    /// [`ConfigError`] that names the setting: a URL that may not be asked, a time to live out of bounds.
+    /// [`ConfigError`] that names the setting: a URL that may not be asked, a time to live out of bounds, no backend for
+    /// signatures.
     pub fn build(self) -> Result<JwksProvider, ConfigError> {
         let shortest = if matches!(self.source, Source::File(_)) { Duration::from_secs(1) } else { MIN_TIME_TO_LIVE };
         if !(shortest..=MAX_TIME_TO_LIVE).contains(&self.time_to_live) {
@@ -293,6 +313,9 @@ impl JwksProviderBuilder {
         }
         if self.name.is_empty() || self.name.chars().any(char::is_control) {
             return Err(ConfigError::new("name", "is empty, or has control characters"));
+        }
+        if let (None, Err(error)) = (&self.backend, default_backend()) {
+            return Err(ConfigError::new("backend", error.to_string()));
         }
         let urls = self.source.urls()?;
         let fetch: Box<dyn JwksFetch> = match (self.source.fetch(), self.fetch) {
@@ -329,6 +352,7 @@ impl JwksProviderBuilder {
             clock,
             alarm,
             observer: self.observer,
+            backend: self.backend,
             time_to_live: self.time_to_live,
             heeds_cache_headers: self.heeds_cache_headers,
             max_stale: self.max_stale,

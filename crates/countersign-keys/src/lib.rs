@@ -19,7 +19,8 @@
 //! ```
 //!
 //! The feature `http` (on by default) has the HTTP client; without it, give [`JwksProvider`] a [`JwksFetch`] of your
-//! own.
+//! own. `ring` (on by default) and `aws-lc` are the [backends](countersign::crypto) for signatures; TLS is ring's in any
+//! case.
 
 mod fetch;
 mod file;

@@ -1,8 +1,11 @@
-//! The signature algorithms of RFC 7518 and RFC 8037. There is no `none`.
+//! The signature algorithms of RFC 7518, RFC 8037, RFC 8812 and RFC 9964. There is no `none`.
 
 use std::fmt;
 
-/// A JWS signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2).
+/// A JWS signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 8812 §3.2, RFC 9864 §2.2, RFC 9964 §3).
+///
+/// Which of them there are keys for is a matter of the [backend](crate::crypto): ring has neither ES512 nor ES256K nor
+/// ML-DSA.
 ///
 /// `none` has no variant: a token that names it cannot be parsed.
 ///
@@ -38,10 +41,20 @@ pub enum Algorithm {
     ES256,
     /// ECDSA on P-384 with SHA-384.
     ES384,
+    /// ECDSA on P-521 with SHA-512.
+    ES512,
+    /// ECDSA on secp256k1 with SHA-256.
+    ES256K,
     /// Ed25519, under the name that RFC 9864 gives it.
     Ed25519,
     /// Ed25519, under the older name of RFC 8037. A key for one name verifies tokens with either.
     EdDSA,
+    /// ML-DSA-44: lattices instead of factors and curves, with an empty context string.
+    MlDsa44,
+    /// ML-DSA-65.
+    MlDsa65,
+    /// ML-DSA-87.
+    MlDsa87,
 }
 
 /// The kind of key that an algorithm takes.
@@ -51,9 +64,11 @@ pub(crate) enum Family {
     Rsa,
     Ec(Curve),
     Ed25519,
+    /// The keys of RFC 9964, which have one algorithm each.
+    Akp(Algorithm),
 }
 
-/// The elliptic curves of ECDSA (RFC 7518 §6.2.1.1).
+/// The elliptic curves of ECDSA (RFC 7518 §6.2.1.1, RFC 8812 §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Curve {
@@ -61,6 +76,10 @@ pub enum Curve {
     P256,
     /// NIST P-384.
     P384,
+    /// NIST P-521.
+    P521,
+    /// secp256k1, which SEC 2 defines.
+    Secp256k1,
 }
 
 /// The hash functions of the signature algorithms.
@@ -76,11 +95,14 @@ pub enum Hash {
 }
 
 impl Curve {
+    const ALL: [Self; 4] = [Self::P256, Self::P384, Self::P521, Self::Secp256k1];
+
     /// Octets of one coordinate.
     pub(crate) fn coordinate_len(self) -> usize {
         match self {
-            Self::P256 => 32,
+            Self::P256 | Self::Secp256k1 => 32,
             Self::P384 => 48,
+            Self::P521 => 66,
         }
     }
 
@@ -88,13 +110,21 @@ impl Curve {
         match self {
             Self::P256 => "P-256",
             Self::P384 => "P-384",
+            Self::P521 => "P-521",
+            Self::Secp256k1 => "secp256k1",
         }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|curve| curve.name() == name)
     }
 
     pub(crate) fn algorithm(self) -> Algorithm {
         match self {
             Self::P256 => Algorithm::ES256,
             Self::P384 => Algorithm::ES384,
+            Self::P521 => Algorithm::ES512,
+            Self::Secp256k1 => Algorithm::ES256K,
         }
     }
 }
@@ -113,8 +143,13 @@ impl Algorithm {
         Self::PS512,
         Self::ES256,
         Self::ES384,
+        Self::ES512,
+        Self::ES256K,
         Self::Ed25519,
         Self::EdDSA,
+        Self::MlDsa44,
+        Self::MlDsa65,
+        Self::MlDsa87,
     ];
 
     /// The algorithms of RSA keys; a JWK that names none is usable with each of them that the verifier allows.
@@ -135,8 +170,13 @@ impl Algorithm {
             Self::PS512 => "PS512",
             Self::ES256 => "ES256",
             Self::ES384 => "ES384",
+            Self::ES512 => "ES512",
+            Self::ES256K => "ES256K",
             Self::Ed25519 => "Ed25519",
             Self::EdDSA => "EdDSA",
+            Self::MlDsa44 => "ML-DSA-44",
+            Self::MlDsa65 => "ML-DSA-65",
+            Self::MlDsa87 => "ML-DSA-87",
         }
     }
 
@@ -169,16 +209,30 @@ impl Algorithm {
             Self::RS256 | Self::RS384 | Self::RS512 | Self::PS256 | Self::PS384 | Self::PS512 => Family::Rsa,
             Self::ES256 => Family::Ec(Curve::P256),
             Self::ES384 => Family::Ec(Curve::P384),
+            Self::ES512 => Family::Ec(Curve::P521),
+            Self::ES256K => Family::Ec(Curve::Secp256k1),
             Self::Ed25519 | Self::EdDSA => Family::Ed25519,
+            Self::MlDsa44 | Self::MlDsa65 | Self::MlDsa87 => Family::Akp(self),
         }
     }
 
-    /// The hash function of the signature; for Ed25519 its own, SHA-512.
-    pub(crate) fn hash(self) -> Hash {
+    /// The hash function of the signature; for Ed25519 its own, SHA-512. ML-DSA names none.
+    pub(crate) fn hash(self) -> Option<Hash> {
         match self {
-            Self::HS256 | Self::RS256 | Self::PS256 | Self::ES256 => Hash::Sha256,
-            Self::HS384 | Self::RS384 | Self::PS384 | Self::ES384 => Hash::Sha384,
-            Self::HS512 | Self::RS512 | Self::PS512 | Self::Ed25519 | Self::EdDSA => Hash::Sha512,
+            Self::HS256 | Self::RS256 | Self::PS256 | Self::ES256 | Self::ES256K => Some(Hash::Sha256),
+            Self::HS384 | Self::RS384 | Self::PS384 | Self::ES384 => Some(Hash::Sha384),
+            Self::HS512 | Self::RS512 | Self::PS512 | Self::ES512 | Self::Ed25519 | Self::EdDSA => Some(Hash::Sha512),
+            Self::MlDsa44 | Self::MlDsa65 | Self::MlDsa87 => None,
+        }
+    }
+
+    /// Octets of a public key of RFC 9964 (FIPS 204, Table 2); `None` for other algorithms.
+    pub(crate) fn akp_public_len(self) -> Option<usize> {
+        match self {
+            Self::MlDsa44 => Some(1312),
+            Self::MlDsa65 => Some(1952),
+            Self::MlDsa87 => Some(2592),
+            _ => None,
         }
     }
 
@@ -211,7 +265,7 @@ mod tests {
 
     #[test]
     fn none_and_other_spellings_are_no_algorithm() {
-        for name in ["none", "None", "NONE", "", "hs256", "RS256 ", "ES256K", "ES512", "Ed448"] {
+        for name in ["none", "None", "NONE", "", "hs256", "RS256 ", "es512", "ES521", "ML-DSA", "MlDsa44", "Ed448"] {
             assert_eq!(Algorithm::from_name(name), None, "{name:?}");
         }
     }

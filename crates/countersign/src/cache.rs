@@ -37,13 +37,12 @@ impl CacheKey {
     }
 
     /// A constant name and the SHA-256 of `parts`, each with its length, so that no two lists collide.
-    #[cfg(feature = "ring")]
+    #[cfg(any(feature = "aws-lc", feature = "ring"))]
     #[must_use]
     pub fn hashed(name: &'static str, parts: &[&[u8]]) -> Self {
-        use crate::crypto::{Backend, Ring};
         let lengths: Vec<[u8; 8]> = parts.iter().map(|part| (part.len() as u64).to_be_bytes()).collect();
         let pieces: Vec<&[u8]> = lengths.iter().zip(parts).flat_map(|(length, part)| [&length[..], part]).collect();
-        Self(format!("{name}:{}", crate::base64url::encode(&Ring.sha256(&pieces))))
+        Self(format!("{name}:{}", crate::base64url::encode(&crate::crypto::DEFAULT.sha256(&pieces))))
     }
 
     /// The name as text.
@@ -238,7 +237,7 @@ impl fmt::Display for CacheKey {
     }
 }
 
-#[cfg(all(test, feature = "ring"))]
+#[cfg(all(test, any(feature = "aws-lc", feature = "ring")))]
 mod tests {
     use super::*;
 

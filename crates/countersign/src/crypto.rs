@@ -2,10 +2,44 @@
 //!
 //! A backend is a value. Two keys of one process may come from different backends, nothing is global, and
 //! nothing here panics.
+//!
+//! | | [`Ring`](https://docs.rs/ring), feature `ring` | [`AwsLc`](https://docs.rs/aws-lc-rs), feature `aws-lc` |
+//! |---|---|---|
+//! | HS, RS, PS 256/384/512, ES256, ES384, Ed25519 | yes | yes |
+//! | ES512, ES256K, ML-DSA-44/65/87 | no | yes |
+//! | RSA keys generated | no | yes |
+//! | public keys parsed | RSA and EC at each verification | once |
+//!
+//! Both give the same verdict on every signature. Constructors that name no backend use the one that is compiled in. Where both
+//! are, they use ring, and aws-lc for the algorithms and the key generation that ring lacks: to turn `aws-lc` on changes
+//! nothing for keys that there were without it. To have a key on aws-lc, say so:
+//!
+#![cfg_attr(all(feature = "aws-lc", feature = "ring"), doc = "```")]
+#![cfg_attr(not(all(feature = "aws-lc", feature = "ring")), doc = "```ignore")]
+//! use countersign::crypto::AwsLc;
+//! use countersign::{Algorithm, SigningKey};
+//!
+//! let key = SigningKey::generate(Algorithm::ES256)?; // ring, if it is there
+//! let public = key.verifying_key().with_backend(&AwsLc)?;
+//! let signature = key.sign(b"message")?;
+//! assert!(public.verify(b"message", &signature).is_ok());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Without either, what needs a signature or a hash is refused with [`KeyError::NoBackend`](crate::keys::KeyError), unless the
+//! caller has a [`Backend`] of its own.
 
+#[cfg(feature = "aws-lc")]
+mod aws_lc;
+#[cfg(all(feature = "aws-lc", feature = "ring"))]
+mod both;
+#[cfg(any(feature = "aws-lc", feature = "ring"))]
+mod edwards;
 #[cfg(feature = "ring")]
 mod ring;
 
+#[cfg(feature = "aws-lc")]
+pub use self::aws_lc::AwsLc;
 #[cfg(feature = "ring")]
 pub use self::ring::Ring;
 
@@ -64,6 +98,13 @@ pub enum PublicMaterial {
     },
     /// An Ed25519 public key.
     Ed25519([u8; 32]),
+    /// An "Algorithm Key Pair" (RFC 9964 §3): ML-DSA.
+    Akp {
+        /// The one algorithm of the key.
+        algorithm: Algorithm,
+        /// `pub`
+        public: Vec<u8>,
+    },
 }
 
 /// A private key or a shared secret. `Debug` shows the kind alone.
@@ -87,6 +128,15 @@ pub enum PrivateMaterial {
         seed: Zeroizing<Vec<u8>>,
         /// The public key, for a consistency check.
         public: Option<[u8; 32]>,
+    },
+    /// An "Algorithm Key Pair" (RFC 9964 §3): ML-DSA.
+    Akp {
+        /// The one algorithm of the key.
+        algorithm: Algorithm,
+        /// `priv`: the 32 octets of the seed.
+        seed: Zeroizing<Vec<u8>>,
+        /// `pub`, for a consistency check.
+        public: Option<Vec<u8>>,
     },
     /// An HMAC secret.
     Secret(crate::secret::Secret),
@@ -113,9 +163,22 @@ impl Debug for PrivateMaterial {
             Self::Rsa(_) => "Rsa(…)",
             Self::Ec { .. } => "Ec(…)",
             Self::Ed25519 { .. } => "Ed25519(…)",
+            Self::Akp { .. } => "Akp(…)",
             Self::Secret(_) => "Secret(…)",
         })
     }
+}
+
+/// How long the modulus of a fresh RSA key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RsaSize {
+    /// 2048 bits, the least that RFC 7518 §3.3 allows.
+    Bits2048,
+    /// 3072 bits.
+    Bits3072,
+    /// 4096 bits.
+    Bits4096,
 }
 
 /// What a private key gives: the signer, and the public half unless it is a secret.
@@ -157,11 +220,20 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// A [`KeyError`] that says why the material cannot serve `algorithm`.
     fn signer(&self, algorithm: Algorithm, material: &PrivateMaterial) -> Result<SigningParts, KeyError>;
 
-    /// A fresh private key for `algorithm`, PKCS#8 DER.
+    /// A fresh private key for `algorithm`, PKCS#8 DER; of RSA one with 2048 bits.
     ///
     /// # Errors
     /// [`KeyError::Unsupported`] where the backend generates no such keys.
     fn generate(&self, algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, KeyError>;
+
+    /// A fresh RSA private key, PKCS#8 DER.
+    ///
+    /// # Errors
+    /// [`KeyError::Unsupported`] where the backend generates none, which is so unless it says otherwise.
+    fn generate_rsa(&self, size: RsaSize) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let _ = size;
+        Err(KeyError::Unsupported("this backend generates no RSA keys"))
+    }
 
     /// A digest over the parts, one after the other.
     fn digest(&self, hash: Hash, parts: &[&[u8]]) -> Vec<u8>;
@@ -183,17 +255,77 @@ pub(crate) fn small_rsa_verifier(
 ) -> Result<Arc<dyn SignatureVerifier>, KeyError> {
     #[cfg(feature = "ring")]
     return ring::small_rsa_verifier(algorithm, material);
-    #[cfg(not(feature = "ring"))]
+    #[cfg(all(feature = "aws-lc", not(feature = "ring")))]
+    return aws_lc::small_rsa_verifier(algorithm, material);
+    #[cfg(not(any(feature = "aws-lc", feature = "ring")))]
     {
         let _ = (algorithm, material);
         Err(KeyError::NoBackend)
     }
 }
 
-/// The backend that constructors use where the caller names none.
-pub(crate) fn default_backend() -> Result<&'static dyn Backend, KeyError> {
-    #[cfg(feature = "ring")]
-    return Ok(&Ring);
-    #[cfg(not(feature = "ring"))]
+/// The backend that constructors use where the caller names none: ring, then aws-lc for what is not there.
+///
+/// # Errors
+/// [`KeyError::NoBackend`] where neither is compiled in.
+pub fn default_backend() -> Result<&'static dyn Backend, KeyError> {
+    #[cfg(any(feature = "aws-lc", feature = "ring"))]
+    return Ok(DEFAULT);
+    #[cfg(not(any(feature = "aws-lc", feature = "ring")))]
     Err(KeyError::NoBackend)
+}
+
+#[cfg(all(feature = "ring", feature = "aws-lc"))]
+pub(crate) const DEFAULT: &dyn Backend = &both::RingFirst;
+#[cfg(all(feature = "ring", not(feature = "aws-lc")))]
+pub(crate) const DEFAULT: &dyn Backend = &Ring;
+#[cfg(all(feature = "aws-lc", not(feature = "ring")))]
+pub(crate) const DEFAULT: &dyn Backend = &AwsLc;
+
+/// Debug with the name alone: what these types hold may not be printed.
+#[cfg(any(feature = "aws-lc", feature = "ring"))]
+macro_rules! opaque_debug {
+    ($($name:ident),*) => {$(
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(concat!(stringify!($name), "(…)"))
+            }
+        }
+    )*};
+}
+#[cfg(any(feature = "aws-lc", feature = "ring"))]
+use opaque_debug;
+
+#[cfg(all(test, feature = "ring", feature = "aws-lc"))]
+mod tests;
+
+#[cfg(all(test, not(any(feature = "aws-lc", feature = "ring"))))]
+mod no_backend {
+    use super::*;
+    use crate::jwk::{Jwk, JwkSet};
+    use crate::key::{SigningKey, VerifyingKey};
+    use crate::provider::KeySet;
+
+    const KEY: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+
+    #[test]
+    fn what_needs_one_says_so() {
+        const NONE: Option<KeyError> = Some(KeyError::NoBackend);
+        let jwk = Jwk::parse(KEY).expect("read without one");
+        for &algorithm in Algorithm::ALL {
+            assert_eq!(SigningKey::generate(algorithm).err(), NONE);
+            if jwk.algorithms().iter().any(|own| own.is_same_as(algorithm)) {
+                assert_eq!(VerifyingKey::from_jwk(algorithm, &jwk).err(), NONE);
+            }
+        }
+        assert_eq!(SigningKey::generate_rsa(Algorithm::RS256, RsaSize::Bits2048).err(), NONE);
+        assert_eq!(VerifyingKey::from_secret(Algorithm::HS256, [7; 32]).err(), NONE);
+        assert_eq!(SigningKey::from_secret(Algorithm::HS256, [7; 32]).err(), NONE);
+        assert_eq!(jwk.thumbprint().err(), NONE);
+        let set = JwkSet::parse(&format!(r#"{{"keys":[{KEY}]}}"#)).expect("a set");
+        let keys = KeySet::from_jwks(&set);
+        assert!(keys.is_empty() && keys.quarantined().iter().all(|key| key.reason == KeyError::NoBackend));
+        let error = crate::cache::FleetKey::new([7; 32]).expect_err("no backend");
+        assert_eq!(error.setting(), "fleet_key");
+    }
 }

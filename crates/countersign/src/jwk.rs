@@ -68,10 +68,15 @@ impl Jwk {
         fields.check_use("verify")?;
         let material = fields.public_material(min_rsa_bits)?;
         let algorithm = fields.algorithm(material_family(&material))?;
-        Ok(Self { key_id: fields.key_id, algorithm, material })
+        Ok(Self::from_parts(fields.key_id, algorithm, material))
     }
 
     pub(crate) fn from_parts(key_id: Option<String>, algorithm: Option<Algorithm>, material: PublicMaterial) -> Self {
+        let algorithm = match &material {
+            // RFC 9964 §3: `alg` is no restriction of the key but a part of it.
+            PublicMaterial::Akp { algorithm, .. } => Some(*algorithm),
+            _ => algorithm,
+        };
         Self { key_id, algorithm, material }
     }
 
@@ -94,6 +99,7 @@ impl Jwk {
             (Some(algorithm), _) => vec![algorithm],
             (None, Family::Ec(curve)) => vec![curve.algorithm()],
             (None, Family::Ed25519) => vec![Algorithm::EdDSA],
+            (None, Family::Akp(algorithm)) => vec![algorithm],
             (None, _) => Algorithm::RSA.to_vec(),
         }
     }
@@ -104,7 +110,7 @@ impl Jwk {
         &self.material
     }
 
-    /// The thumbprint of RFC 7638, with SHA-256.
+    /// The thumbprint of RFC 7638 (RFC 8037 §2, RFC 9964 §6), with SHA-256.
     ///
     /// # Errors
     /// [`KeyError::NoBackend`] where nothing can hash.
@@ -124,6 +130,9 @@ impl Jwk {
             }
             PublicMaterial::Ed25519(key) => {
                 format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, base64url::encode(key))
+            }
+            PublicMaterial::Akp { algorithm, public } => {
+                format!(r#"{{"alg":"{algorithm}","kty":"AKP","pub":"{}"}}"#, base64url::encode(public))
             }
         };
         Thumbprint(backend.sha256(&[canonical.as_bytes()]))
@@ -150,6 +159,10 @@ impl Serialize for Jwk {
                 map.serialize_entry("kty", "OKP")?;
                 map.serialize_entry("crv", "Ed25519")?;
                 map.serialize_entry("x", &base64url::encode(key))?;
+            }
+            PublicMaterial::Akp { public, .. } => {
+                map.serialize_entry("kty", "AKP")?;
+                map.serialize_entry("pub", &base64url::encode(public))?;
             }
         }
         if let Some(key_id) = &self.key_id {
@@ -381,6 +394,7 @@ pub(crate) fn material_family(material: &PublicMaterial) -> Family {
         PublicMaterial::Rsa { .. } => Family::Rsa,
         PublicMaterial::Ec { curve, .. } => Family::Ec(*curve),
         PublicMaterial::Ed25519(_) => Family::Ed25519,
+        PublicMaterial::Akp { algorithm, .. } => Family::Akp(*algorithm),
     }
 }
 
@@ -397,6 +411,7 @@ struct Fields {
     e: Option<String>,
     x: Option<String>,
     y: Option<String>,
+    public: Option<String>,
     /// A member that only private or symmetric keys have is present, whatever its type.
     private: bool,
 }
@@ -414,6 +429,7 @@ impl<'de> Members<'de> for Fields {
             "e" => self.e = Some(json::typed(map, "e")?),
             "x" => self.x = Some(json::typed(map, "x")?),
             "y" => self.y = Some(json::typed(map, "y")?),
+            "pub" => self.public = Some(json::typed(map, "pub")?),
             "d" | "p" | "q" | "dp" | "dq" | "qi" | "oth" | "k" | "priv" => {
                 self.private = true;
                 json::skip(map)?;
@@ -466,12 +482,8 @@ impl Fields {
                 rsa_material_of(min_rsa_bits, &integer(self.n.as_deref(), "`n`")?, &integer(self.e.as_deref(), "`e`")?)
             }
             Some("EC") => {
-                let curve = match self.crv.as_deref() {
-                    Some("P-256") => Curve::P256,
-                    Some("P-384") => Curve::P384,
-                    Some(_) => return Err(KeyError::Unsupported("unknown `crv`")),
-                    None => return Err(KeyError::Malformed("no `crv`")),
-                };
+                let curve = self.crv.as_deref().ok_or(KeyError::Malformed("no `crv`"))?;
+                let curve = Curve::from_name(curve).ok_or(KeyError::Unsupported("unknown `crv`"))?;
                 let x = bytes(self.x.as_deref(), "`x`")?;
                 let y = bytes(self.y.as_deref(), "`y`")?;
                 // RFC 7518 §6.2.1.2: full length, leading zeros included.
@@ -485,6 +497,11 @@ impl Fields {
                 Some(_) => Err(KeyError::Unsupported("unknown `crv`")),
                 None => Err(KeyError::Malformed("no `crv`")),
             },
+            Some("AKP") => {
+                let algorithm = self.alg.as_deref().ok_or(KeyError::Malformed("no `alg`"))?;
+                let algorithm = Algorithm::from_name(algorithm).ok_or(KeyError::Unsupported("`alg` is unknown"))?;
+                akp_material(algorithm, bytes(self.public.as_deref(), "`pub`")?)
+            }
             Some(_) => Err(KeyError::Unsupported("unknown `kty`")),
             None => Err(KeyError::Malformed("no `kty`")),
         }
@@ -516,6 +533,7 @@ fn bytes(text: Option<&str>, member: &'static str) -> Result<Vec<u8>, KeyError> 
         "`e`" => KeyError::Malformed("no `e`"),
         "`x`" => KeyError::Malformed("no `x`"),
         "`y`" => KeyError::Malformed("no `y`"),
+        "`pub`" => KeyError::Malformed("no `pub`"),
         _ => KeyError::Malformed("a private member is missing"),
     })?;
     base64url::decode(text).map_err(|_| KeyError::Malformed("not canonical base64url"))
@@ -537,6 +555,7 @@ impl PublicMaterial {
         match self {
             Self::Rsa { modulus, exponent } => rsa_material(&modulus, &exponent),
             Self::Ed25519(key) => ed25519_material(&key),
+            Self::Akp { algorithm, public } => akp_material(algorithm, public),
             // Whether the point is on its curve is for the backend to say.
             point @ Self::Ec { .. } => Ok(point),
         }
@@ -588,6 +607,15 @@ pub(crate) fn ed25519_material(key: &[u8]) -> Result<PublicMaterial, KeyError> {
         Some(point) if point.is_small_order() => Err(KeyError::Weak("the Ed25519 point has a small order")),
         _ => Ok(PublicMaterial::Ed25519(key)),
     }
+}
+
+/// The public key of an algorithm that has keys of its own (RFC 9964 §3).
+pub(crate) fn akp_material(algorithm: Algorithm, public: Vec<u8>) -> Result<PublicMaterial, KeyError> {
+    let len = algorithm.akp_public_len().ok_or(KeyError::WrongAlgorithm)?;
+    if public.len() != len {
+        return Err(KeyError::Malformed("the ML-DSA public key has the wrong length"));
+    }
+    Ok(PublicMaterial::Akp { algorithm, public })
 }
 
 #[cfg(test)]

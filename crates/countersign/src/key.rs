@@ -6,7 +6,7 @@ mod export;
 
 use crate::alg::{Algorithm, Family};
 use crate::crypto::{
-    Backend, PrivateMaterial, PublicMaterial, SignatureMismatch, SignatureVerifier, Signer, SigningFailed,
+    Backend, PrivateMaterial, PublicMaterial, RsaSize, SignatureMismatch, SignatureVerifier, Signer, SigningFailed,
     default_backend, small_rsa_verifier,
 };
 use crate::jwk::{Jwk, is_key_id, material_family, read_private};
@@ -15,6 +15,8 @@ use crate::secret::Secret;
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
+
+const NO_MATERIAL: KeyError = KeyError::Unsupported("a secret or a key that lives elsewhere cannot change its backend");
 
 /// A key that verifies signatures of **one** algorithm, decided here and never by a token.
 ///
@@ -78,7 +80,11 @@ impl VerifyingKey {
         Self::from_secret_with(default_backend()?, algorithm, secret.as_ref())
     }
 
-    fn from_secret_with(backend: &dyn Backend, algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
+    /// A shared secret, on a backend of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`from_secret`](Self::from_secret), and as the backend says.
+    pub fn from_secret_with(backend: &dyn Backend, algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
         check_secret(algorithm, secret, algorithm.min_secret_len())?;
         Self::from_any_secret(backend, algorithm, secret)
     }
@@ -126,10 +132,14 @@ impl VerifyingKey {
     /// [`KeyError::WrongAlgorithm`] when the JWK names another or is of another kind; [`KeyError::Invalid`] for a
     /// point off its curve.
     pub fn from_jwk(algorithm: Algorithm, jwk: &Jwk) -> Result<Self, KeyError> {
+        Self::from_jwk_with(default_backend()?, algorithm, jwk)
+    }
+
+    pub(crate) fn from_jwk_with(backend: &dyn Backend, algorithm: Algorithm, jwk: &Jwk) -> Result<Self, KeyError> {
         if jwk.algorithm().is_some_and(|own| !own.is_same_as(algorithm)) {
             return Err(KeyError::WrongAlgorithm);
         }
-        let key = Self::from_material(default_backend()?, algorithm, jwk.material().clone())?;
+        let key = Self::from_material(backend, algorithm, jwk.material().clone())?;
         match jwk.key_id() {
             Some(key_id) => key.with_key_id(key_id),
             None => Ok(key),
@@ -170,6 +180,17 @@ impl VerifyingKey {
         let verifier = backend.verifier(algorithm, &material)?;
         let digest = *Jwk::from_parts(None, None, material.clone()).thumbprint_with(backend).as_bytes();
         Ok(Self::assemble(algorithm, digest, Some(material), verifier))
+    }
+
+    /// The same public key, on a backend of the caller's choice.
+    ///
+    /// # Errors
+    /// [`KeyError::Unsupported`] for a custom key and for a secret, which is not kept:
+    /// [`from_secret_with`](Self::from_secret_with) takes the backend. As [`from_material`](Self::from_material) otherwise.
+    pub fn with_backend(&self, backend: &dyn Backend) -> Result<Self, KeyError> {
+        let material = self.0.public.clone().ok_or(NO_MATERIAL)?.checked()?;
+        let verifier = backend.verifier(self.0.algorithm, &material)?;
+        Ok(Self(Arc::new(Verifying { verifier, ..Verifying::clone(&self.0) })))
     }
 
     /// A key whose signatures something else verifies: an HSM, another library.
@@ -334,13 +355,50 @@ impl SigningKey {
         }
     }
 
-    /// A fresh key, for an issuer that lives as long as its process, and for tests.
+    /// A fresh key, for an issuer that lives as long as its process, and for tests; of RSA one with 2048 bits.
     ///
     /// # Errors
-    /// [`KeyError::Unsupported`] for RSA, which ring does not generate, and for HMAC.
+    /// [`KeyError::Unsupported`] for HMAC, and for what no [backend](crate::crypto) that is compiled in generates: with ring
+    /// alone, RSA.
     pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
         let document = default_backend()?.generate(algorithm)?;
         Self::from_der(algorithm, &document)
+    }
+
+    /// A fresh RSA key of this size.
+    ///
+    /// # Errors
+    /// [`KeyError::WrongAlgorithm`] for an algorithm of other keys; [`KeyError::Unsupported`] without the feature `aws-lc`.
+    ///
+    #[cfg_attr(feature = "aws-lc", doc = "```")]
+    #[cfg_attr(not(feature = "aws-lc"), doc = "```ignore")]
+    /// use countersign::crypto::RsaSize;
+    /// use countersign::{Algorithm, SigningKey};
+    ///
+    /// let key = SigningKey::generate_rsa(Algorithm::PS256, RsaSize::Bits3072)?;
+    /// assert_eq!(key.sign(b"message").expect("a signature").len(), 3072 / 8);
+    /// # Ok::<(), countersign::keys::KeyError>(())
+    /// ```
+    pub fn generate_rsa(algorithm: Algorithm, size: RsaSize) -> Result<Self, KeyError> {
+        if algorithm.family() != Family::Rsa {
+            return Err(KeyError::WrongAlgorithm);
+        }
+        let document = default_backend()?.generate_rsa(size)?;
+        Self::from_der(algorithm, &document)
+    }
+
+    /// The same key, on a backend of the caller's choice.
+    ///
+    /// # Errors
+    /// [`KeyError::Unsupported`] for a secret, which is not kept: [`from_material`](Self::from_material) takes the backend,
+    /// too. As that otherwise.
+    pub fn with_backend(&self, backend: &dyn Backend) -> Result<Self, KeyError> {
+        let material = self.private.as_deref().ok_or(NO_MATERIAL)?;
+        let key = Self::from_material(backend, self.algorithm(), material)?;
+        match self.key_id() {
+            Some(key_id) => key.with_key_id(key_id),
+            None => Ok(key),
+        }
     }
 
     /// Private key material, on a backend of the caller's choice.
@@ -360,6 +418,12 @@ impl SigningKey {
         let public = parts.public.ok_or(KeyError::Invalid("the backend gave no public key"))?;
         let verifying = VerifyingKey::from_material(backend, algorithm, public)?;
         Ok(Self { signer: parts.signer, verifying, private: Some(Arc::new(material.clone())) })
+    }
+
+    /// What a backend makes the key of; `None` for a secret.
+    #[cfg(all(test, feature = "aws-lc", feature = "ring"))]
+    pub(crate) fn material(&self) -> Option<&PrivateMaterial> {
+        self.private.as_deref()
     }
 
     /// The same key under a `kid`, which its tokens then name.

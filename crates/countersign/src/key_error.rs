@@ -26,6 +26,6 @@ pub enum KeyError {
     #[error("another key has the same `kid` and algorithm")]
     DuplicateKeyId,
     /// No signature backend is compiled in.
-    #[error("no signature backend is compiled in: enable the feature `ring`")]
+    #[error("no signature backend is compiled in: enable the feature `ring` or `aws-lc`")]
     NoBackend,
 }

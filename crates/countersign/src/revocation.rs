@@ -2,11 +2,11 @@
 //! cache store.
 
 mod memory;
-#[cfg(feature = "ring")]
+#[cfg(any(feature = "aws-lc", feature = "ring"))]
 mod store;
 
 pub use memory::MemoryDenylist;
-#[cfg(feature = "ring")]
+#[cfg(any(feature = "aws-lc", feature = "ring"))]
 pub use store::StoreDenylist;
 
 use crate::claims::NumericDate;

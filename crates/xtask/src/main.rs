@@ -35,7 +35,9 @@ const COMMANDS: &[Command] = &[
         run: test::run,
     },
     Command {
-        name: "vectors", summary: "FILE…: runs test vectors, and tells the verdict on each", run: vectors::run
+        name: "vectors",
+        summary: "[--backend ring|aws-lc] FILE…: runs test vectors, and tells the verdict on each",
+        run: vectors::run,
     },
 ];
 
@@ -121,6 +123,7 @@ mod tests {
             vec!["fuzz", "nothing"],
             vec!["vectors"],
             vec!["vectors", "--all"],
+            vec!["vectors", "--backend", "openssl", "FILE"],
         ] {
             let answer = dispatch(Parser::from_args(&arguments));
             assert!(matches!(answer, Err(Failure::Usage(_))), "{arguments:?}: {answer:?}");

@@ -2,11 +2,13 @@
 
 #![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
 
+mod backend;
 mod case;
 mod drive;
 mod keys;
 
 use crate::Failure;
+use backend::{BACKENDS, Under};
 use case::{Case, Expect};
 use drive::{Verdict, drive};
 use lexopt::{Arg, Parser};
@@ -17,8 +19,14 @@ use std::path::{Path, PathBuf};
 
 pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
     let mut files = Vec::new();
+    let mut under = &BACKENDS[0];
     while let Some(argument) = arguments.next()? {
         match argument {
+            Arg::Long("backend") => {
+                let name = arguments.value()?;
+                let unknown = || Failure::Usage(format!("there is no backend `{}`", name.to_string_lossy()));
+                under = BACKENDS.iter().find(|backend| name == backend.name).ok_or_else(unknown)?;
+            }
             Arg::Value(file) => files.push(PathBuf::from(file)),
             other => return Err(other.unexpected().into()),
         }
@@ -28,14 +36,14 @@ pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
     }
     let mut tally = Tally::default();
     for file in files {
-        run_file(&file, &mut tally, &mut |line| println!("{line}"))?;
+        run_file(&file, under, &mut tally, &mut |line| println!("{line}"))?;
     }
     println!("{tally}");
     tally.verdict()
 }
 
 /// Runs each case of a file, and tells of each in a line.
-fn run_file(file: &Path, tally: &mut Tally, tell: &mut dyn FnMut(&str)) -> Result<(), Failure> {
+fn run_file(file: &Path, under: &Under, tally: &mut Tally, tell: &mut dyn FnMut(&str)) -> Result<(), Failure> {
     let cannot = |error: &dyn fmt::Display| Failure::Failed(format!("{}: {error}", file.display()));
     let lines = BufReader::new(File::open(file).map_err(|error| cannot(&error))?).lines();
     for (at, line) in lines.enumerate() {
@@ -45,12 +53,16 @@ fn run_file(file: &Path, tally: &mut Tally, tell: &mut dyn FnMut(&str)) -> Resul
         }
         let case: Case =
             serde_json::from_str(&line).map_err(|error| cannot(&format_args!("line {}: {error}", at + 1)))?;
-        let verdict = drive(&case);
+        let verdict = drive(&case, under);
         tally.count(&case, &verdict);
         tell(&format!("{}\t{}\t{}", case.id, verdict.name(), verdict.reason()));
     }
     Ok(())
 }
+
+/// Cases graded `must` that an RFC is against; `tests/data/vectors/README.md` has its words. Their P-521 key has a `y` of 65
+/// octets.
+const AGAINST_AN_RFC: [&str; 2] = ["jwt_verify_lib/jwks/GoodEC", "jwt_verify_lib/jwks/JwksECMatchAlgES512CrvP521"];
 
 /// How the cases went.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -77,7 +89,7 @@ impl Tally {
             self.passed += 1;
         } else {
             self.failed += 1;
-            self.grave += usize::from(case.is_binding());
+            self.grave += usize::from(case.is_binding() && !AGAINST_AN_RFC.contains(&case.id.as_str()));
         }
     }
 

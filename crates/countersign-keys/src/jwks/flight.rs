@@ -100,7 +100,7 @@ impl Refresher {
             return Ok((Snapshot { url, validators, asked_at, time_to_live, answer, ..before }, false));
         }
         let body = fetched.body.ok_or_else(|| FetchError::status(304, None))?;
-        let keys = Arc::new(read_keys(&body)?);
+        let keys = Arc::new(self.read_keys(&body)?);
         let generation = before.map_or(1, |before| before.generation + 1);
         let validators = fetched.validators;
         Ok((Snapshot { keys, body, url, validators, asked_at, time_to_live, generation, answer }, true))
@@ -176,10 +176,14 @@ impl Refresher {
         self.settings.fetch.check(&url).map_err(FetchError::Url)?;
         Ok(url)
     }
-}
 
-fn read_keys(body: &Bytes) -> Result<KeySet, RefreshError> {
-    let text = std::str::from_utf8(body).map_err(|_| RefreshError::Document(KeyError::Malformed("not UTF-8")))?;
-    let keys = KeySet::from_jwks(&JwkSet::parse(text).map_err(RefreshError::Document)?);
-    if keys.is_empty() { Err(RefreshError::NoUsableKey) } else { Ok(keys) }
+    fn read_keys(&self, body: &Bytes) -> Result<KeySet, RefreshError> {
+        let text = std::str::from_utf8(body).map_err(|_| RefreshError::Document(KeyError::Malformed("not UTF-8")))?;
+        let set = JwkSet::parse(text).map_err(RefreshError::Document)?;
+        let keys = match &self.settings.backend {
+            Some(backend) => KeySet::from_jwks_with(&**backend, &set),
+            None => KeySet::from_jwks(&set),
+        };
+        if keys.is_empty() { Err(RefreshError::NoUsableKey) } else { Ok(keys) }
+    }
 }

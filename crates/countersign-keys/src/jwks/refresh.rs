@@ -13,6 +13,7 @@ use crate::gate::{Passage, RefreshGate};
 use arc_swap::ArcSwapOption;
 use countersign::VerifyingKey;
 use countersign::clock::{Alarm, Clock};
+use countersign::crypto::Backend;
 use countersign::keys::{KeyError, KeyIdentity};
 use countersign::observe::{Event, Observer, RefreshTrigger, UnknownKeyOutcome};
 use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest, Unavailable};
@@ -78,6 +79,8 @@ pub(super) struct Settings {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) alarm: Arc<dyn Alarm>,
     pub(super) observer: Box<dyn Observer>,
+    /// The default backend where it is not set.
+    pub(super) backend: Option<Box<dyn Backend>>,
     /// Where the server says nothing.
     pub(super) time_to_live: Duration,
     pub(super) heeds_cache_headers: bool,

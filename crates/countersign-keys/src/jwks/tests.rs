@@ -283,6 +283,19 @@ async fn no_usable_key_never_replaces_a_good_one() {
     }
 }
 
+#[cfg(all(feature = "aws-lc", feature = "ring"))]
+#[tokio::test(start_paused = true)]
+async fn keys_are_on_the_backend_that_was_chosen() {
+    use countersign::crypto::{AwsLc, Ring};
+    // What ring lacks tells them apart.
+    let key = SigningKey::generate(Algorithm::ES512).and_then(|key| key.with_key_id("a")).expect("generate");
+    let wanted = KeyRequest::new(Algorithm::ES512).with_key_id(Some("a"));
+    for (w, is_there) in [(world_with(|b| b.backend(AwsLc)), true), (world_with(|b| b.backend(Ring)), false)] {
+        w.issuer.publish(&[&key]);
+        assert_eq!(w.keys.key(&wanted).await.is_ok(), is_there);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_fetched_yet_is_unavailable_and_not_unknown() {
     let w = world();

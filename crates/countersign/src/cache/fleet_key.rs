@@ -78,7 +78,7 @@ impl Debug for FleetKey {
     }
 }
 
-#[cfg(all(test, feature = "ring"))]
+#[cfg(all(test, any(feature = "aws-lc", feature = "ring")))]
 mod tests {
     use super::*;
 

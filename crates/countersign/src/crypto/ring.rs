@@ -1,20 +1,20 @@
 use super::{
     Backend, Curve, Hash, PrivateMaterial, PublicMaterial, SignatureMismatch, SignatureVerifier, Signer, SigningFailed,
-    SigningParts,
+    SigningParts, edwards, opaque_debug,
 };
 use crate::alg::{Algorithm, Family};
 use crate::key_error::KeyError;
-use curve25519_dalek::constants::EIGHT_TORSION;
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{self as sig, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair};
 use ring::{agreement, digest, hmac};
-use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// The *ring* library: everything but RSA key generation.
+/// The *ring* library: everything but ES512, ES256K, ML-DSA and RSA key generation.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ring;
+
+const NOT_IN_RING: KeyError = KeyError::Unsupported("ring has no such algorithm; the feature `aws-lc` does");
 
 impl Backend for Ring {
     fn verifier(
@@ -31,14 +31,15 @@ impl Backend for Ring {
                 if algorithm.family() != Family::Ec(*curve) {
                     return Err(KeyError::WrongAlgorithm);
                 }
-                if !is_on_curve(*curve, point) {
+                let (ecdsa, ecdh): (&'static dyn sig::VerificationAlgorithm, _) = match curve {
+                    Curve::P256 => (&sig::ECDSA_P256_SHA256_FIXED, &agreement::ECDH_P256),
+                    Curve::P384 => (&sig::ECDSA_P384_SHA384_FIXED, &agreement::ECDH_P384),
+                    Curve::P521 | Curve::Secp256k1 => return Err(NOT_IN_RING),
+                };
+                if !is_on_curve(ecdh, point) {
                     return Err(KeyError::Invalid("the point is not on its curve"));
                 }
-                let algorithm: &'static dyn sig::VerificationAlgorithm = match curve {
-                    Curve::P256 => &sig::ECDSA_P256_SHA256_FIXED,
-                    Curve::P384 => &sig::ECDSA_P384_SHA384_FIXED,
-                };
-                Ok(Arc::new(PointVerifier(sig::UnparsedPublicKey::new(algorithm, point.clone()))))
+                Ok(Arc::new(PointVerifier(sig::UnparsedPublicKey::new(ecdsa, point.clone()))))
             }
             PublicMaterial::Ed25519(key) => {
                 if algorithm.family() != Family::Ed25519 {
@@ -46,6 +47,7 @@ impl Backend for Ring {
                 }
                 Ok(Arc::new(EdVerifier(sig::UnparsedPublicKey::new(&sig::ED25519, *key))))
             }
+            PublicMaterial::Akp { algorithm: own, .. } => Err(akp_refusal(algorithm, *own)),
         }
     }
 
@@ -83,8 +85,9 @@ impl Backend for Ring {
                     return Err(KeyError::WrongAlgorithm);
                 }
                 let random = SystemRandom::new();
-                let pair = EcdsaKeyPair::from_private_key_and_public_key(ecdsa_signing(*curve), scalar, point, &random)
-                    .map_err(|_| KeyError::Invalid("the EC private key does not fit its public key"))?;
+                let pair =
+                    EcdsaKeyPair::from_private_key_and_public_key(ecdsa_signing(*curve)?, scalar, point, &random)
+                        .map_err(|_| KeyError::Invalid("the EC private key does not fit its public key"))?;
                 let public = PublicMaterial::Ec { curve: *curve, point: point.clone() };
                 Ok(SigningParts::new(Arc::new(EcSigner { pair, random }), Some(public)))
             }
@@ -104,15 +107,17 @@ impl Backend for Ring {
                     .map_err(|_| KeyError::Invalid("an Ed25519 public key has 32 octets"))?;
                 Ok(SigningParts::new(Arc::new(EdSigner(pair)), Some(PublicMaterial::Ed25519(public))))
             }
+            PrivateMaterial::Akp { algorithm: own, .. } => Err(akp_refusal(algorithm, *own)),
         }
     }
 
     fn generate(&self, algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let random = SystemRandom::new();
         let document = match algorithm.family() {
-            Family::Ec(curve) => EcdsaKeyPair::generate_pkcs8(ecdsa_signing(curve), &random),
+            Family::Ec(curve) => EcdsaKeyPair::generate_pkcs8(ecdsa_signing(curve)?, &random),
             Family::Ed25519 => Ed25519KeyPair::generate_pkcs8(&random),
             Family::Rsa => return Err(KeyError::Unsupported("ring generates no RSA keys")),
+            Family::Akp(_) => return Err(NOT_IN_RING),
             Family::Hmac => return Err(KeyError::Unsupported("a secret has no PKCS#8 form")),
         };
         let document = document.map_err(|_| KeyError::Invalid("the random source failed"))?;
@@ -190,19 +195,20 @@ fn hmac_algorithm(algorithm: Algorithm) -> Result<hmac::Algorithm, KeyError> {
     })
 }
 
-fn ecdsa_signing(curve: Curve) -> &'static sig::EcdsaSigningAlgorithm {
+fn ecdsa_signing(curve: Curve) -> Result<&'static sig::EcdsaSigningAlgorithm, KeyError> {
     match curve {
-        Curve::P256 => &sig::ECDSA_P256_SHA256_FIXED_SIGNING,
-        Curve::P384 => &sig::ECDSA_P384_SHA384_FIXED_SIGNING,
+        Curve::P256 => Ok(&sig::ECDSA_P256_SHA256_FIXED_SIGNING),
+        Curve::P384 => Ok(&sig::ECDSA_P384_SHA384_FIXED_SIGNING),
+        Curve::P521 | Curve::Secp256k1 => Err(NOT_IN_RING),
     }
 }
 
+fn akp_refusal(wanted: Algorithm, own: Algorithm) -> KeyError {
+    if wanted == own { NOT_IN_RING } else { KeyError::WrongAlgorithm }
+}
+
 /// Key agreement is where ring validates a peer's point and says so; a failed verification would say nothing.
-fn is_on_curve(curve: Curve, point: &[u8]) -> bool {
-    let algorithm = match curve {
-        Curve::P256 => &agreement::ECDH_P256,
-        Curve::P384 => &agreement::ECDH_P384,
-    };
+fn is_on_curve(algorithm: &'static agreement::Algorithm, point: &[u8]) -> bool {
     let Ok(ephemeral) = agreement::EphemeralPrivateKey::generate(algorithm, &SystemRandom::new()) else {
         return false;
     };
@@ -233,18 +239,10 @@ struct EdVerifier(sig::UnparsedPublicKey<[u8; 32]>);
 
 impl SignatureVerifier for EdVerifier {
     fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureMismatch> {
-        // ring refuses an S beyond the group's order and an R in a second spelling, and takes an R of small order, which
-        // only somebody who means to confuse verifiers makes (RFC 8032 §8.4 leaves that open).
-        if SMALL_ORDER.iter().any(|point| signature.starts_with(point)) {
-            return Err(SignatureMismatch);
-        }
+        edwards::check_r(signature)?;
         self.0.verify(message, signature).map_err(|_| SignatureMismatch)
     }
 }
-
-/// The eight points whose order divides 8.
-static SMALL_ORDER: LazyLock<[[u8; 32]; 8]> =
-    LazyLock::new(|| EIGHT_TORSION.each_ref().map(|point| point.compress().to_bytes()));
 
 struct Hmac(hmac::Key);
 
@@ -294,43 +292,4 @@ impl Signer for EdSigner {
     }
 }
 
-/// The name alone: none of these may print what it holds.
-macro_rules! opaque_debug {
-    ($($name:ident),*) => {$(
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!(stringify!($name), "(…)"))
-            }
-        }
-    )*};
-}
 opaque_debug!(RsaVerifier, PointVerifier, EdVerifier, Hmac, RsaSigner, EcSigner, EdSigner);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::key::SigningKey;
-    use curve25519_dalek::scalar::Scalar;
-
-    /// What the holder of the key can make by choosing the nonce zero: R is the neutral point, and S is k·a.
-    #[test]
-    fn an_ed25519_signature_with_an_r_of_small_order_is_refused() {
-        let seed = [7; 32];
-        let material = PrivateMaterial::Ed25519 { seed: Zeroizing::new(seed.to_vec()), public: None };
-        let key = SigningKey::from_material(&Ring, Algorithm::Ed25519, &material).expect("a key");
-        let Some(PublicMaterial::Ed25519(public)) = key.verifying_key().jwk().map(|jwk| jwk.material().clone()) else {
-            panic!("an Ed25519 key")
-        };
-        let hash = |parts: &[&[u8]]| -> [u8; 64] { Ring.digest(Hash::Sha512, parts).try_into().expect("64 octets") };
-        let mut scalar: [u8; 32] = hash(&[&seed])[..32].try_into().expect("32 octets");
-        scalar[0] &= 248;
-        scalar[31] = scalar[31] & 127 | 64;
-        let neutral = EIGHT_TORSION[0].compress().to_bytes();
-        let challenge = Scalar::from_bytes_mod_order_wide(&hash(&[&neutral, &public, b"m"]));
-        let s = challenge * Scalar::from_bytes_mod_order(scalar);
-        let signature = [neutral, s.to_bytes()].concat();
-        let plain = sig::UnparsedPublicKey::new(&sig::ED25519, public);
-        assert!(plain.verify(b"m", &signature).is_ok(), "ring alone takes it: the test is about something");
-        assert_eq!(key.verifying_key().verify(b"m", &signature), Err(SignatureMismatch));
-    }
-}

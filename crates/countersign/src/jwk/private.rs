@@ -25,6 +25,7 @@ struct PrivateFields {
     dq: Option<Zeroizing<String>>,
     qi: Option<Zeroizing<String>>,
     k: Option<Zeroizing<String>>,
+    seed: Option<Zeroizing<String>>,
     oth: bool,
 }
 
@@ -38,6 +39,7 @@ impl<'de> Members<'de> for PrivateFields {
             "dq" => (&mut self.dq, "dq"),
             "qi" => (&mut self.qi, "qi"),
             "k" => (&mut self.k, "k"),
+            "priv" => (&mut self.seed, "priv"),
             "oth" => {
                 self.oth = true;
                 return json::skip(map);
@@ -68,22 +70,25 @@ pub(crate) fn read_private(json: &str, operation: &str) -> Result<PrivateJwk, Ke
     }
     let public = fields.public_material(super::MIN_RSA_BITS)?;
     let algorithm = fields.algorithm(super::material_family(&public))?;
-    let d = octets(&private.d)?;
+    let d = || octets(&private.d);
     let material = match public {
         PublicMaterial::Rsa { modulus, exponent } => PrivateMaterial::Rsa(Box::new(RsaPrivate {
             n: modulus,
             e: exponent,
-            d,
+            d: d()?,
             p: octets(&private.p)?,
             q: octets(&private.q)?,
             dp: octets(&private.dp)?,
             dq: octets(&private.dq)?,
             qi: octets(&private.qi)?,
         })),
-        PublicMaterial::Ec { curve, point } => PrivateMaterial::Ec { curve, scalar: d, point },
+        PublicMaterial::Ec { curve, point } => PrivateMaterial::Ec { curve, scalar: d()?, point },
         PublicMaterial::Ed25519(key) => {
             ed25519_material(&key)?;
-            PrivateMaterial::Ed25519 { seed: d, public: Some(key) }
+            PrivateMaterial::Ed25519 { seed: d()?, public: Some(key) }
+        }
+        PublicMaterial::Akp { algorithm, public } => {
+            PrivateMaterial::Akp { algorithm, seed: octets(&private.seed)?, public: Some(public) }
         }
     };
     Ok(PrivateJwk { key_id: fields.key_id, algorithm, material })

@@ -55,7 +55,11 @@ mod tests {
         assert_eq!(Jwk::parse(&text(&modulus)), Err(FACTORABLE));
         assert_eq!(danger::small_rsa_key(Algorithm::RS256, &text(&power(64))).err(), Some(FACTORABLE));
         let material = PublicMaterial::Rsa { modulus: modulus.clone(), exponent: vec![3] };
-        let key = VerifyingKey::from_material(&crate::crypto::Ring, Algorithm::RS256, material);
+        let key = VerifyingKey::from_material(
+            crate::crypto::default_backend().expect("a backend"),
+            Algorithm::RS256,
+            material,
+        );
         assert_eq!(key.err(), Some(FACTORABLE));
         let mut other = modulus;
         other[100] ^= 1;

@@ -80,9 +80,26 @@ fn unusable_keys_say_why() {
         ),
         (format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{ED}="}}"#), KeyError::Malformed("not canonical base64url")),
         (
-            format!(r#"{{"kty":"EC","crv":"P-521","x":"{P256_X}","y":"{P256_Y}"}}"#),
+            format!(r#"{{"kty":"EC","crv":"P-192","x":"{P256_X}","y":"{P256_Y}"}}"#),
             KeyError::Unsupported("unknown `crv`"),
         ),
+        (
+            format!(r#"{{"kty":"EC","crv":"P-521","x":"{P256_X}","y":"{P256_Y}"}}"#),
+            KeyError::Malformed("a coordinate has the wrong length"),
+        ),
+        (
+            format!(r#"{{"kty":"EC","crv":"secp256k1","alg":"ES256","x":"{P256_X}","y":"{P256_Y}"}}"#),
+            KeyError::WrongAlgorithm,
+        ),
+        (r#"{"kty":"AKP","pub":"AAAA"}"#.into(), KeyError::Malformed("no `alg`")),
+        (r#"{"kty":"AKP","alg":"ML-DSA-44"}"#.into(), KeyError::Malformed("no `pub`")),
+        (r#"{"kty":"AKP","alg":"ML-DSA-44","pub":"AAAA","priv":"AAAA"}"#.into(), KeyError::NotPublic),
+        (
+            r#"{"kty":"AKP","alg":"ML-DSA-44","pub":"AAAA"}"#.into(),
+            KeyError::Malformed("the ML-DSA public key has the wrong length"),
+        ),
+        (r#"{"kty":"AKP","alg":"ML-DSA","pub":"AAAA"}"#.into(), KeyError::Unsupported("`alg` is unknown")),
+        (r#"{"kty":"AKP","alg":"ES256","pub":"AAAA"}"#.into(), KeyError::WrongAlgorithm),
         (
             format!(r#"{{"kty":"EC","crv":"P-384","x":"{P256_X}","y":"{P256_Y}"}}"#),
             KeyError::Malformed("a coordinate has the wrong length"),

@@ -1,11 +1,11 @@
 //! PEM and DER read: SPKI, PKCS#1, PKCS#8, SEC 1.
 
-use crate::alg::Curve;
+use crate::alg::{Algorithm, Curve};
 use crate::crypto::{PrivateMaterial, PublicMaterial, RsaPrivate};
-use crate::jwk::{MAX_KEY_BYTES, check_len, ed25519_material, rsa_material, without_leading_zeros};
+use crate::jwk::{MAX_KEY_BYTES, akp_material, check_len, ed25519_material, rsa_material, without_leading_zeros};
 use crate::key_error::KeyError;
-use pkcs8::der::asn1::{ObjectIdentifier, OctetStringRef};
-use pkcs8::der::{self, Decode};
+use pkcs8::der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef};
+use pkcs8::der::{self, Decode, Tag, TagNumber, Tagged};
 use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use zeroize::Zeroizing;
 
@@ -13,7 +13,17 @@ pub(super) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1
 pub(super) const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 pub(super) const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 pub(super) const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+pub(super) const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
+pub(super) const SECP256K1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.10");
 pub(super) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+/// RFC 9881 §2.
+pub(super) const ML_DSA: [(Algorithm, ObjectIdentifier); 3] = [
+    (Algorithm::MlDsa44, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17")),
+    (Algorithm::MlDsa65, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18")),
+    (Algorithm::MlDsa87, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19")),
+];
+/// RFC 9881 §6: `seed [0] OCTET STRING`, with implicit tags.
+pub(super) const ML_DSA_SEED: Tag = Tag::ContextSpecific { constructed: false, number: TagNumber(0) };
 
 pub(super) fn public_from_pem(pem: &[u8]) -> Result<PublicMaterial, KeyError> {
     let (label, document) = only_key(pem)?;
@@ -113,7 +123,10 @@ pub(super) fn public_from_spki(document: &[u8]) -> Result<PublicMaterial, KeyErr
         RSA => public_from_pkcs1(bits),
         EC => ec_point(named_curve(&info.algorithm)?, bits).map(|(curve, point)| PublicMaterial::Ec { curve, point }),
         ED25519 => ed25519_material(bits),
-        _ => Err(KeyError::Unsupported("an unknown kind of public key")),
+        oid => {
+            let algorithm = ml_dsa(oid).ok_or(KeyError::Unsupported("an unknown kind of public key"))?;
+            akp_material(algorithm, bits.to_vec())
+        }
     }
 }
 
@@ -137,8 +150,38 @@ fn private_from_pkcs8(document: &[u8]) -> Result<PrivateMaterial, KeyError> {
             };
             Ok(PrivateMaterial::Ed25519 { seed: Zeroizing::new(seed.as_bytes().to_vec()), public })
         }
-        _ => Err(KeyError::Unsupported("an unknown kind of private key")),
+        oid => {
+            let algorithm = ml_dsa(oid).ok_or(KeyError::Unsupported("an unknown kind of private key"))?;
+            let seed = ml_dsa_seed(info.private_key.as_bytes())?;
+            let public = match info.public_key {
+                Some(public) => Some(public.as_bytes().ok_or(MALFORMED)?.to_vec()),
+                None => None,
+            };
+            Ok(PrivateMaterial::Akp { algorithm, seed: Zeroizing::new(seed.to_vec()), public })
+        }
     }
+}
+
+fn ml_dsa(oid: ObjectIdentifier) -> Option<Algorithm> {
+    ML_DSA.into_iter().find(|(_, own)| *own == oid).map(|(algorithm, _)| algorithm)
+}
+
+/// The seed in one of the three forms of RFC 9881 §6: alone, beside the expanded key, or not at all. Signatures are made
+/// with what the seed expands to, so what stands beside it is not read.
+fn ml_dsa_seed(key: &[u8]) -> Result<&[u8], KeyError> {
+    const MALFORMED: KeyError = KeyError::Malformed("not DER of an ML-DSA private key");
+    let any = AnyRef::from_der(key).map_err(|_| MALFORMED)?;
+    let seed = match any.tag() {
+        ML_DSA_SEED => any.value(),
+        Tag::Sequence => {
+            let both = any.sequence(|both| Ok::<_, der::Error>([(); 2].map(|()| <&OctetStringRef>::decode(both))));
+            let [Ok(seed), Ok(_expanded)] = both.map_err(|_| MALFORMED)? else { return Err(MALFORMED) };
+            seed.as_bytes()
+        }
+        Tag::OctetString => return Err(KeyError::Unsupported("an ML-DSA private key without its seed")),
+        _ => return Err(MALFORMED),
+    };
+    if seed.len() == 32 { Ok(seed) } else { Err(MALFORMED) }
 }
 
 fn private_from_pkcs1(document: &[u8]) -> Result<PrivateMaterial, KeyError> {
@@ -192,6 +235,8 @@ fn curve_of(name: Option<ObjectIdentifier>) -> Result<Curve, KeyError> {
     match name {
         Some(P256) => Ok(Curve::P256),
         Some(P384) => Ok(Curve::P384),
+        Some(P521) => Ok(Curve::P521),
+        Some(SECP256K1) => Ok(Curve::Secp256k1),
         _ => Err(KeyError::Unsupported("an unknown curve")),
     }
 }

@@ -1,8 +1,8 @@
 //! PEM and DER written: SPKI, PKCS#1, PKCS#8, SEC 1.
 
-use super::der::{EC, ED25519, P256, P384, RSA};
+use super::der::{EC, ED25519, ML_DSA, ML_DSA_SEED, P256, P384, P521, RSA, SECP256K1};
 use super::{SigningKey, VerifyingKey};
-use crate::alg::Curve;
+use crate::alg::{Algorithm, Curve};
 use crate::crypto::{PrivateMaterial, PublicMaterial, RsaPrivate};
 use crate::key_error::KeyError;
 use pkcs8::PrivateKeyInfoRef;
@@ -19,7 +19,8 @@ const NOT_EC: KeyError = KeyError::Unsupported("SEC 1 is for EC keys");
 const UNWRITABLE: KeyError = KeyError::Invalid("the key cannot be written as DER");
 
 impl VerifyingKey {
-    /// The public key in DER: SPKI, the form that everything reads (RFC 5280 §4.1.2.7; RFC 8410 §4 for Ed25519).
+    /// The public key in DER: SPKI, the form that everything reads (RFC 5280 §4.1.2.7; RFC 8410 §4 for Ed25519, RFC 9881 §4
+    /// for ML-DSA).
     ///
     /// # Errors
     /// [`KeyError::Unsupported`] for a secret and for a custom key.
@@ -71,7 +72,8 @@ impl VerifyingKey {
 
 /// What these methods return is wiped when it is dropped; what is made of it is for the caller to keep.
 impl SigningKey {
-    /// The private key in DER: PKCS#8 (RFC 5958, in its first version, which everything reads).
+    /// The private key in DER: PKCS#8 (RFC 5958, in its first version, which everything reads); of ML-DSA the seed alone
+    /// (RFC 9881 §6).
     ///
     /// # Errors
     /// [`KeyError::Unsupported`] for a secret.
@@ -86,6 +88,10 @@ impl SigningKey {
             PrivateMaterial::Ed25519 { seed, .. } => {
                 let seed = OctetStringRef::new(seed).map_err(|_| UNWRITABLE)?;
                 pkcs8(ED25519, None, &secret(&seed)?)
+            }
+            PrivateMaterial::Akp { algorithm, seed, .. } => {
+                let seed = AnyRef::new(ML_DSA_SEED, seed).map_err(|_| UNWRITABLE)?;
+                pkcs8(ml_dsa(*algorithm)?, None, &secret(&seed)?)
             }
             PrivateMaterial::Secret(_) => Err(NO_PRIVATE_KEY),
         }
@@ -165,6 +171,7 @@ fn spki(material: &PublicMaterial) -> Result<Vec<u8>, KeyError> {
         PublicMaterial::Rsa { modulus, exponent } => write(RSA, Some(AnyRef::NULL), &pkcs1_public(modulus, exponent)?),
         PublicMaterial::Ec { curve, point } => write(EC, Some(AnyRef::from(&name(*curve))), point),
         PublicMaterial::Ed25519(key) => write(ED25519, None, key),
+        PublicMaterial::Akp { algorithm, public } => write(ml_dsa(*algorithm)?, None, public),
     }
 }
 
@@ -204,7 +211,13 @@ fn name(curve: Curve) -> ObjectIdentifier {
     match curve {
         Curve::P256 => P256,
         Curve::P384 => P384,
+        Curve::P521 => P521,
+        Curve::Secp256k1 => SECP256K1,
     }
+}
+
+fn ml_dsa(algorithm: Algorithm) -> Result<ObjectIdentifier, KeyError> {
+    ML_DSA.into_iter().find(|(own, _)| *own == algorithm).map(|(_, oid)| oid).ok_or(UNWRITABLE)
 }
 
 fn pem(label: &'static str, document: &[u8]) -> Result<String, KeyError> {

@@ -1,9 +1,16 @@
 use super::*;
 
+const HAS_AWS_LC: bool = cfg!(feature = "aws-lc");
+/// What ring generates.
+const IN_RING: [Algorithm; 4] = [Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA, Algorithm::Ed25519];
+
 #[test]
 fn a_generated_key_signs_for_its_own_algorithm_alone() {
-    for algorithm in [Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA, Algorithm::Ed25519] {
-        let key = SigningKey::generate(algorithm).expect("generate");
+    for &algorithm in Algorithm::ALL.iter().filter(|algorithm| !algorithm.is_symmetric()) {
+        let key = match SigningKey::generate(algorithm) {
+            Err(KeyError::Unsupported(_)) if !HAS_AWS_LC && !IN_RING.contains(&algorithm) => continue,
+            generated => generated.expect("generate"),
+        };
         let signature = key.sign(b"m").expect("sign");
         assert!(key.verifying_key().verify(b"m", &signature).is_ok(), "{algorithm}");
         let jwk = key.verifying_key().jwk().expect("a public key");
@@ -15,7 +22,6 @@ fn a_generated_key_signs_for_its_own_algorithm_alone() {
             );
         }
     }
-    assert!(matches!(SigningKey::generate(Algorithm::RS256), Err(KeyError::Unsupported(_))));
     assert!(matches!(SigningKey::generate(Algorithm::HS256), Err(KeyError::Unsupported(_))));
 }
 
@@ -289,4 +295,83 @@ fn weak_keys_are_taken_by_name_alone() {
     assert_eq!(danger::small_rsa_key(Algorithm::ES256, &jwk).err(), Some(KeyError::WrongAlgorithm));
     let smaller = jwk.replace(&modulus, &modulus[4..]);
     assert!(matches!(danger::small_rsa_key(Algorithm::RS256, &smaller), Err(KeyError::Weak(_))));
+}
+
+/// RFC 9964, Appendix A.1: the key of the seed of zeros, and its name.
+#[cfg(feature = "aws-lc")]
+#[test]
+fn the_key_of_rfc_9964_has_its_thumbprint() {
+    use crate::crypto::AwsLc;
+    let seed = |len| zeroize::Zeroizing::new(vec![0; len]);
+    let material = |len, public| PrivateMaterial::Akp { algorithm: Algorithm::MlDsa44, seed: seed(len), public };
+    let key = SigningKey::from_material(&AwsLc, Algorithm::MlDsa44, &material(32, None)).expect("a seed");
+    let jwk = key.verifying_key().jwk().expect("a public key");
+    assert_eq!(jwk.thumbprint().expect("hash").to_string(), "T4xl70S7MT6Zeq6r9V9fPJGVn76wfnXJ21-gyo0Gu6o");
+
+    let text = serde_json::to_string(&jwk).expect("JSON");
+    assert_eq!(Jwk::parse(&text).expect("our own"), jwk);
+    let private = text.replacen('{', &format!(r#"{{"priv":"{}","#, "A".repeat(43)), 1);
+    assert_eq!(Jwk::parse(&private), Err(KeyError::NotPublic));
+    let read = SigningKey::from_jwk(Algorithm::MlDsa44, &private).expect("a private key");
+    assert_eq!(read.verifying_key().identity(), key.verifying_key().identity());
+    assert_eq!(SigningKey::from_jwk(Algorithm::MlDsa65, &private).err(), Some(KeyError::WrongAlgorithm));
+    let other = private.replacen(&"A".repeat(43), &format!("{}E", "A".repeat(42)), 1);
+    let error = SigningKey::from_jwk(Algorithm::MlDsa44, &other).err();
+    assert_eq!(error, Some(KeyError::Invalid("the ML-DSA private key does not fit its public key")));
+    for len in [0, 31, 33, 2560] {
+        let error = SigningKey::from_material(&AwsLc, Algorithm::MlDsa44, &material(len, None)).err();
+        assert_eq!(error, Some(KeyError::Invalid("the octets are no ML-DSA seed")), "{len}");
+    }
+    // A key that claims to be of another algorithm is for none.
+    let PublicMaterial::Akp { public, .. } = jwk.material().clone() else { panic!("an AKP key") };
+    for algorithm in [Algorithm::HS256, Algorithm::ES256, Algorithm::MlDsa65] {
+        let lie = PublicMaterial::Akp { algorithm, public: public.clone() };
+        for &asked in Algorithm::ALL {
+            assert!(VerifyingKey::from_material(&AwsLc, asked, lie.clone()).is_err(), "{algorithm} as {asked}");
+        }
+    }
+}
+
+/// The three forms of RFC 9881 §6.
+#[cfg(feature = "aws-lc")]
+#[test]
+fn of_an_ml_dsa_private_key_the_seed_is_read() {
+    let key = SigningKey::generate(Algorithm::MlDsa44).expect("generate");
+    let seed_alone = key.to_pkcs8_der().expect("PKCS#8").to_vec();
+    // SEQUENCE 52 (version, algorithm 11, OCTET STRING 34 ([0] 32))
+    assert_eq!((seed_alone.len(), &seed_alone[18..22]), (54, &[0x04, 0x22, 0x80, 0x20][..]));
+    let algorithm = &seed_alone[2..18];
+    let octets = |tag: u8, value: &[u8]| {
+        let len = u8::try_from(value.len()).expect("short");
+        [if len < 128 { vec![tag, len] } else { vec![tag, 0x81, len] }, value.to_vec()].concat()
+    };
+    let wrap = |private: &[u8]| octets(0x30, &[algorithm, &octets(0x04, private)].concat());
+    let seed = &seed_alone[22..];
+    let (expanded, sequence) = (octets(0x04, &[9; 40]), |parts: &[u8]| octets(0x30, parts));
+    let cases = [
+        (octets(0x80, seed), None),
+        (sequence(&[octets(0x04, seed), expanded.clone()].concat()), None),
+        (expanded.clone(), Some(KeyError::Unsupported("an ML-DSA private key without its seed"))),
+        (octets(0x80, &seed[1..]), Some(KeyError::Malformed("not DER of an ML-DSA private key"))),
+        (sequence(&octets(0x04, seed)), Some(KeyError::Malformed("not DER of an ML-DSA private key"))),
+        (
+            sequence(&[octets(0x04, seed), expanded.clone(), expanded].concat()),
+            Some(KeyError::Malformed("not DER of an ML-DSA private key")),
+        ),
+        (octets(0x81, seed), Some(KeyError::Malformed("not DER of an ML-DSA private key"))),
+        (seed.to_vec(), Some(KeyError::Malformed("not DER of an ML-DSA private key"))),
+    ];
+    for (private, expected) in cases {
+        let read = SigningKey::from_der(Algorithm::MlDsa44, &wrap(&private));
+        match expected {
+            None => assert_eq!(read.expect("a seed").verifying_key().identity(), key.verifying_key().identity()),
+            Some(error) => assert_eq!(read.err(), Some(error), "{private:02x?}"),
+        }
+    }
+}
+
+#[cfg(feature = "aws-lc")]
+#[test]
+fn a_backend_that_is_certified_is_not_what_is_linked_here() {
+    assert_eq!(crate::crypto::AwsLc::fips().expect_err("no FIPS module").setting(), "fips");
 }

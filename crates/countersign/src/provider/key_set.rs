@@ -1,5 +1,7 @@
 use super::{KeyProvider, KeyProviderError, KeyRequest};
-use crate::jwk::{IdsAside, JwkSet, Quarantined};
+use crate::alg::Algorithm;
+use crate::crypto::{Backend, default_backend};
+use crate::jwk::{IdsAside, Jwk, JwkSet, Quarantined};
 use crate::key::{KeyIdentity, VerifyingKey};
 use crate::key_error::KeyError;
 use async_trait::async_trait;
@@ -44,12 +46,25 @@ impl KeySet {
     /// [unsupported](KeyError::Unsupported): it is then for something else.
     #[must_use]
     pub fn from_jwks(set: &JwkSet) -> Self {
+        match default_backend() {
+            Ok(backend) => Self::from_jwks_with(backend, set),
+            Err(reason) => Self::read(set, |_, _| Err(reason)),
+        }
+    }
+
+    /// The keys of a JWK Set, on a [backend](crate::crypto) of the caller's choice. What it has not is set aside.
+    #[must_use]
+    pub fn from_jwks_with(backend: &dyn Backend, set: &JwkSet) -> Self {
+        Self::read(set, |algorithm, jwk| VerifyingKey::from_jwk_with(backend, algorithm, jwk))
+    }
+
+    fn read(set: &JwkSet, build: impl Fn(Algorithm, &Jwk) -> Result<VerifyingKey, KeyError>) -> Self {
         let mut quarantined = set.quarantined().to_vec();
         let mut ids_aside = set.ids_aside().clone();
         let mut placed = Vec::new();
         for (index, jwk) in set.placed() {
             for algorithm in jwk.algorithms() {
-                match VerifyingKey::from_jwk(algorithm, jwk) {
+                match build(algorithm, jwk) {
                     Ok(key) => placed.push((index, key)),
                     Err(reason) => {
                         quarantined.push(Quarantined::new(index, reason));
@@ -181,7 +196,6 @@ impl KeyProvider for KeySet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alg::Algorithm;
     use crate::key::SigningKey;
 
     fn key(algorithm: Algorithm, key_id: Option<&str>) -> VerifyingKey {
@@ -243,7 +257,11 @@ mod tests {
         let repeated: KeySet = [same.clone(), same].into_iter().collect();
         assert_eq!(repeated.len(), 1, "the same key twice is one key");
         let edwards = key(Algorithm::EdDSA, Some("e"));
-        let renamed = VerifyingKey::from_material(&crate::crypto::Ring, Algorithm::Ed25519, material(&edwards));
+        let renamed = VerifyingKey::from_material(
+            crate::crypto::default_backend().expect("a backend"),
+            Algorithm::Ed25519,
+            material(&edwards),
+        );
         let both: KeySet = [edwards, renamed.expect("a key").with_key_id("e").expect("a kid")].into_iter().collect();
         assert_eq!((both.len(), both.quarantined().len()), (1, 0), "under either name");
     }
@@ -293,7 +311,10 @@ mod tests {
             (r#"{"\u006bid":"\u0061","kty":"oct","k":"AA"}"#, 0),
             (r#"{"kid":"a","kty":"RSA","n":"AQ","e":"AQAB"}"#, 0),
             (r#"{"kid":"a","kty":"OKP","crv":"X25519","x":"AA"}"#, 1),
-            (r#"{"kid":"a","kty":"AKP","pub":"AA"}"#, 1),
+            (r#"{"kid":"a","kty":"AKP","pub":"AA"}"#, 0),
+            (r#"{"kid":"a","kty":"AKP","alg":"ML-DSA-44","pub":"AA"}"#, 0),
+            (r#"{"kid":"a","kty":"AKP","alg":"SLH-DSA-SHA2-128s","pub":"AA"}"#, 1),
+            (r#"{"kid":"a","kty":"XYZ","pub":"AA"}"#, 1),
             (r#"{"kid":"a","kty":"EC","use":"enc"}"#, 1),
             (r#"{"kid":"b","kty":"EC"}"#, 1),
             (r#"{"kty":"EC"}"#, 1),

@@ -1,3 +1,4 @@
+use super::backend::Under;
 use super::case::{Case, Options};
 use super::keys::{algorithms, key_set};
 use base64::Engine;
@@ -21,7 +22,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub(super) enum Verdict {
     Accept,
     Reject(String),
-    /// An algorithm that no enabled backend has.
+    /// An algorithm that the backend has not.
     Unsupported(String),
     /// A level that is not driven here.
     Skip(&'static str),
@@ -55,30 +56,29 @@ impl From<Rejection> for Verdict {
     }
 }
 
-/// Registered algorithms (RFC 7518, 8037, 8812, 9964) that no backend here has.
-const NOT_HERE: &[&str] = &["ES512", "ES256K", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"];
-
-pub(super) fn drive(case: &Case) -> Verdict {
+pub(super) fn drive(case: &Case, under: &Under) -> Verdict {
     match case.level.as_str() {
-        "jws" => jws(case),
-        "jwt" => jwt(case),
+        "jws" => jws(case, under),
+        "jwt" => jwt(case, under),
         "parse" => match UnverifiedToken::parse(&case.token, jws::MAX_BYTES) {
             Ok(_) => Verdict::Accept,
-            Err(rejection) => refused(case, rejection, &case.token),
+            Err(rejection) => refused(case, under, rejection, &case.token),
         },
-        "jwks" => jwks(case),
+        "jwks" => jwks(case, under),
         "thumbprint" => thumbprint(case),
-        "jws-json" => json(case),
-        "jws-detached" => detached(case),
+        "jws-json" => json(case, under),
+        "jws-detached" => detached(case, under),
         "http" | "jwks-http" => Verdict::Skip("driven over sockets elsewhere"),
         other => Verdict::Error(format!("unknown level `{other}`")),
     }
 }
 
 /// A refusal, unless it is for want of a backend: the header is sound, and the case allows the algorithm that it names.
-fn refused(case: &Case, rejection: Rejection, token: &str) -> Verdict {
+fn refused(case: &Case, under: &Under, rejection: Rejection, token: &str) -> Verdict {
     match algorithm_named(token) {
-        Some(name) if rejection == Rejection::Algorithm && NOT_HERE.contains(&name.as_str()) && case.allows(&name) => {
+        Some(name)
+            if rejection == Rejection::Algorithm && under.lacks.contains(&name.as_str()) && case.allows(&name) =>
+        {
             Verdict::Unsupported(name)
         }
         _ => rejection.into(),
@@ -91,21 +91,21 @@ fn algorithm_named(token: &str) -> Option<String> {
     header["alg"].as_str().map(str::to_owned)
 }
 
-fn jws(case: &Case) -> Verdict {
+fn jws(case: &Case, under: &Under) -> Verdict {
     let policy = match policy(case) {
         Ok(policy) => policy,
         Err(error) => return Verdict::Error(error),
     };
-    compact(case, || Compact::parse_with(&case.token, &policy))
+    compact(case, under, || Compact::parse_with(&case.token, &policy))
 }
 
-fn detached(case: &Case) -> Verdict {
+fn detached(case: &Case, under: &Under) -> Verdict {
     let policy = match policy(case) {
         Ok(policy) => policy,
         Err(error) => return Verdict::Error(error),
     };
     match payload(case) {
-        Some(payload) => compact(case, || Compact::parse_detached(&case.token, &payload, &policy)),
+        Some(payload) => compact(case, under, || Compact::parse_detached(&case.token, &payload, &policy)),
         None => Verdict::Error("a detached payload in base64url is wanted".into()),
     }
 }
@@ -122,18 +122,18 @@ fn policy(case: &Case) -> Result<Policy, String> {
     })
 }
 
-fn compact<'c>(case: &'c Case, parse: impl Fn() -> Result<Compact<'c>, Rejection>) -> Verdict {
+fn compact<'c>(case: &'c Case, under: &Under, parse: impl Fn() -> Result<Compact<'c>, Rejection>) -> Verdict {
     let header = match parse() {
         Ok(token) => token.header().clone(),
-        Err(rejection) => return refused(case, rejection, &case.token),
+        Err(rejection) => return refused(case, under, rejection, &case.token),
     };
-    match keys_for(case, header.algorithm(), header.key_id()) {
+    match keys_for(case, under, header.algorithm(), header.key_id()) {
         Ok(keys) => first_good(keys, |key| parse().and_then(|token| token.verify(key)).map(drop)),
         Err(verdict) => verdict,
     }
 }
 
-fn json(case: &Case) -> Verdict {
+fn json(case: &Case, under: &Under) -> Verdict {
     let policy = match policy(case) {
         Ok(policy) => policy,
         Err(error) => return Verdict::Error(error),
@@ -145,13 +145,13 @@ fn json(case: &Case) -> Verdict {
     };
     let jws = match parsed {
         Ok(jws) => jws,
-        Err(rejection) => return refused(case, rejection, &protected(document, 0)),
+        Err(rejection) => return refused(case, under, rejection, &protected(document, 0)),
     };
     let mut verdict = Verdict::from(Rejection::UnknownKey);
     for (index, signature) in jws.signatures().iter().enumerate() {
         let one = match signature.algorithm() {
-            None => refused(case, Rejection::Algorithm, &protected(document, index)),
-            Some(algorithm) => match keys_for(case, algorithm, signature.key_id()) {
+            None => refused(case, under, Rejection::Algorithm, &protected(document, index)),
+            Some(algorithm) => match keys_for(case, under, algorithm, signature.key_id()) {
                 Ok(keys) => first_good(keys, |key| jws.verify(key).map(drop)),
                 Err(verdict) => verdict,
             },
@@ -174,11 +174,20 @@ fn protected(document: &str, index: usize) -> String {
 }
 
 /// The keys to try for a signature, if the case allows its algorithm.
-fn keys_for(case: &Case, algorithm: Algorithm, key_id: Option<&str>) -> Result<Vec<VerifyingKey>, Verdict> {
-    if !algorithms(case).iter().any(|allowed| allowed.is_same_as(algorithm)) {
-        return Err(Rejection::Algorithm.into());
+fn keys_for(
+    case: &Case,
+    under: &Under,
+    algorithm: Algorithm,
+    key_id: Option<&str>,
+) -> Result<Vec<VerifyingKey>, Verdict> {
+    if !algorithms(case, under).iter().any(|allowed| allowed.is_same_as(algorithm)) {
+        let name = algorithm.name();
+        return Err(match under.lacks.contains(&name) && case.allows(name) {
+            true => Verdict::Unsupported(name.to_owned()),
+            false => Rejection::Algorithm.into(),
+        });
     }
-    let keys = key_set(case).map_err(|error| Verdict::Reject(error.to_string()))?;
+    let keys = key_set(case, under).map_err(|error| Verdict::Reject(error.to_string()))?;
     let wanted = KeyRequest::new(algorithm).with_key_id(key_id);
     candidates(&keys, &wanted).map_err(|error| Verdict::Reject(error.to_string()))
 }
@@ -218,15 +227,15 @@ impl Clock for At {
     }
 }
 
-fn jwt(case: &Case) -> Verdict {
+fn jwt(case: &Case, under: &Under) -> Verdict {
     let Options { iss, aud, now, leeway, required, typ, .. } = &case.options;
     let now = now.map_or_else(|| SystemClock::new().now(), |now| UNIX_EPOCH + Duration::from_secs(now));
-    let keys = match key_set(case) {
+    let keys = match key_set(case, under) {
         Ok(keys) => keys,
         Err(error) => return Verdict::Reject(error.to_string()),
     };
     let mut builder = JwtVerifier::builder(keys)
-        .algorithms(algorithms(case))
+        .algorithms(algorithms(case, under))
         .leeway(Duration::from_secs(leeway.unwrap_or(0)))
         .clock(At(now))
         .try_keys(MOST_KEYS);
@@ -250,38 +259,38 @@ fn jwt(case: &Case) -> Verdict {
         // No algorithm that the case allows is to be had, and no token to be taken.
         Err(error) if error.setting() == "algorithms" => {
             let rejection = UnverifiedToken::parse(&case.token, jws::MAX_BYTES).err();
-            return refused(case, rejection.unwrap_or(Rejection::Algorithm), &case.token);
+            return refused(case, under, rejection.unwrap_or(Rejection::Algorithm), &case.token);
         }
         Err(error) => return Verdict::Error(error.to_string()),
     };
     match verifier.verify_now(&Credential::new("Bearer", &case.token)) {
         Some(Ok(_)) => Verdict::Accept,
-        Some(Err(VerifyError::Rejected(rejection))) => refused(case, rejection, &case.token),
+        Some(Err(VerifyError::Rejected(rejection))) => refused(case, under, rejection, &case.token),
         Some(Err(error)) => Verdict::Error(error.to_string()),
         None => Verdict::Error("a local key set must answer at once".into()),
     }
 }
 
-fn jwks(case: &Case) -> Verdict {
+fn jwks(case: &Case, under: &Under) -> Verdict {
     let document = case.doc.as_deref().unwrap_or_default();
     match case.format.as_deref() {
         Some("jwks") => {}
-        Some("pem") => return pem(document),
+        Some("pem") => return pem(document, under),
         _ => return Verdict::Skip("a document of another form"),
     }
     let set = match JwkSet::parse(document).or_else(|error| JwkSet::from_certificates(document).map_err(|_| error)) {
         Ok(set) => set,
         Err(error) => return Verdict::Reject(error.to_string()),
     };
-    let keys = KeySet::from_jwks(&set);
+    let keys = KeySet::from_jwks_with(under.backend, &set);
     let name = |key: &VerifyingKey| Some((key.key_id().map(str::to_owned), key.jwk()?.thumbprint().ok()?));
     let usable = keys.iter().filter_map(name).collect::<HashSet<_>>().len();
-    let elsewhere = keys_of_curves_not_here(document);
+    let elsewhere = keys_of_curves_not_here(document, under);
     match (usable, case.keys) {
         (usable, expected)
             if elsewhere > 0 && (1..=elsewhere).contains(&(expected.unwrap_or(1).saturating_sub(usable))) =>
         {
-            Verdict::Unsupported(format!("{usable} usable keys, and {elsewhere} on curves that no backend has"))
+            Verdict::Unsupported(format!("{usable} usable keys, and {elsewhere} on curves that the backend has not"))
         }
         (0, _) => {
             let reason = keys.quarantined().first().map(|key| key.reason.to_string());
@@ -294,8 +303,10 @@ fn jwks(case: &Case) -> Verdict {
     }
 }
 
-fn pem(document: &str) -> Verdict {
-    let mut outcomes = Algorithm::ALL.iter().map(|&algorithm| VerifyingKey::from_pem(algorithm, document));
+fn pem(document: &str, under: &Under) -> Verdict {
+    let mut outcomes = Algorithm::ALL
+        .iter()
+        .map(|&algorithm| VerifyingKey::from_pem(algorithm, document)?.with_backend(under.backend));
     match outcomes.find(|outcome| !matches!(outcome, Err(KeyError::WrongAlgorithm))) {
         Some(Ok(_)) => Verdict::Accept,
         Some(Err(error)) => Verdict::Reject(error.to_string()),
@@ -303,10 +314,10 @@ fn pem(document: &str) -> Verdict {
     }
 }
 
-fn keys_of_curves_not_here(document: &str) -> usize {
+fn keys_of_curves_not_here(document: &str, under: &Under) -> usize {
     let Ok(document) = serde_json::from_str::<Value>(document) else { return 0 };
     let keys = document["keys"].as_array().into_iter().flatten();
-    let is_elsewhere = |key: &&Value| matches!(key["crv"].as_str(), Some("P-521" | "secp256k1" | "Ed448"));
+    let is_elsewhere = |key: &&Value| key["crv"].as_str().is_some_and(|curve| under.lacks_curves.contains(&curve));
     keys.filter(is_elsewhere).count()
 }
 

@@ -3,7 +3,7 @@
 use super::ATTEMPTS;
 use crate::base64url;
 use crate::cache::{CacheError, CacheKey, CacheStore, Result};
-use crate::crypto::{Backend, Ring};
+use crate::crypto::DEFAULT;
 use bytes::Bytes;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -106,7 +106,7 @@ async fn find_or_begin(store: &dyn CacheStore) -> Result<Bytes> {
 
 fn new() -> Result<Bytes> {
     let mut octets = [0; LENGTH];
-    Ring.random(&mut octets).map_err(CacheError::because)?;
+    DEFAULT.random(&mut octets).map_err(CacheError::because)?;
     Ok(Bytes::from(format!("{PREFIX}{}", base64url::encode(&octets))))
 }
 
