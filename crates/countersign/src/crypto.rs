@@ -296,10 +296,12 @@ macro_rules! opaque_debug {
 #[cfg(any(feature = "aws-lc", feature = "ring"))]
 use opaque_debug;
 
-#[cfg(all(test, feature = "ring", feature = "aws-lc"))]
+#[cfg(test)]
+#[cfg(all(feature = "aws-lc", feature = "ring"))]
 mod tests;
 
-#[cfg(all(test, not(any(feature = "aws-lc", feature = "ring"))))]
+#[cfg(test)]
+#[cfg(not(any(feature = "aws-lc", feature = "ring")))]
 mod no_backend {
     use super::*;
     use crate::jwk::{Jwk, JwkSet};

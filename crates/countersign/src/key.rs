@@ -328,7 +328,15 @@ impl SigningKey {
     /// [`KeyError::Unsupported`] for an encrypted key, and for an EC key without its public point, which RFC 5915 leaves
     /// optional and ring cannot derive: `openssl ec -in key.pem` adds it.
     pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
-        Self::from_material(default_backend()?, algorithm, &der::private_from_pem(pem.as_ref())?)
+        Self::from_pem_with(default_backend()?, algorithm, pem)
+    }
+
+    /// A private key in PEM, on a backend of the caller's choice: ring takes fewer RSA keys than aws-lc.
+    ///
+    /// # Errors
+    /// As [`from_pem`](Self::from_pem), and as the backend says.
+    pub fn from_pem_with(backend: &dyn Backend, algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        Self::from_material(backend, algorithm, &der::private_from_pem(pem.as_ref())?)
     }
 
     /// A private key in DER: PKCS#8, PKCS#1 or SEC 1.
@@ -336,7 +344,15 @@ impl SigningKey {
     /// # Errors
     /// As [`from_pem`](Self::from_pem).
     pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
-        Self::from_material(default_backend()?, algorithm, &der::private_from_der(der)?)
+        Self::from_der_with(default_backend()?, algorithm, der)
+    }
+
+    /// A private key in DER, on a backend of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`from_der`](Self::from_der), and as the backend says.
+    pub fn from_der_with(backend: &dyn Backend, algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
+        Self::from_material(backend, algorithm, &der::private_from_der(der)?)
     }
 
     /// A private or symmetric JWK, as text, for `algorithm`. Its `kid` is kept.
@@ -344,11 +360,19 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError::WrongAlgorithm`] when the JWK names another algorithm or is of another kind.
     pub fn from_jwk(algorithm: Algorithm, json: &str) -> Result<Self, KeyError> {
+        Self::from_jwk_with(default_backend()?, algorithm, json)
+    }
+
+    /// A private or symmetric JWK, on a backend of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`from_jwk`](Self::from_jwk), and as the backend says.
+    pub fn from_jwk_with(backend: &dyn Backend, algorithm: Algorithm, json: &str) -> Result<Self, KeyError> {
         let jwk = read_private(json, "sign")?;
         if jwk.algorithm.is_some_and(|own| !own.is_same_as(algorithm)) {
             return Err(KeyError::WrongAlgorithm);
         }
-        let key = Self::from_material(default_backend()?, algorithm, &jwk.material)?;
+        let key = Self::from_material(backend, algorithm, &jwk.material)?;
         match jwk.key_id {
             Some(key_id) => key.with_key_id(key_id),
             None => Ok(key),
@@ -390,8 +414,8 @@ impl SigningKey {
     /// The same key, on a backend of the caller's choice.
     ///
     /// # Errors
-    /// [`KeyError::Unsupported`] for a secret, which is not kept: [`from_material`](Self::from_material) takes the backend,
-    /// too. As that otherwise.
+    /// [`KeyError::Unsupported`] for a secret, which is not kept: [`from_material`](Self::from_material) takes the backend.
+    /// As the backend says otherwise.
     pub fn with_backend(&self, backend: &dyn Backend) -> Result<Self, KeyError> {
         let material = self.private.as_deref().ok_or(NO_MATERIAL)?;
         let key = Self::from_material(backend, self.algorithm(), material)?;

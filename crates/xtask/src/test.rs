@@ -41,6 +41,19 @@ const READS_JSON: &[&str] = &[
     "--features",
 ];
 
+/// The core on aws-lc alone: what the first run tries on ring, which is the backend where both are there.
+const ON_AWS_LC: &[&str] = &[
+    "-p",
+    "countersign",
+    "--no-default-features",
+    "--features",
+    "aws-lc,metrics,token-cache,tracing",
+    "--lib",
+    "--no-fail-fast",
+];
+/// The core on no backend at all, which builds and says what is missing.
+const ON_NOTHING: &[&str] = &["-p", "countersign", "--no-default-features", "--lib", "no_backend"];
+
 /// The state machine of the key provider under shuttle: a build of its own, because a flag of the compiler chooses it.
 const MODEL: &[&str] = &[
     "-p",
@@ -65,6 +78,7 @@ pub(crate) fn run(arguments: Parser) -> Result<(), Failure> {
     if own.is_empty() {
         let reads_json = |feature| READS_JSON.iter().chain([&feature]).map(OsString::from).collect();
         runs.extend(SERDE_JSON_FEATURES.map(|feature| (reads_json(feature), None)));
+        runs.extend([ON_AWS_LC, ON_NOTHING].map(|run| (run.iter().map(OsString::from).collect(), None)));
         runs.push((MODEL.iter().map(OsString::from).collect(), Some(MODEL_FLAGS)));
     }
     let mut sum = Tally::default();

@@ -257,11 +257,8 @@ mod tests {
         let repeated: KeySet = [same.clone(), same].into_iter().collect();
         assert_eq!(repeated.len(), 1, "the same key twice is one key");
         let edwards = key(Algorithm::EdDSA, Some("e"));
-        let renamed = VerifyingKey::from_material(
-            crate::crypto::default_backend().expect("a backend"),
-            Algorithm::Ed25519,
-            material(&edwards),
-        );
+        let renamed =
+            VerifyingKey::from_material(default_backend().expect("a backend"), Algorithm::Ed25519, material(&edwards));
         let both: KeySet = [edwards, renamed.expect("a key").with_key_id("e").expect("a kid")].into_iter().collect();
         assert_eq!((both.len(), both.quarantined().len()), (1, 0), "under either name");
     }
