@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A JWS signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 8812 §3.2, RFC 9864 §2.2, RFC 9964 §3).
+/// A JWS signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 8812 §3.2, RFC 9864 §2.2, RFC 9964).
 ///
 /// Which of them there are keys for is a matter of the [backend](crate::crypto): ring has neither ES512 nor ES256K nor
 /// ML-DSA.

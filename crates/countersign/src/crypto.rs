@@ -10,9 +10,9 @@
 //! | RSA keys generated | no | yes |
 //! | public keys parsed | RSA and EC at each verification | once |
 //!
-//! Both give the same verdict on every signature. Constructors that name no backend use the one that is compiled in. Where both
-//! are, they use ring, and aws-lc for the algorithms and the key generation that ring lacks: to turn `aws-lc` on changes
-//! nothing for keys that there were without it. To have a key on aws-lc, say so:
+//! Both give the same verdict on every signature. Constructors that name no backend use the one that is compiled in. Where
+//! both are, they use ring, and aws-lc for the algorithms and the key generation that ring lacks: to turn `aws-lc` on
+//! changes nothing for keys that there were without it. To have a key on aws-lc, say so:
 //!
 #![cfg_attr(all(feature = "aws-lc", feature = "ring"), doc = "```")]
 #![cfg_attr(not(all(feature = "aws-lc", feature = "ring")), doc = "```ignore")]
@@ -26,8 +26,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Without either, what needs a signature or a hash is refused with [`KeyError::NoBackend`](crate::keys::KeyError), unless the
-//! caller has a [`Backend`] of its own.
+//! Without either, what needs a signature or a hash is refused with [`KeyError::NoBackend`](crate::keys::KeyError), unless
+//! the caller has a [`Backend`] of its own.
 
 #[cfg(feature = "aws-lc")]
 mod aws_lc;
@@ -98,7 +98,7 @@ pub enum PublicMaterial {
     },
     /// An Ed25519 public key.
     Ed25519([u8; 32]),
-    /// An "Algorithm Key Pair" (RFC 9964 §3): ML-DSA.
+    /// An "Algorithm Key Pair" (RFC 9964): ML-DSA.
     Akp {
         /// The one algorithm of the key.
         algorithm: Algorithm,
@@ -129,7 +129,7 @@ pub enum PrivateMaterial {
         /// The public key, for a consistency check.
         public: Option<[u8; 32]>,
     },
-    /// An "Algorithm Key Pair" (RFC 9964 §3): ML-DSA.
+    /// An "Algorithm Key Pair" (RFC 9964): ML-DSA.
     Akp {
         /// The one algorithm of the key.
         algorithm: Algorithm,

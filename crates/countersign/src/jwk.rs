@@ -73,7 +73,7 @@ impl Jwk {
 
     pub(crate) fn from_parts(key_id: Option<String>, algorithm: Option<Algorithm>, material: PublicMaterial) -> Self {
         let algorithm = match &material {
-            // RFC 9964 §3: `alg` is no restriction of the key but a part of it.
+            // RFC 9964: `alg` is no restriction of the key but a part of it.
             PublicMaterial::Akp { algorithm, .. } => Some(*algorithm),
             _ => algorithm,
         };
@@ -110,7 +110,7 @@ impl Jwk {
         &self.material
     }
 
-    /// The thumbprint of RFC 7638 (RFC 8037 §2, RFC 9964 §6), with SHA-256.
+    /// The thumbprint of RFC 7638 (RFC 8037 §2, RFC 9964), with SHA-256.
     ///
     /// # Errors
     /// [`KeyError::NoBackend`] where nothing can hash.
@@ -609,7 +609,7 @@ pub(crate) fn ed25519_material(key: &[u8]) -> Result<PublicMaterial, KeyError> {
     }
 }
 
-/// The public key of an algorithm that has keys of its own (RFC 9964 §3).
+/// The public key of an algorithm that has keys of its own (RFC 9964).
 pub(crate) fn akp_material(algorithm: Algorithm, public: Vec<u8>) -> Result<PublicMaterial, KeyError> {
     let len = algorithm.akp_public_len().ok_or(KeyError::WrongAlgorithm)?;
     if public.len() != len {

@@ -24,8 +24,9 @@
 //!
 //! # Features
 //!
-//! `ring`, on by default, and `aws-lc` are the [backends](crypto) for signatures; with both on, ring does what it has. `tracing` and `metrics`, off by default, bring the
-//! [observers](observe) that write log lines and count; `token-cache` the cache of verified tokens.
+//! `ring`, on by default, and `aws-lc` are the [backends](crypto) for signatures; with both on, ring does what it has.
+//! `tracing` and `metrics`, off by default, bring the [observers](observe) that write log lines and count; `token-cache` the
+//! cache of verified tokens.
 
 mod alg;
 pub mod authorize;

@@ -12,6 +12,8 @@ use std::sync::LazyLock;
 const RSA: &str = include_str!("../../../../examples/src/quickstart/demo-rsa.pem");
 const BACKENDS: [(&str, &dyn Backend); 2] = [("ring", &Ring), ("aws-lc", &AwsLc)];
 
+const WRONG: KeyError = KeyError::WrongAlgorithm;
+
 /// What ring has, too.
 fn is_common(algorithm: Algorithm) -> bool {
     !matches!(algorithm.family(), Family::Akp(_) | Family::Ec(Curve::P521 | Curve::Secp256k1))
@@ -64,6 +66,27 @@ fn what_ring_lacks_it_refuses_and_the_default_backend_has() {
         assert_eq!(read.identity(), public.identity());
     }
     assert!(matches!(Ring.generate_rsa(RsaSize::Bits2048), Err(KeyError::Unsupported(_))));
+}
+
+#[test]
+fn key_material_serves_the_algorithms_of_its_kind_and_no_other() {
+    for (algorithm, keys) in PAIRS.iter().filter(|(algorithm, _)| !algorithm.is_symmetric()) {
+        let private = keys[0].material().expect("no secret");
+        let jwk = keys[0].verifying_key().jwk().expect("a public key");
+        for &asked in Algorithm::ALL {
+            let is_of_its_kind = asked.family() == algorithm.family();
+            for (name, backend) in BACKENDS {
+                let is_there = is_of_its_kind && (name == "aws-lc" || is_common(asked));
+                let public = backend.verifier(asked, jwk.material());
+                assert_eq!(public.is_ok(), is_there, "{algorithm} as {asked} on {name}: {public:?}");
+                let private = backend.signer(asked, private);
+                assert_eq!(private.is_ok(), is_there, "{algorithm} as {asked} on {name}: {private:?}");
+                if !is_of_its_kind {
+                    assert_eq!((public.err(), private.err()), (Some(WRONG), Some(WRONG)), "{algorithm} as {asked}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

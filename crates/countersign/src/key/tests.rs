@@ -297,7 +297,7 @@ fn weak_keys_are_taken_by_name_alone() {
     assert!(matches!(danger::small_rsa_key(Algorithm::RS256, &smaller), Err(KeyError::Weak(_))));
 }
 
-/// RFC 9964, Appendix A.1: the key of the seed of zeros, and its name.
+/// RFC 9964, Appendix A: the key of the seed of zeros, and its name.
 #[cfg(feature = "aws-lc")]
 #[test]
 fn the_key_of_rfc_9964_has_its_thumbprint() {
