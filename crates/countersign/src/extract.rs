@@ -114,10 +114,10 @@ macro_rules! forward {
 forward!(Arc, Box);
 
 /// The scheme of a token that comes without one: in a cookie, or in a field of its own.
-const SCHEME_OF_TOKENS: &str = "Bearer";
+pub(crate) const SCHEME_OF_TOKENS: &str = "Bearer";
 
 /// A token68 (RFC 9110 §11.2), which RFC 6750 §2.1 calls b64token.
-fn token68(value: &[u8]) -> Result<&str, ExtractError> {
+pub(crate) fn token68(value: &[u8]) -> Result<&str, ExtractError> {
     let padding = value.iter().rev().take_while(|octet| **octet == b'=').count();
     let body = value.get(..value.len() - padding).unwrap_or_default();
     let is_body = |octet: &u8| octet.is_ascii_alphanumeric() || b"-._~+/".contains(octet);

@@ -7,10 +7,12 @@ mod preflight;
 mod proving;
 mod resource;
 mod screening;
+mod tenure;
 
 pub use check::Check;
 pub use late::HandOver;
 pub use screening::Screening;
+pub use tenure::{Lease, Tenure};
 
 use late::Late;
 use parts::Parts;
@@ -284,7 +286,8 @@ impl GuardBuilder {
         self
     }
 
-    /// Measures by this clock's monotonic time how long verdicts take, instead of the system's.
+    /// Measures by this clock how long verdicts take and when a [`Tenure`] ends, instead of the system's: the verifier's, where
+    /// that has one of its own.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Box::new(clock);
         self

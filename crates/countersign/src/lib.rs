@@ -87,8 +87,8 @@ pub mod verify {
     };
 }
 
-/// What adapters are made with: a [`Guard`] applied to one request.
+/// What adapters are made with: a [`Guard`] applied to one request, and to the connection that outlives it.
 pub mod screening {
     pub use crate::denial::{BodyStyle, Refused, Rendered, Renderer};
-    pub use crate::guard::{Check, GuardBuilder, HandOver, Screening, Verdict};
+    pub use crate::guard::{Check, GuardBuilder, HandOver, Lease, Screening, Tenure, Verdict};
 }

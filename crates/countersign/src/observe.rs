@@ -16,7 +16,7 @@ pub use self::subject::Subject;
 pub use self::tracing::TracingObserver;
 
 use crate::decision::{Decision, Requirement, Trace, Why};
-use crate::reason::Reason;
+use crate::reason::{End, Reason};
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -73,6 +73,14 @@ pub enum Event<'e> {
         decision: Decision,
         /// What the shadow said; `None` where it had not answered by then.
         shadow: Option<Decision>,
+    },
+    /// A connection that outlived its request had to end. What the client does of its own accord is not told. Where the
+    /// authorizer is the reason, its [`Decision`](Self::Decision) is told before.
+    Ended {
+        /// Why.
+        end: End,
+        /// Found at the request that opened the connection.
+        correlation_id: &'e str,
     },
     /// The keys of an issuer were fetched.
     KeysRefreshed {

@@ -1,4 +1,8 @@
-//! Why a request was refused: a closed set of names, safe in logs and as metric labels.
+//! Why a request was refused, or a connection had to end: closed sets of names, safe in logs and as metric labels.
+
+mod end;
+
+pub use end::End;
 
 use std::fmt;
 

@@ -58,6 +58,9 @@ impl Check {
         let decision = self.decision_now(screening.parts(), &question)?;
         let answer =
             self.conclude(screening.parts(), &question, &noted, decision, || screening.correlation_id(request));
+        if answer.is_ok() {
+            screening.note_passed(self);
+        }
         Some(answer.map(|()| token.clone()))
     }
 
@@ -84,6 +87,9 @@ impl Check {
         let decision = self.decision(screening.parts(), &question).await;
         let answer =
             self.conclude(screening.parts(), &question, &noted, decision, || screening.correlation_id(request));
+        if answer.is_ok() && resource.is_none() {
+            screening.note_passed(self);
+        }
         answer.map(|()| token.clone())
     }
 
@@ -165,7 +171,7 @@ impl Check {
         }
     }
 
-    async fn decision(&self, parts: &Parts, question: &AccessRequest<'_>) -> Decision {
+    pub(super) async fn decision(&self, parts: &Parts, question: &AccessRequest<'_>) -> Decision {
         match *self.requirement {
             Requirement::Authenticated if parts.is_wired => Decision::Allow,
             _ => parts.authorizer.decide(question).await,
@@ -173,7 +179,7 @@ impl Check {
     }
 
     /// Tells the decision, and what follows from it. A permission is told with nothing that must be found first.
-    fn conclude(
+    pub(super) fn conclude(
         &self,
         parts: &Parts,
         question: &AccessRequest<'_>,
@@ -192,7 +198,7 @@ impl Check {
         Err(denial)
     }
 
-    fn tell(
+    pub(super) fn tell(
         &self,
         parts: &Parts,
         question: &AccessRequest<'_>,

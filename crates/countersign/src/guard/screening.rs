@@ -1,5 +1,6 @@
 use super::parts::Parts;
-use super::{Guard, NoToken, Verdict};
+use super::tenure::Passed;
+use super::{Check, Guard, NoToken, Verdict};
 use crate::denial::{CorrelationId, Denial};
 use crate::reason::Reason;
 use crate::request::{RequestView, SentToken};
@@ -38,6 +39,8 @@ struct Progress {
     nobody_told: AtomicBool,
     /// Found when the first refusal needs it.
     correlation_id: OnceLock<CorrelationId>,
+    /// What was required of the request and met: asked again while its connection lasts.
+    passed: Passed,
 }
 
 impl Screening {
@@ -128,6 +131,14 @@ impl Screening {
     pub(super) fn correlation_id(&self, request: &RequestView<'_>) -> CorrelationId {
         let Screened { parts, progress, .. } = &*self.0;
         progress.correlation_id.get_or_init(|| CorrelationId::of(request, &parts.correlation_header)).clone()
+    }
+
+    pub(super) fn note_passed(&self, check: &Check) {
+        self.0.progress.passed.note(check);
+    }
+
+    pub(super) fn passed(&self) -> Vec<Check> {
+        self.0.progress.passed.all()
     }
 
     pub(super) fn refuse_nobody(&self, request: &RequestView<'_>) -> Denial {

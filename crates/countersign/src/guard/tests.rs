@@ -1,5 +1,6 @@
 mod late;
 mod proving;
+mod tenure;
 
 use super::*;
 use crate::authorize::policy::{DenyOverrides, all_of, async_policy_fn, deny_overrides, meets, not, policy_fn};

@@ -9,6 +9,7 @@ const VERIFICATIONS: &str = "countersign_verifications_total";
 const VERIFICATION_DURATION: &str = "countersign_verification_duration_seconds";
 const REFUSALS: &str = "countersign_refusals_total";
 const DECISIONS: &str = "countersign_decisions_total";
+const ENDS: &str = "countersign_ends_total";
 const SHADOW_DISAGREEMENTS: &str = "countersign_shadow_disagreements_total";
 const REFRESHES: &str = "countersign_keys_refreshes_total";
 const REFRESH_DURATION: &str = "countersign_keys_refresh_duration_seconds";
@@ -51,6 +52,7 @@ impl MetricsObserver {
         describe_counter!(VERIFICATIONS, Unit::Count, "Verdicts on credentials");
         describe_histogram!(VERIFICATION_DURATION, Unit::Seconds, "How long verdicts took, waiting included");
         describe_counter!(REFUSALS, Unit::Count, "Requests refused");
+        describe_counter!(ENDS, Unit::Count, "Connections that had to end");
         describe_counter!(DECISIONS, Unit::Count, "Decisions of authorizers");
         describe_counter!(
             SHADOW_DISAGREEMENTS,
@@ -90,6 +92,7 @@ impl Observer for MetricsObserver {
                 let shadow = shadow.map_or("unanswered", Decision::name);
                 counter!(SHADOW_DISAGREEMENTS, "outcome" => decision.name(), "shadow" => shadow).increment(1);
             }
+            Event::Ended { end, .. } => counter!(ENDS, "end" => end.name()).increment(1),
             Event::KeysRefreshed {
                 provider,
                 trigger,

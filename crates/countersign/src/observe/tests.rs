@@ -74,6 +74,8 @@ fn tell_everything(observer: &impl Observer, error: &(dyn Error + 'static)) {
         Event::Verification { result: Err(Reason::Rejected(Rejection::Expired)), duration },
         refused(Reason::Rejected(Rejection::Expired), None),
         refused(Reason::KeysUnavailable, Some(error)),
+        Event::Ended { end: End::Revoked, correlation_id },
+        Event::Ended { end: End::Unknown, correlation_id },
         refreshed(true),
         refreshed(false),
         Event::KeysRefreshFailed { provider, trigger, kind: "timeout", error, duration },
@@ -180,7 +182,7 @@ fn the_page_lists_the_metrics_that_are_emitted() {
         .map(|cells| (cells[0].trim_matches('`').to_owned(), (cells[1].to_owned(), names(cells[2]))))
         .collect();
     assert_eq!(emitted, listed);
-    assert_eq!(listed.len(), 15);
+    assert_eq!(listed.len(), 16);
 }
 
 #[test]
@@ -208,7 +210,7 @@ fn the_page_lists_the_lines_that_are_logged() {
         .map(|cells| (cells[0].trim_matches('`').to_owned(), (names(cells[1]), names(cells[2]))))
         .collect();
     assert_eq!(emitted, listed);
-    assert_eq!(listed.len(), 9);
+    assert_eq!(listed.len(), 10);
 }
 
 #[test]
@@ -225,6 +227,8 @@ fn the_page_lists_the_values_of_labels() {
     let why = Why::new("a", "b");
     let decisions = [Decision::Allow, Decision::Deny(why), Decision::Indeterminate(why)].map(Decision::name);
     assert_eq!(listed("`outcome` of decisions"), set(&decisions));
+    let ends = [End::Expired, End::Revoked, End::NotAllowed, End::Unknown];
+    assert_eq!(listed("`end`"), set(&ends.map(End::name)));
     assert_eq!(listed("`shadow`"), set(&[&decisions[..], &["unanswered"]].concat()));
     let outcomes = [
         UnknownKeyOutcome::Remembered,
@@ -298,6 +302,8 @@ fn each_event_moves_its_own_metrics() {
         ("countersign_decisions_total{outcome=allow,policy=,code=}", 1.0),
         ("countersign_decisions_total{outcome=deny,policy=team,code=down}", 1.0),
         ("countersign_decisions_total{outcome=indeterminate,policy=team,code=down}", 1.0),
+        ("countersign_ends_total{end=revoked}", 1.0),
+        ("countersign_ends_total{end=unknown}", 1.0),
         ("countersign_keys_fetched_timestamp_seconds{provider=auth0}", 1_300_819_380.0),
         ("countersign_keys_generation{provider=auth0}", 3.0),
         ("countersign_keys_refresh_duration_seconds{provider=auth0}", 4.5),
@@ -341,6 +347,8 @@ fn each_event_is_logged_with_what_it_says() {
         json!({"message": "request refused", "reason": "expired", "status": 401, "correlation_id": "r-7"}),
         json!({"message": "request refused", "reason": "keys_unavailable", "status": 503, "correlation_id": "r-7",
                "error": error}),
+        json!({"message": "connection ended", "end": "revoked", "close_code": 4401, "correlation_id": "r-7"}),
+        json!({"message": "connection ended", "end": "unknown", "close_code": 4503, "correlation_id": "r-7"}),
         json!({"message": "keys refreshed", "provider": "auth0", "outcome": "new", "trigger": "schedule",
                "generation": 3, "usable": 2, "quarantined": 1, "duration_seconds": 1.5}),
         json!({"message": "keys refreshed", "provider": "auth0", "outcome": "unchanged", "trigger": "schedule",
@@ -378,7 +386,7 @@ fn is_tame(text: &str) -> bool {
 fn no_error_leaves_its_line_or_its_quotes() {
     assert!(!is_tame(HOSTILE));
     let (text, lines) = logged(|| tell_everything(&TracingObserver, &said(HOSTILE)));
-    assert_eq!((text.lines().count(), lines.len()), (14, 14), "{text}");
+    assert_eq!((text.lines().count(), lines.len()), (16, 16), "{text}");
     assert!(is_tame(&text), "{text}");
     assert!(!text.contains(r#"200 "b""#) && text.contains(r#"200 \"b\""#), "{text}");
     let errors: Vec<_> = lines.iter().filter_map(|line| line["fields"]["error"].as_str()).collect();

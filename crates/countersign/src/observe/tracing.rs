@@ -1,5 +1,6 @@
 use super::{Event, Observer};
 use crate::decision::Decision;
+use crate::reason::End;
 use std::error::Error;
 use std::fmt::{self, Write};
 use std::iter::successors;
@@ -9,6 +10,7 @@ const TARGET: &str = "countersign";
 /// Writes to the log, through the application's `tracing` subscriber and under the target `countersign`: one line for each
 /// refusal and each decision of an authorizer, and what befalls the keys. Verdicts are not logged, and neither are questions to a cache: count them.
 ///
+/// A connection that had to end is a line too: `WARN` where nobody could tell for too long, `INFO` elsewhere.
 /// Denials are `INFO`, decisions that nobody can take `WARN`, permissions `DEBUG`. Refusals with a status of 500 or more, failed refreshes, throttling and failing caches are `WARN`, other refusals `INFO`,
 /// all else `DEBUG`. Messages and fields are constants; `docs/OBSERVABILITY.md` lists them. Texts of errors may have come
 /// over the network: their control characters are written as escapes, and what is past 1024 bytes is left out. They are
@@ -76,6 +78,15 @@ impl Observer for TracingObserver {
                     required = on_a_line(required),
                     "shadow disagrees"
                 );
+            }
+            Event::Ended { end, correlation_id } => {
+                let (end, close_code, is_known) = (end.name(), end.close_code(), end != End::Unknown);
+                macro_rules! line {
+                    ($level:ident) => {
+                        tracing::$level!(target: TARGET, end, close_code, correlation_id, "connection ended")
+                    };
+                }
+                if is_known { line!(info) } else { line!(warn) }
             }
             Event::KeysRefreshed { provider, trigger, is_new, generation, usable, quarantined, duration, .. } => {
                 tracing::debug!(

@@ -1,0 +1,204 @@
+use crate::clock::{Clock, since_epoch};
+use crate::reason::End;
+use crate::token::VerifiedToken;
+use std::collections::BTreeMap;
+use std::task::Waker;
+use std::time::Duration;
+
+const RECHECK_EVERY: Duration = Duration::from_secs(30);
+const RECHECK_MIN: Duration = Duration::from_secs(1);
+const RECHECK_MAX: Duration = Duration::from_secs(600);
+const STALE_FOR: Duration = Duration::from_secs(60);
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
+/// A time by both clocks: one may be set, the other may sleep with the process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    wall: Duration,
+    pub(super) monotonic: Duration,
+}
+
+impl Moment {
+    pub(super) fn of(clock: &dyn Clock) -> Self {
+        Self { wall: since_epoch(clock.now()), monotonic: clock.monotonic() }
+    }
+
+    /// How long ago `earlier` was, by the clock that says more.
+    fn since(self, earlier: Self) -> Duration {
+        self.wall.saturating_sub(earlier.wall).max(self.monotonic.saturating_sub(earlier.monotonic))
+    }
+
+    /// How long it is until `later`, by the clock that says less.
+    fn until(self, later: Self) -> Duration {
+        later.wall.saturating_sub(self.wall).min(later.monotonic.saturating_sub(self.monotonic))
+    }
+}
+
+/// What was found when somebody looked.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Found {
+    Good,
+    /// It is over, and for this reason.
+    Bad(End),
+    /// Nobody could tell.
+    Unsure,
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub(super) enum Next {
+    Ended(End),
+    Look,
+    /// Nothing for so long, and unless the version changes.
+    Rest {
+        left: Duration,
+        at: Duration,
+        version: u64,
+    },
+}
+
+/// Where a tenure stands.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) token: VerifiedToken,
+    /// `exp`: by the world's clock as the token says it, by the other as far away as it was when the token came.
+    expiry: Option<Moment>,
+    recheck_every: Duration,
+    pub(super) stale_for: Duration,
+    pub(super) close_within: Duration,
+    /// `None` where somebody must look at once.
+    looked_at: Option<Moment>,
+    unsure_since: Option<Moment>,
+    pub(super) ended: Option<End>,
+    /// Counts what makes an answer that is still awaited one to an old question.
+    version: u64,
+    waiters: BTreeMap<u64, Waker>,
+    next_waiter: u64,
+}
+
+impl State {
+    pub(super) fn new(token: VerifiedToken, now: Moment) -> Self {
+        Self {
+            expiry: expiry(&token, now),
+            token,
+            recheck_every: RECHECK_EVERY,
+            stale_for: STALE_FOR,
+            close_within: CLOSE_WITHIN,
+            looked_at: Some(now),
+            unsure_since: None,
+            ended: None,
+            version: 0,
+            waiters: BTreeMap::new(),
+            next_waiter: 0,
+        }
+    }
+
+    pub(super) fn set_recheck_every(&mut self, interval: Duration) {
+        self.recheck_every = interval.clamp(RECHECK_MIN, RECHECK_MAX);
+    }
+
+    pub(super) fn is_over(&self, now: Moment) -> bool {
+        self.left(now).is_some_and(|left| left.is_zero())
+    }
+
+    /// Until the token expires; `None` where it never does.
+    pub(super) fn left(&self, now: Moment) -> Option<Duration> {
+        self.expiry.map(|expiry| now.until(expiry))
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub(super) fn next(&self, now: Moment) -> Next {
+        if let Some(end) = self.ended {
+            return Next::Ended(end);
+        }
+        let left_of = |time: Duration, since: Moment| time.saturating_sub(now.since(since));
+        let mut look = self.looked_at.map_or(Duration::ZERO, |at| left_of(self.recheck_every, at));
+        if let Some(since) = self.unsure_since {
+            look = look.min(left_of(self.stale_for, since));
+        }
+        match self.left(now).map_or(look, |left| left.min(look)) {
+            Duration::ZERO => Next::Look,
+            left => Next::Rest { left, at: now.monotonic.saturating_add(left), version: self.version },
+        }
+    }
+
+    /// Takes what was found. `None` where it is the answer to an old question; the wakers of those who wait for an end, where
+    /// this is it.
+    pub(super) fn conclude(
+        &mut self,
+        version: u64,
+        now: Moment,
+        found: Found,
+    ) -> Option<Result<(), (End, Option<Vec<Waker>>)>> {
+        if let Some(end) = self.ended {
+            return Some(Err((end, None)));
+        }
+        if version != self.version {
+            return None;
+        }
+        let end = match found {
+            Found::Bad(end) => Some(end),
+            _ if self.is_over(now) => Some(End::Expired),
+            Found::Good => {
+                self.unsure_since = None;
+                None
+            }
+            Found::Unsure => {
+                let since = *self.unsure_since.get_or_insert(now);
+                (now.since(since) >= self.stale_for).then_some(End::Unknown)
+            }
+        };
+        self.looked_at = Some(now);
+        let Some(end) = end else { return Some(Ok(())) };
+        self.ended = Some(end);
+        Some(Err((end, Some(self.change()))))
+    }
+
+    /// Goes on with another token, which has been looked at since the state had this version.
+    pub(super) fn renew(&mut self, version: u64, token: VerifiedToken, now: Moment) -> Result<Vec<Waker>, End> {
+        if let Some(end) = self.ended {
+            return Err(end);
+        }
+        self.expiry = expiry(&token, now);
+        self.token = token;
+        self.looked_at = (version == self.version).then_some(now);
+        self.unsure_since = None;
+        Ok(self.change())
+    }
+
+    pub(super) fn look_again(&mut self) -> Vec<Waker> {
+        self.looked_at = None;
+        self.change()
+    }
+
+    fn change(&mut self) -> Vec<Waker> {
+        self.version += 1;
+        std::mem::take(&mut self.waiters).into_values().collect()
+    }
+
+    /// Wakes this waiter when the version changes. It is known by its number from the second time on.
+    pub(super) fn wait(&mut self, number: &mut Option<u64>, waker: &Waker) {
+        let number = *number.get_or_insert_with(|| {
+            self.next_waiter += 1;
+            self.next_waiter
+        });
+        self.waiters.entry(number).and_modify(|own| own.clone_from(waker)).or_insert_with(|| waker.clone());
+    }
+
+    pub(super) fn leave(&mut self, number: u64) {
+        self.waiters.remove(&number);
+    }
+}
+
+/// Whether the token has expired, without leeway.
+pub(super) fn is_expired(token: &VerifiedToken, now: Moment) -> bool {
+    expiry(token, now).is_some_and(|expiry| now.until(expiry).is_zero())
+}
+
+fn expiry(token: &VerifiedToken, now: Moment) -> Option<Moment> {
+    let wall = token.expires_at()?.since_epoch();
+    Some(Moment { wall, monotonic: now.monotonic.saturating_add(wall.saturating_sub(now.wall)) })
+}
