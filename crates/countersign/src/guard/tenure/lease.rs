@@ -93,6 +93,11 @@ impl<T> Lease<T> {
             None => Poll::Ready(None),
         }
     }
+
+    /// Uses the connection without waiting; `None` once it has been taken back.
+    pub fn with<R>(&self, use_it: impl FnOnce(&mut T) -> R) -> Option<R> {
+        self.shared.held().thing.as_mut().map(use_it)
+    }
 }
 
 impl<T> Drop for Lease<T> {

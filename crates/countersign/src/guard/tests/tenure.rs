@@ -507,9 +507,13 @@ fn what_is_lent_is_taken_back_at_the_end_whatever_the_borrower_is_at() {
     let clocks = world.clocks.clone();
     let attending = tenure.attend(Thing(dropped.clone()), move |time| clocks.sleep(time), borrower, goodbye);
     let mut attending = pin!(attending);
-    assert!(poll(attending.as_mut()).is_pending());
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(bell.clone());
+    let context = &mut Context::from_waker(&waker);
+    assert!(attending.as_mut().poll(context).is_pending());
     world.clocks.pass(100);
-    assert!(poll(attending.as_mut()).is_pending(), "saying goodbye");
+    assert!(attending.as_mut().poll(context).is_pending(), "saying goodbye");
+    assert_eq!(bell.0.load(Ordering::Relaxed), 1, "the borrower is woken");
     world.clocks.pass(2);
     assert!(poll(attending.as_mut()).is_pending());
     assert_eq!(dropped.load(Ordering::Relaxed), 0);
