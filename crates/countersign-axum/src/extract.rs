@@ -113,7 +113,7 @@ pub struct RequireOn<T, R>(pub Authorized<T, R>);
 pub struct Sent(pub SentToken);
 
 /// The screening by the innermost guard planted around this route.
-fn screening(parts: &Parts) -> Result<Screening, Denial> {
+pub(crate) fn screening(parts: &Parts) -> Result<Screening, Denial> {
     parts.extensions.get::<Screening>().cloned().ok_or_else(Denial::unguarded)
 }
 

@@ -38,6 +38,11 @@
 //! - [`Sent`] is the token itself, to send on.
 //! - [`Require`] demands in a handler what a type says, and gives the proof to hand on; [`RequireOn`] decides on the thing
 //!   that the handler is about.
+//! - `Tenure` (feature `ws`) is for handlers that open a WebSocket or a stream: the verdict comes before the upgrade, and the
+//!   connection is closed when the token expires, is revoked or no longer suffices.
+//!
+//! A [`GuardedRouter`] holds no route that does not say who may come in, and tells what it holds as a
+//! [`Manifest`](countersign::manifest::Manifest): a table, JSON, or the `security` of an OpenAPI document.
 //!
 //! # Beyond axum
 //!
@@ -45,19 +50,20 @@
 //! tonic they go through its axum router, `Routes::new(service).into_axum_router().layer(guard.protect())`, with
 //! [`BodyStyle::Empty`](countersign::screening::BodyStyle::Empty): gRPC clients take a body for a message, and without one read
 //! 401, 403 and 503 as `UNAUTHENTICATED`, `PERMISSION_DENIED` and `UNAVAILABLE`.
-//!
-//! A [`GuardedRouter`] holds no route that does not say who may come in, and tells what it holds as a
-//! [`Manifest`](countersign::manifest::Manifest): a table, JSON, or the `security` of an OpenAPI document.
 
 mod extract;
 mod layer;
 mod refusal;
 mod router;
+#[cfg(feature = "ws")]
+mod tenure;
 
 pub use extract::{Claims, Require, RequireOn, Sent, Verified};
 pub use layer::{GuardLayer, GuardService, RequireLayer, RequireService, ResponseFuture};
 pub use refusal::Refusal;
 pub use router::GuardedRouter;
+#[cfg(feature = "ws")]
+pub use tenure::{Limited, Socket, Tenure};
 
 use axum::Router;
 use axum::routing::get;

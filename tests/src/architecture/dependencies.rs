@@ -19,6 +19,7 @@ const FLOOR_4: &[&str] = &["core_only", "countersign-examples", "countersign-tes
 /// Crates of other people, and who below floor 4 may use them.
 const OTHERS: &[(&str, &[&str])] = &[
     ("actix-web", &["countersign-actix"]),
+    ("actix-ws", &["countersign-actix"]),
     ("axum", &["countersign-axum"]),
     ("axum-core", &[]),
     ("http", &["countersign-axum"]),
@@ -31,7 +32,11 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("ring", &["countersign"]),
     ("rustls", &["countersign-keys"]),
     ("rustls-platform-verifier", &["countersign-keys"]),
-    ("tokio", &["countersign-cache", "countersign-keys", "countersign-testkit"]),
+    (
+        "tokio",
+        &["countersign-cache", "countersign-keys", "countersign-testkit", "countersign-axum", "countersign-warp"],
+    ),
+    ("tokio-tungstenite", &[]),
     ("tower", &[]),
     ("tower-http", &[]),
     ("tracing", &["countersign"]),

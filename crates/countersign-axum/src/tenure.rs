@@ -1,0 +1,121 @@
+mod limited;
+mod socket;
+
+pub use limited::Limited;
+pub use socket::Socket;
+
+use crate::extract::screening;
+use crate::{Refusal, with_view};
+use axum::extract::ws::{OnFailedUpgrade, WebSocketUpgrade};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::response::Response;
+use countersign::screening;
+use futures_core::Stream;
+use http::request::Parts;
+use std::future::Future;
+use std::ops::Deref;
+use std::time::Duration;
+
+/// How long whoever asks may stay: for handlers that open a WebSocket or a stream. Needs the feature `ws`.
+///
+/// Refuses requests without a valid token, and with one that is within its leeway, before anything is opened:
+/// [`Tenure`](screening::Tenure) says what ends it. `Option<Tenure>` takes requests without credentials as `None`. Name it
+/// before `WebSocketUpgrade`, so that a stranger is told of the want of credentials first.
+///
+/// ```
+/// use axum::Router;
+/// use axum::extract::ws::{Message, WebSocketUpgrade};
+/// use axum::response::Response;
+/// use axum::routing::get;
+/// use countersign_axum::{Socket, Tenure};
+///
+/// async fn echo(tenure: Tenure, upgrade: WebSocketUpgrade) -> Response {
+///     tenure.on_upgrade(upgrade, async |mut socket: Socket| {
+///         while let Some(Ok(message)) = socket.recv().await {
+///             if let Message::Text(text) = message {
+///                 let answer = match text.strip_prefix("token ") {
+///                     Some(token) if socket.tenure().renew(token).await.is_ok() => "renewed".into(),
+///                     Some(_) => "not renewed".into(),
+///                     None => text,
+///                 };
+///                 if socket.send(Message::Text(answer)).await.is_err() {
+///                     break;
+///                 }
+///             }
+///         }
+///     })
+/// }
+///
+/// let app: Router = Router::new().route("/echo", get(echo));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Tenure(pub screening::Tenure);
+
+impl Deref for Tenure {
+    type Target = screening::Tenure;
+
+    fn deref(&self) -> &screening::Tenure {
+        &self.0
+    }
+}
+
+impl Tenure {
+    /// As [`Tenure::recheck_every`](screening::Tenure::recheck_every).
+    #[must_use]
+    pub fn recheck_every(self, interval: Duration) -> Self {
+        Self(self.0.recheck_every(interval))
+    }
+
+    /// As [`Tenure::stale_for`](screening::Tenure::stale_for).
+    #[must_use]
+    pub fn stale_for(self, time: Duration) -> Self {
+        Self(self.0.stale_for(time))
+    }
+
+    /// As [`Tenure::close_within`](screening::Tenure::close_within).
+    #[must_use]
+    pub fn close_within(self, time: Duration) -> Self {
+        Self(self.0.close_within(time))
+    }
+
+    /// Opens the WebSocket, and closes it at the end of the tenure with 4401, 4403 or 4503, whatever the handler is at. Then the
+    /// handler receives no more, cannot send, and runs to its own end.
+    #[must_use = "the response must be returned"]
+    pub fn on_upgrade<F, C, A>(self, upgrade: WebSocketUpgrade<F>, handler: C) -> Response
+    where
+        F: OnFailedUpgrade,
+        C: FnOnce(Socket) -> A + Send + 'static,
+        A: Future<Output = ()> + Send + 'static,
+    {
+        upgrade.on_upgrade(async move |socket| {
+            let handler = |lease| handler(Socket::new(lease));
+            self.0.attend(socket, tokio::time::sleep, handler, socket::close).await;
+        })
+    }
+
+    /// The same stream, which ends with the tenure: for server-sent events and downloads. Keep a clone of the tenure to learn
+    /// why it [ended](screening::Tenure::ended).
+    pub fn limit<S: Stream>(self, stream: S) -> Limited<S> {
+        Limited::new(self.0, stream)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Tenure {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let screening = screening(parts).map_err(Refusal)?;
+        let tenure = with_view!(parts, view => screening.tenure(&view).await);
+        tenure.map(Self).map_err(Refusal)
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for Tenure {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Refusal> {
+        let screening = screening(parts).map_err(Refusal)?;
+        let tenure = with_view!(parts, view => screening.tenure_optional(&view).await);
+        tenure.map(|tenure| tenure.map(Self)).map_err(Refusal)
+    }
+}
