@@ -148,7 +148,7 @@ impl<T> Future for Extracting<T> {
 }
 
 /// What an extractor asks about a request.
-trait Question: 'static {
+pub(crate) trait Question: 'static {
     type Answer: 'static;
 
     /// `None` where [`ask`](Self::ask) must be called; inside, nothing where nobody asks.
@@ -240,7 +240,7 @@ fn planted(request: &HttpRequest) -> Result<Planted, Refusal> {
     request.extensions().get::<Planted>().cloned().ok_or_else(|| Refusal(Denial::unguarded()))
 }
 
-fn extract<Q: Question, T: 'static>(request: &HttpRequest, wrap: fn(Q::Answer) -> T) -> Extracting<T> {
+pub(crate) fn extract<Q: Question, T: 'static>(request: &HttpRequest, wrap: fn(Q::Answer) -> T) -> Extracting<T> {
     let planted = match planted(request) {
         Ok(planted) => planted,
         Err(refusal) => return Extracting(State::Ready(Some(Err(refusal)))),

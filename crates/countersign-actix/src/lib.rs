@@ -40,6 +40,8 @@
 //! - [`Sent`] is the token itself, to send on.
 //! - [`Require`] demands in a handler what a type says, and gives the proof to hand on; [`RequireOn`] decides on the thing
 //!   that the handler is about.
+//! - `Tenure` (feature `ws`) is for handlers that open a WebSocket or a stream: the verdict comes before the upgrade, and the
+//!   connection is closed when the token expires, is revoked or no longer suffices.
 //!
 //! A [`GuardedScope`] holds no route that does not say who may come in, and tells what it holds as a
 //! [`Manifest`](countersign::manifest::Manifest): a table, JSON, or the `security` of an OpenAPI document.
@@ -48,11 +50,15 @@ mod extract;
 mod middleware;
 mod refusal;
 mod scope;
+#[cfg(feature = "ws")]
+mod tenure;
 
 pub use extract::{Claims, Extracting, Require, RequireOn, Sent, Verified};
 pub use middleware::{GuardLayer, GuardService, RequireLayer, RequireService};
 pub use refusal::Refusal;
 pub use scope::{GuardedResources, GuardedScope};
+#[cfg(feature = "ws")]
+pub use tenure::{Limited, Socket, Tenure};
 
 use actix_web::http::header::HeaderMap;
 use actix_web::web::ServiceConfig;
