@@ -45,6 +45,13 @@ impl Required {
     pub fn sent(self) -> RequiredSent {
         RequiredSent { check: self.check }
     }
+
+    /// Hands on how long whoever asks may stay. Tokens within their leeway are refused.
+    #[cfg(feature = "ws")]
+    #[must_use]
+    pub fn tenure(self) -> RequiredTenure {
+        RequiredTenure { check: self.check }
+    }
 }
 
 /// [`Required`], handing on the token as it was sent.
@@ -61,6 +68,25 @@ impl Ask for RequiredSent {
         let screening = self.check.screening(None);
         self.check.judge(&screening, request).await?;
         screening.sent_token(request).ok_or_else(Denial::unguarded)
+    }
+}
+
+/// [`Required`], handing on a [`Tenure`](crate::Tenure).
+#[cfg(feature = "ws")]
+#[derive(Clone, Debug)]
+pub struct RequiredTenure {
+    check: Check,
+}
+
+#[cfg(feature = "ws")]
+#[async_trait]
+impl Ask for RequiredTenure {
+    type Answer = crate::Tenure;
+
+    async fn ask(&self, request: &RequestView<'_>) -> Result<crate::Tenure, Denial> {
+        let screening = self.check.screening(None);
+        self.check.judge(&screening, request).await?;
+        screening.tenure(request).await.map(crate::Tenure)
     }
 }
 
@@ -185,6 +211,8 @@ mod sealed {
     impl Sealed for super::Required {}
     impl<C> Sealed for super::RequiredClaims<C> {}
     impl Sealed for super::RequiredSent {}
+    #[cfg(feature = "ws")]
+    impl Sealed for super::RequiredTenure {}
     impl<R> Sealed for super::Proven<R> {}
     impl Sealed for super::Optional {}
     impl<C> Sealed for super::OptionalClaims<C> {}

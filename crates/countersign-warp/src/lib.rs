@@ -42,6 +42,8 @@
 //! - [`optional`](GuardExt::optional) takes nobody too, and refuses bad tokens.
 //! - `.sent()` on what `require` and `protect` give hands on the token itself, to send on.
 //! - `.claims::<C>()` on each of them gives the rest of the route [`Claims<C>`] instead.
+//! - `.tenure()` (feature `ws`) gives a `Tenure` instead, for routes that open a WebSocket or a stream: the verdict comes
+//!   before the upgrade, and the connection is closed when the token expires, is revoked or no longer suffices.
 //! - Path and method belong into the head: what the head does not match is 404 or 405, as without a guard.
 //!
 //! [`GuardedRoutes`] hold no route that does not say who may come in, and tell what they hold as a
@@ -52,12 +54,18 @@ mod guarded;
 mod refusal;
 mod route;
 mod routes;
+#[cfg(feature = "ws")]
+mod tenure;
 
+#[cfg(feature = "ws")]
+pub use ask::RequiredTenure;
 pub use ask::{Ask, Claims, Optional, OptionalClaims, Proven, Required, RequiredClaims, RequiredSent};
 pub use guarded::Guarded;
 pub use refusal::Refusal;
 pub use route::{GuardedReply, GuardedRoute};
 pub use routes::GuardedRoutes;
+#[cfg(feature = "ws")]
+pub use tenure::{Closed, Limited, Socket, Tenure};
 
 use countersign::authorize::{Requirement, Requires};
 use countersign::resource_metadata::MEDIA_TYPE;

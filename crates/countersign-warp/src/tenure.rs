@@ -1,0 +1,99 @@
+mod limited;
+mod socket;
+
+pub use limited::Limited;
+pub use socket::{Closed, Socket};
+
+use countersign::screening;
+use futures_core::Stream;
+use std::future::Future;
+use std::ops::Deref;
+use std::time::Duration;
+use warp::Reply;
+use warp::reply::Response;
+use warp::ws::Ws;
+
+/// How long whoever asks may stay: for routes that open a WebSocket or a stream. Needs the feature `ws`.
+///
+/// Made by [`Required::tenure`](crate::Required::tenure), which refuses requests without a valid token, and with one that is
+/// within its leeway, before anything is opened. [`Tenure`](screening::Tenure) says what ends it.
+///
+/// ```
+/// use countersign::Guard;
+/// use countersign_warp::{GuardExt, Guarded, Socket, Tenure};
+/// use warp::filters::BoxedFilter;
+/// use warp::reply::Response;
+/// use warp::ws::{Message, Ws};
+/// use warp::Filter;
+///
+/// fn echo(guard: &Guard) -> BoxedFilter<(Response,)> {
+///     warp::path!("echo").and(warp::get()).guarded(guard.protect().tenure(), |route| {
+///         route.and(warp::ws()).map(|tenure: Tenure, ws: Ws| {
+///             tenure.on_upgrade(ws, async |mut socket: Socket| {
+///                 while let Some(Ok(message)) = socket.recv().await {
+///                     let Ok(text) = message.to_str() else { continue };
+///                     let answer = match text.strip_prefix("token ") {
+///                         Some(token) if socket.tenure().renew(token).await.is_ok() => Message::text("renewed"),
+///                         Some(_) => Message::text("not renewed"),
+///                         None => message,
+///                     };
+///                     if socket.send(answer).await.is_err() {
+///                         break;
+///                     }
+///                 }
+///             })
+///         })
+///     })
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Tenure(pub screening::Tenure);
+
+impl Deref for Tenure {
+    type Target = screening::Tenure;
+
+    fn deref(&self) -> &screening::Tenure {
+        &self.0
+    }
+}
+
+impl Tenure {
+    /// As [`Tenure::recheck_every`](screening::Tenure::recheck_every).
+    #[must_use]
+    pub fn recheck_every(self, interval: Duration) -> Self {
+        Self(self.0.recheck_every(interval))
+    }
+
+    /// As [`Tenure::stale_for`](screening::Tenure::stale_for).
+    #[must_use]
+    pub fn stale_for(self, time: Duration) -> Self {
+        Self(self.0.stale_for(time))
+    }
+
+    /// As [`Tenure::close_within`](screening::Tenure::close_within).
+    #[must_use]
+    pub fn close_within(self, time: Duration) -> Self {
+        Self(self.0.close_within(time))
+    }
+
+    /// Opens the WebSocket, and closes it at the end of the tenure with 4401, 4403 or 4503, whatever the handler is at. Then the
+    /// handler receives no more, cannot send, and runs to its own end.
+    #[must_use = "the response must be returned"]
+    pub fn on_upgrade<C, A>(self, ws: Ws, handler: C) -> Response
+    where
+        C: FnOnce(Socket) -> A + Send + 'static,
+        A: Future<Output = ()> + Send + 'static,
+    {
+        let attend = async move |socket| {
+            let handler = |lease| handler(Socket::new(lease));
+            self.0.attend(socket, tokio::time::sleep, handler, socket::close).await;
+        };
+        ws.on_upgrade(attend).into_response()
+    }
+
+    /// The same stream, which ends with the tenure: for server-sent events and downloads. Keep a clone of the tenure to learn
+    /// why it [ended](screening::Tenure::ended).
+    pub fn limit<S: Stream>(self, stream: S) -> Limited<S> {
+        Limited::new(self.0, stream)
+    }
+}
