@@ -48,3 +48,5 @@ mod roundtrip;
 mod secrecy;
 #[cfg(test)]
 mod tonic;
+#[cfg(test)]
+mod websocket;

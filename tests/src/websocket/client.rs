@@ -1,0 +1,105 @@
+//! A WebSocket client, and one that reads a body as it comes.
+
+use super::world::World;
+use crate::http::client::{Answer, send};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn in_time<F: Future>(what: F) -> F::Output {
+    tokio::time::timeout(PATIENCE, what).await.expect("in time")
+}
+
+/// An open WebSocket.
+pub(super) struct Client(WebSocketStream<TcpStream>);
+
+impl Client {
+    /// Opens one with a token of these claims.
+    pub(super) async fn connect(world: &World, path: &str, claims: &Value) -> Self {
+        let url = format!("ws://{}{path}", world.address);
+        let mut request = url.into_client_request().expect("a request");
+        let bearer = format!("Bearer {}", world.token(claims));
+        request.headers_mut().insert("authorization", bearer.parse().expect("a field value"));
+        let stream = in_time(TcpStream::connect(world.address)).await.expect("the server listens");
+        let (socket, answer) = in_time(tokio_tungstenite::client_async(request, stream)).await.expect("an upgrade");
+        assert_eq!(answer.status(), 101);
+        Self(socket)
+    }
+
+    /// Sends a text and gives the next one that comes.
+    pub(super) async fn ask(&mut self, text: &str) -> String {
+        in_time(self.0.send(Message::text(text))).await.expect("sent");
+        let answer = in_time(self.0.next()).await.expect("an answer").expect("a message");
+        answer.into_text().expect("text").to_string()
+    }
+
+    /// Waits for the server's Close frame, and then for the end of the connection.
+    pub(super) async fn close(mut self) -> Option<(u16, String)> {
+        let mut closing = None;
+        while let Some(Ok(message)) = in_time(self.0.next()).await {
+            if let Message::Close(Some(frame)) = message {
+                closing = Some((frame.code.into(), frame.reason.to_string()));
+            }
+        }
+        closing
+    }
+
+    /// Closes, and waits until the server has done so too.
+    pub(super) async fn leave(mut self) {
+        in_time(self.0.close(None)).await.expect("a Close frame is sent");
+        while let Some(Ok(_)) = in_time(self.0.next()).await {}
+    }
+}
+
+/// The answer to an upgrade that is refused.
+pub(super) async fn refused(server: SocketAddr, path: &str, token: Option<&str>) -> Answer {
+    let upgrade = [
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let bearer = token.map(|token| format!("Bearer {token}"));
+    let headers = upgrade.into_iter().chain(bearer.iter().map(|bearer| ("Authorization", bearer.as_str())));
+    let headers: Vec<_> = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).collect();
+    send(server, "GET", path, &headers, b"").await
+}
+
+/// A body on its way.
+pub(super) struct Download {
+    stream: TcpStream,
+    read: Vec<u8>,
+}
+
+impl Download {
+    pub(super) async fn start(server: SocketAddr, path: &str, token: &str) -> Self {
+        let mut stream = TcpStream::connect(server).await.expect("the server listens");
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        Self { stream, read: Vec::new() }
+    }
+
+    pub(super) async fn read_until(&mut self, text: &str) {
+        while !String::from_utf8_lossy(&self.read).contains(text) {
+            let length = in_time(self.stream.read_buf(&mut self.read)).await.expect("a body");
+            assert_ne!(length, 0, "it has ended: {}", String::from_utf8_lossy(&self.read));
+        }
+    }
+
+    /// All that came, once it has ended.
+    pub(super) async fn rest(mut self) -> String {
+        in_time(self.stream.read_to_end(&mut self.read)).await.expect("a body");
+        String::from_utf8_lossy(&self.read).into_owned()
+    }
+}
