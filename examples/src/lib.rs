@@ -2,3 +2,4 @@
 
 pub mod quickstart;
 pub mod resource_server;
+pub mod websocket;

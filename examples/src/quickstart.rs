@@ -7,6 +7,7 @@ mod issuer;
 mod routes;
 
 pub use answer::Answer;
+pub(crate) use command::print;
 pub use command::{Line, exit_code, open, say, start};
 pub use issuer::DemoIssuer;
 pub use routes::issuer_routes;

@@ -13,9 +13,9 @@ const PROGRAMS: [&str; 3] = ["quickstart", "quickstart_actix", "quickstart_warp"
 /// A running program. It ends when it is dropped.
 pub(crate) struct Program {
     name: &'static str,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// What it printed, up to its last line.
-    lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
     pub(crate) child: Child,
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn executable(name: &str) -> PathBuf {
     path
 }
 
-async fn start(name: &'static str) -> Program {
+pub(crate) async fn start(name: &'static str) -> Program {
     start_with_log(name, Stdio::inherit()).await
 }
 

@@ -3,6 +3,7 @@
 
 mod client;
 mod handlers;
+mod programs;
 mod servers;
 mod world;
 

@@ -76,7 +76,11 @@ pub fn say(title: &str, issuer: &DemoIssuer, lines: &[Line]) {
         text.push_str(&format!("curl -i {method}{headers}{url}{path}  # {answer}\n"));
     }
     text.push_str("\nCtrl-C ends it.\n");
-    // A closed pipe is no reason not to serve.
+    print(&text);
+}
+
+/// Writes to standard output. A closed pipe is no reason not to serve.
+pub(crate) fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 

@@ -25,11 +25,15 @@ pub(super) struct Client(WebSocketStream<TcpStream>);
 impl Client {
     /// Opens one with a token of these claims.
     pub(super) async fn connect(world: &World, path: &str, claims: &Value) -> Self {
-        let url = format!("ws://{}{path}", world.address);
-        let mut request = url.into_client_request().expect("a request");
-        let bearer = format!("Bearer {}", world.token(claims));
+        Self::open(world.address, path, &world.token(claims)).await
+    }
+
+    /// Opens one with this token.
+    pub(super) async fn open(server: SocketAddr, path: &str, token: &str) -> Self {
+        let mut request = format!("ws://{server}{path}").into_client_request().expect("a request");
+        let bearer = format!("Bearer {token}");
         request.headers_mut().insert("authorization", bearer.parse().expect("a field value"));
-        let stream = in_time(TcpStream::connect(world.address)).await.expect("the server listens");
+        let stream = in_time(TcpStream::connect(server)).await.expect("the server listens");
         let (socket, answer) = in_time(tokio_tungstenite::client_async(request, stream)).await.expect("an upgrade");
         assert_eq!(answer.status(), 101);
         Self(socket)
