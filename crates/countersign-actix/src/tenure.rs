@@ -24,6 +24,9 @@ use std::time::Duration;
 /// [`Tenure`](screening::Tenure) says what ends it. `Option<Tenure>` takes requests without credentials as `None`, and refuses
 /// the rest as before.
 ///
+/// What was required before it is asked again while the connection lasts: by the layer of the route, and by a
+/// [`Require`](crate::Require) that is named before it.
+///
 /// ```
 /// use actix_web::web::{self, Payload};
 /// use actix_web::{App, Error, HttpRequest, HttpResponse};

@@ -22,6 +22,9 @@ use std::time::Duration;
 /// [`Tenure`](screening::Tenure) says what ends it. `Option<Tenure>` takes requests without credentials as `None`. Name it
 /// before `WebSocketUpgrade`, so that a stranger is told of the want of credentials first.
 ///
+/// What was required before it is asked again while the connection lasts: by the layer of the route, and by a
+/// [`Require`](crate::Require) that is named before it.
+///
 /// ```
 /// use axum::Router;
 /// use axum::extract::ws::{Message, WebSocketUpgrade};

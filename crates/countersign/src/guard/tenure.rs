@@ -36,8 +36,9 @@ use std::time::Duration;
 /// An ended tenure stays ended. Until then [`renew`](Self::renew) lets it go on with another token of the same subject.
 ///
 /// The authorizer is asked about the requirements that the request met, of this guard, with the request's method, path and
-/// query; its header fields are not kept, and neither is a resource that a handler has loaded. Nothing is told of looks that
-/// change nothing. Where the guard is [handed over](Guard::later) anew, the new one looks.
+/// query; its header fields are not kept, and neither is a resource that a handler has loaded. The signature is not verified
+/// again: a key that its issuer withdraws ends no tenure. Nothing is told of looks that change nothing. Where the guard is
+/// [handed over](Guard::later) anew, the new one looks.
 ///
 /// Cloning is cheap, and a clone is the same tenure: keep one where [`wake`](Self::wake) can reach it. Adapters have the
 /// extractors that make one, and the helpers that close a connection at its end.
