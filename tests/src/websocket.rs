@@ -259,7 +259,8 @@ async fn a_thousand_connections_that_end_at_once_leave_nothing_behind() {
             clients.extend(join_all((0..50).map(|_| Client::connect(&world, "/echo", &claims))).await);
         }
         until("all handlers run", || world.handlers() == MANY).await;
-        assert_eq!(world.held_sockets(), MANY, "{framework}");
+        // The list of sockets is no snapshot: while others come and go, one may stand in it twice.
+        until("all connections are held", || world.held_sockets() == MANY).await;
         world.clock.pass(LIFETIME).await;
         let ends = join_all(clients.into_iter().map(Client::close)).await;
         assert_eq!(ends.iter().filter(|end| **end == expired()).count(), MANY, "{framework}");
