@@ -552,3 +552,19 @@ fn a_borrower_who_leaves_ends_the_attendance_and_one_who_stays_is_not_cut_off() 
     *is_done.lock().expect("lock") = true;
     assert!(poll(staying.as_mut()).is_ready());
 }
+
+#[test]
+fn a_guard_that_is_handed_over_looks_at_connections_that_are_open() {
+    let clocks = Clocks::default();
+    let build = |revocation: TokenStatus| {
+        Guard::builder(Spelt).revocation(Status(revocation)).clock(clocks.clone()).build().expect("a guard")
+    };
+    let (guard, hand_over) = Guard::later();
+    hand_over.hand_over(&build(TokenStatus::Active)).expect("a guard");
+    let opened = token("me/you/1000").expect("a token");
+    let tenure = guard.check_authenticated().tenure(&opened).expect("a tenure");
+    assert_eq!(now(tenure.look()), Ok(()));
+    hand_over.hand_over(&build(TokenStatus::Revoked)).expect("a guard that knows better");
+    assert_eq!(now(tenure.renew("me/you/2000")).unwrap_err().reason(), Reason::Revoked);
+    assert_eq!(now(tenure.look()), Err(End::Revoked));
+}
