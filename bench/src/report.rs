@@ -44,8 +44,14 @@ pub enum Bound {
     AtMost(f64),
     /// The other takes at least so many times as long.
     Faster(f64),
+    /// No more nanoseconds.
+    Within(f64),
+    /// No more nanoseconds beyond the other's.
+    Beyond(f64),
     /// No more allocations.
     Allocations(usize),
+    /// No more allocations beyond the other's.
+    AllocationsBeyond(usize),
 }
 
 /// What a contender is to reach.
@@ -101,6 +107,17 @@ impl Report {
             Bound::Faster(bound) => {
                 let (median, minimum) = (least(other.ns, ours.ns), least(other.minimum, ours.minimum));
                 (median >= bound, format!("{bound} × faster than {beside}: {median:.0} × (minima {minimum:.0} ×)"))
+            }
+            Bound::Within(bound) => {
+                (ours.ns <= bound, format!("within {bound} ns: {:.0} ns (minimum {:.0} ns)", ours.ns, ours.minimum))
+            }
+            Bound::Beyond(bound) => {
+                let (median, minimum) = (ours.ns - other.ns, ours.minimum - other.minimum);
+                (median <= bound, format!("{bound} ns beyond {beside}: {median:.0} ns (minima {minimum:.0} ns)"))
+            }
+            Bound::AllocationsBeyond(bound) => {
+                let beyond = ours.allocations.saturating_sub(other.allocations);
+                (beyond <= bound, format!("at most {bound} allocations beyond {beside}: {beyond}"))
             }
             Bound::Allocations(bound) => {
                 (ours.allocations <= bound, format!("at most {bound} allocations: {}", ours.allocations))

@@ -110,6 +110,7 @@ fn rbac(names: &HashSet<String>) -> RbacAuthorizer {
 
 /// Both sides found the same.
 fn check(subject: &Subject, names: &HashSet<String>) {
-    let held = names.iter().filter(|name| subject.has_permission(name) || subject.has_role(name)).count();
+    let holds = |name: &&String| subject.has_permission(name) == Some(true) || subject.has_role(name) == Some(true);
+    let held = names.iter().filter(holds).count();
     assert_eq!(held, names.len());
 }
