@@ -136,7 +136,7 @@ async fn serve() -> Result<(), String> {
     install_log();
     let verifier = quickstart::verifier(issuer.url()).map_err(|error| error.to_string())?;
     let router = router(verifier).map_err(|error| error.to_string())?;
-    quickstart::say("Countersign hybrid", &issuer, &lines(&issuer).map_err(|error| error.to_string())?);
+    quickstart::say("Countersign hybrid", issuer.url(), "", &lines(&issuer).map_err(|error| error.to_string())?);
     let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
     let interrupted = async { drop(tokio::signal::ctrl_c().await) };
     let router = router.merge(issuer_routes(issuer));

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes, Data, Json, PayloadConfig, ServiceConfig};
-use actix_web::{App, HttpResponse, HttpServer, Responder};
+use actix_web::{App, HttpServer, Responder};
 use countersign::ConfigError;
 use countersign::authorize::{permissions, role};
 use countersign_actix::{Claims, GuardExt, RequireLayer};
@@ -67,25 +67,16 @@ async fn wipe() -> impl Responder {
     Json(Message::new("Wiped"))
 }
 
-async fn login(demo: Data<Demo>, body: Bytes) -> HttpResponse {
-    write(demo.issuer.login(&body))
+async fn login(demo: Data<Demo>, body: Bytes) -> Answer {
+    demo.issuer.login(&body)
 }
 
-async fn jwks(demo: Data<Demo>) -> HttpResponse {
-    write(demo.issuer.jwks())
+async fn jwks(demo: Data<Demo>) -> Answer {
+    demo.issuer.jwks()
 }
 
-async fn metadata(demo: Data<Demo>) -> HttpResponse {
-    write(demo.issuer.metadata())
-}
-
-fn write(answer: Answer) -> HttpResponse {
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = HttpResponse::build(status);
-    for header in answer.headers {
-        response.insert_header(header);
-    }
-    response.body(answer.body)
+async fn metadata(demo: Data<Demo>) -> Answer {
+    demo.issuer.metadata()
 }
 
 async fn serve() -> Result<(), String> {

@@ -2,15 +2,12 @@
 
 use countersign::ConfigError;
 use countersign::authorize::{permissions, role};
-use countersign_examples::quickstart::{self, AllClaims, Answer, Demo, DemoIssuer, MAX_LOGIN_BYTES, Message};
+use countersign_examples::quickstart::{self, AllClaims, Answer, Demo, DemoIssuer, Message, warp_body};
 use countersign_warp::{Claims, GuardExt, Guarded};
-use futures_util::StreamExt;
-use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
-use warp::http::{HeaderName, HeaderValue, StatusCode};
-use warp::reply::{self, Response};
-use warp::{Buf, Filter, Rejection, Reply, Stream, delete, path, post};
+use warp::http::StatusCode;
+use warp::{Filter, Rejection, Reply, delete, path, post, reply};
 
 /// warp answers HEAD only where a route says so.
 fn get() -> impl Filter<Extract = (), Error = Rejection> + Copy {
@@ -38,44 +35,21 @@ fn routes(demo: Demo) -> Result<impl Filter<Extract = impl Reply, Error = Reject
         .guarded(guard.require(role("admin"))?, |route| route.map(|_token| reply::json(&Message::new("Wiped"))));
     let issuer = demo.issuer;
     let with_issuer = warp::any().map(move || issuer.clone());
-    let login = path!("login").and(post()).and(with_issuer.clone()).and(warp::body::stream()).then(
-        async |issuer: Arc<DemoIssuer>, body| match read(body).await {
-            Some(body) => write(issuer.login(&body)),
-            None => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+    let login = path!("login").and(post()).and(with_issuer.clone()).and(warp_body()).map(
+        |issuer: Arc<DemoIssuer>, body: Result<Vec<u8>, Answer>| {
+            body.map_or_else(|too_large| too_large, |body| issuer.login(&body))
         },
     );
     let jwks = path!(".well-known" / "jwks.json")
         .and(get())
         .and(with_issuer.clone())
-        .map(|issuer: Arc<DemoIssuer>| write(issuer.jwks()));
+        .map(|issuer: Arc<DemoIssuer>| issuer.jwks());
     let metadata = path!(".well-known" / "openid-configuration")
         .and(get())
         .and(with_issuer)
-        .map(|issuer: Arc<DemoIssuer>| write(issuer.metadata()));
+        .map(|issuer: Arc<DemoIssuer>| issuer.metadata());
     let api = public.or(me).or(greeting).or(read_posts).or(write_post).or(wipe);
     Ok(api.or(login).or(jwks).or(metadata))
-}
-
-/// warp limits a body by its announced length alone.
-async fn read<B: Buf>(body: impl Stream<Item = Result<B, warp::Error>>) -> Option<Vec<u8>> {
-    let mut body = pin!(body);
-    let mut read = Vec::new();
-    while let Some(Ok(mut chunk)) = body.next().await {
-        if read.len() + chunk.remaining() > MAX_LOGIN_BYTES {
-            return None;
-        }
-        read.extend_from_slice(&chunk.copy_to_bytes(chunk.remaining()));
-    }
-    Some(read)
-}
-
-fn write(answer: Answer) -> Response {
-    let mut response = Response::new(answer.body.into());
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in answer.headers {
-        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    response
 }
 
 async fn serve() -> Result<(), String> {

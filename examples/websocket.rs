@@ -50,26 +50,16 @@ async fn log_out(State(demo): State<Demo>, Verified(token): Verified) -> StatusC
     StatusCode::NO_CONTENT
 }
 
-async fn log_in(State(demo): State<Demo>, body: Bytes) -> Response {
-    write(demo.issuer.login(&body))
+async fn log_in(State(demo): State<Demo>, body: Bytes) -> Answer {
+    demo.issuer.login(&body)
 }
 
-async fn jwks(State(demo): State<Demo>) -> Response {
-    write(demo.issuer.jwks())
+async fn jwks(State(demo): State<Demo>) -> Answer {
+    demo.issuer.jwks()
 }
 
-async fn metadata(State(demo): State<Demo>) -> Response {
-    write(demo.issuer.metadata())
-}
-
-fn write(answer: Answer) -> Response {
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, answer.body).into_response();
-    for (name, value) in answer.headers {
-        let value = axum::http::HeaderValue::from_static(value);
-        response.headers_mut().insert(axum::http::HeaderName::from_static(name), value);
-    }
-    response
+async fn metadata(State(demo): State<Demo>) -> Answer {
+    demo.issuer.metadata()
 }
 
 async fn serve() -> Result<(), String> {

@@ -1,6 +1,5 @@
 //! Connections that end with their token, in actix-web: `cargo run --example websocket_actix`.
 
-use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes, Data, Payload, PayloadConfig, ServiceConfig};
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer};
 use actix_ws::Message;
@@ -47,25 +46,16 @@ async fn log_out(demo: Data<Demo>, Verified(token): Verified) -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
 
-async fn log_in(demo: Data<Demo>, body: Bytes) -> HttpResponse {
-    write(demo.issuer.login(&body))
+async fn log_in(demo: Data<Demo>, body: Bytes) -> Answer {
+    demo.issuer.login(&body)
 }
 
-async fn jwks(demo: Data<Demo>) -> HttpResponse {
-    write(demo.issuer.jwks())
+async fn jwks(demo: Data<Demo>) -> Answer {
+    demo.issuer.jwks()
 }
 
-async fn metadata(demo: Data<Demo>) -> HttpResponse {
-    write(demo.issuer.metadata())
-}
-
-fn write(answer: Answer) -> HttpResponse {
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = HttpResponse::build(status);
-    for header in answer.headers {
-        response.insert_header(header);
-    }
-    response.body(answer.body)
+async fn metadata(demo: Data<Demo>) -> Answer {
+    demo.issuer.metadata()
 }
 
 async fn serve() -> Result<(), String> {

@@ -2,11 +2,11 @@
 
 use countersign::authorize::permissions;
 use countersign::{ConfigError, VerifiedToken};
-use countersign_examples::quickstart::{self, Answer, MAX_LOGIN_BYTES};
+use countersign_examples::quickstart::{self, Answer, warp_body};
 use countersign_examples::websocket::{self, Demo};
 use countersign_warp::{GuardExt, Guarded, Socket, Tenure};
 use std::process::ExitCode;
-use warp::http::{HeaderName, HeaderValue, StatusCode};
+use warp::http::StatusCode;
 use warp::reply::{self, Response};
 use warp::ws::{Message, Ws};
 use warp::{Filter, Rejection, Reply, get, path, post};
@@ -22,18 +22,14 @@ fn routes(demo: Demo) -> Result<impl Filter<Extract = impl Reply, Error = Reject
         route.map(events).map(|events| reply::with_header(events, "content-type", "text/event-stream"))
     });
     let log_out = path!("logout").and(post()).guarded(protect, |route| route.and(demo.clone()).map(log_out));
-    let log_in = path!("login")
-        .and(post())
-        .and(warp::body::content_length_limit(MAX_LOGIN_BYTES as u64))
-        .and(demo.clone())
-        .and(warp::body::bytes())
-        .map(|demo: Demo, body: warp::hyper::body::Bytes| write(demo.issuer.login(&body)));
-    let jwks =
-        path!(".well-known" / "jwks.json").and(get()).and(demo.clone()).map(|demo: Demo| write(demo.issuer.jwks()));
-    let metadata = path!(".well-known" / "openid-configuration")
-        .and(get())
-        .and(demo)
-        .map(|demo: Demo| write(demo.issuer.metadata()));
+    let log_in = path!("login").and(post()).and(demo.clone()).and(warp_body()).map(
+        |demo: Demo, body: Result<Vec<u8>, Answer>| {
+            body.map_or_else(|too_large| too_large, |body| demo.issuer.login(&body))
+        },
+    );
+    let jwks = path!(".well-known" / "jwks.json").and(get()).and(demo.clone()).map(|demo: Demo| demo.issuer.jwks());
+    let metadata =
+        path!(".well-known" / "openid-configuration").and(get()).and(demo).map(|demo: Demo| demo.issuer.metadata());
     Ok(echo.or(seconds).or(log_out).or(log_in).or(jwks).or(metadata))
 }
 
@@ -53,15 +49,6 @@ fn echo(tenure: Tenure, demo: Demo, ws: Ws) -> Response {
 fn log_out(token: VerifiedToken, demo: Demo) -> StatusCode {
     demo.log_out(&token);
     StatusCode::NO_CONTENT
-}
-
-fn write(answer: Answer) -> Response {
-    let mut response = Response::new(answer.body.into());
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in answer.headers {
-        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    response
 }
 
 async fn serve() -> Result<(), String> {

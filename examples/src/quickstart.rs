@@ -1,15 +1,18 @@
 //! The quickstart's world: a demo issuer, the guard of the API that it serves, and the command line. The three
-//! frameworks' programs add their routes. `hybrid` has the same issuer and a guard of its own.
+//! frameworks' programs add their routes. `hybrid` has the same issuer and a guard of its own, `cookie_app` the same
+//! command line.
 
 mod answer;
 mod command;
 mod issuer;
+mod respond;
 mod routes;
 
 pub use answer::Answer;
 pub(crate) use command::print;
-pub use command::{Line, exit_code, open, say, start};
+pub use command::{Line, exit_code, listen, open, say, start};
 pub use issuer::DemoIssuer;
+pub use respond::warp_body;
 pub use routes::issuer_routes;
 
 use countersign::{ConfigError, Guard, JwtVerifier};
@@ -24,7 +27,7 @@ use std::time::Duration;
 /// What the API calls itself: tokens for it name this in `aud`.
 pub const AUDIENCE: &str = "quickstart";
 
-/// The largest body that a login is read from, in bytes.
+/// The largest body that is read, in bytes.
 pub const MAX_LOGIN_BYTES: usize = 16 * 1024;
 
 /// What a route needs: the issuer to log in at, and the guard.

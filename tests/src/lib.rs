@@ -7,6 +7,8 @@ mod authorization;
 #[cfg(test)]
 mod cache;
 #[cfg(test)]
+mod cookie_app;
+#[cfg(test)]
 mod explanations;
 #[cfg(test)]
 mod forwarding;

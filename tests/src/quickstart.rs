@@ -1,5 +1,6 @@
 //! The quickstart as a person meets it: three programs, their printed `curl` lines, and the same answers from each.
 
+use crate::cookie_app;
 use crate::http::client::{Answer, send};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -12,7 +13,7 @@ const PROGRAMS: [&str; 3] = ["quickstart", "quickstart_actix", "quickstart_warp"
 
 /// A running program. It ends when it is dropped.
 pub(crate) struct Program {
-    name: &'static str,
+    pub(crate) name: &'static str,
     pub(crate) address: SocketAddr,
     /// What it printed, up to its last line.
     pub(crate) lines: Vec<String>,
@@ -56,6 +57,13 @@ pub(crate) async fn start_with_log(name: &'static str, log: Stdio) -> Program {
 }
 
 impl Program {
+    /// Sends these header fields and no others of its own.
+    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+        send(self.address, method, path, &headers, body.as_bytes()).await
+    }
+
     pub(crate) async fn call(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> Answer {
         let headers: Vec<_> =
             token.iter().map(|token| ("Authorization".to_owned(), format!("Bearer {token}").into_bytes())).collect();
@@ -207,7 +215,7 @@ async fn a_wrong_command_line_gets_one_clear_line() {
     let taken = holding.local_addr().expect("an address").to_string();
     let cases: [&[&str]; 4] =
         [&["--listen", "nowhere"], &["--listen", "0.0.0.0:0"], &["--listen"], &["--listen", &taken]];
-    for name in PROGRAMS.into_iter().chain(["hybrid"]) {
+    for name in PROGRAMS.into_iter().chain(["hybrid"]).chain(cookie_app::PROGRAMS) {
         for arguments in cases {
             let output = Command::new(executable(name)).args(arguments).output().await.expect("it runs");
             let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -87,6 +87,7 @@ impl HostCookie {
 
     /// Lets scripts of the page read it: for what they must send back in a header field, such as
     /// [anti-CSRF tokens](crate::extract::CsrfTokens). Never for a session, which any injected script could carry away.
+    /// Pages on other ports of the host can read it too (RFC 6265 §8.5).
     ///
     /// ```
     /// use countersign::cookie::HostCookie;

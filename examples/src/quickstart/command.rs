@@ -19,7 +19,7 @@ pub fn start(framework: &str) -> Result<Option<(TcpListener, Demo)>, String> {
     };
     let guard = guard(issuer.url()).map_err(|error| error.to_string())?;
     let title = format!("Countersign quickstart with {framework}");
-    say(&title, &issuer, &lines(&issuer).map_err(|error| error.to_string())?);
+    say(&title, issuer.url(), "", &lines(&issuer).map_err(|error| error.to_string())?);
     Ok(Some((listener, Demo { issuer, guard })))
 }
 
@@ -28,6 +28,18 @@ pub fn start(framework: &str) -> Result<Option<(TcpListener, Demo)>, String> {
 /// # Errors
 /// One line for the person who started the program.
 pub fn open() -> Result<Option<(TcpListener, Arc<DemoIssuer>)>, String> {
+    let Some((listener, url)) = listen()? else {
+        return Ok(None);
+    };
+    let issuer = DemoIssuer::new(url).map_err(|error| error.to_string())?;
+    Ok(Some((listener, Arc::new(issuer))))
+}
+
+/// Reads the command line and opens the socket, and says by which URL it is reached. `None` when only help was asked for.
+///
+/// # Errors
+/// One line for the person who started the program.
+pub fn listen() -> Result<Option<(TcpListener, String)>, String> {
     let Some(listen) = listen_address()? else {
         return Ok(None);
     };
@@ -35,8 +47,7 @@ pub fn open() -> Result<Option<(TcpListener, Arc<DemoIssuer>)>, String> {
         .map_err(|error| format!("cannot listen on {listen}: {error} (--listen 127.0.0.1:0 picks a free port)"))?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let issuer = DemoIssuer::new(format!("http://{address}")).map_err(|error| error.to_string())?;
-    Ok(Some((listener, Arc::new(issuer))))
+    Ok(Some((listener, format!("http://{address}"))))
 }
 
 fn listen_address() -> Result<Option<SocketAddr>, String> {
@@ -67,10 +78,9 @@ fn listen_address() -> Result<Option<SocketAddr>, String> {
 /// A line to paste: method, header fields and path for curl, and the answer that it should get.
 pub type Line = (&'static str, String, &'static str, &'static str);
 
-/// Says where the program listens and what to try.
-pub fn say(title: &str, issuer: &DemoIssuer, lines: &[Line]) {
-    let url = issuer.url();
-    let mut text = format!("{title}, listening on {url}\n\n");
+/// Says where the program listens and what to try: `first`, and then the lines.
+pub fn say(title: &str, url: &str, first: &str, lines: &[Line]) {
+    let mut text = format!("{title}, listening on {url}\n\n{first}");
     text.push_str("Paste a line; behind the # stands what it should answer. Tokens last ten minutes.\n\n");
     for (method, headers, path, answer) in lines {
         text.push_str(&format!("curl -i {method}{headers}{url}{path}  # {answer}\n"));

@@ -2,8 +2,6 @@ use super::{Answer, DemoIssuer, MAX_LOGIN_BYTES};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use std::sync::Arc;
 
@@ -26,15 +24,4 @@ async fn jwks(State(issuer): State<Arc<DemoIssuer>>) -> Answer {
 
 async fn metadata(State(issuer): State<Arc<DemoIssuer>>) -> Answer {
     issuer.metadata()
-}
-
-impl IntoResponse for Answer {
-    fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, self.body).into_response();
-        for (name, value) in self.headers {
-            response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-        }
-        response
-    }
 }

@@ -14,7 +14,7 @@ use crate::request::{Credential, RequestView};
 ///    whatever the other fields say: a page of another site that has it was given it, and lets users work from there;
 /// 4. everything else is refused with 403, a request with none of these fields among it.
 ///
-/// Where there is no cookie nothing is asked, so that a login is for the application to protect. Name the cookie with
+/// Where there is no cookie nothing is asked, so a login asks for itself: [`is_ours`](Self::is_ours). Name the cookie with
 /// `__Host-` ([`HostCookie`](crate::cookie::HostCookie)): neighbouring hosts can overwrite any other.
 ///
 /// ```
@@ -109,7 +109,26 @@ impl CookieExtractor {
         Ok(found)
     }
 
-    fn is_ours(&self, request: &RequestView<'_>, session: &str) -> bool {
+    /// Whether a request is ours by its method or by what the browser says of it (1 and 2 above), whatever cookie it has.
+    ///
+    /// For requests that have none and change something all the same. First of all for a login: another site could start
+    /// one with credentials of its own, and the user would go on in a stranger's account. Anti-CSRF tokens have no say,
+    /// because there is no session yet that they could belong to. Refuse the others with
+    /// [`Guard::refuse`](crate::Guard::refuse) and [`Reason::CrossSite`](crate::reason::Reason::CrossSite).
+    ///
+    /// ```
+    /// use countersign::extract::CookieExtractor;
+    /// use countersign::request::RequestView;
+    ///
+    /// let cookie = CookieExtractor::new("__Host-session")?.origin("https://app.example")?;
+    /// let is_ours = |site| cookie.is_ours(&RequestView::new("POST", "/login", None, &[("sec-fetch-site", site)]));
+    /// assert!(is_ours("same-origin"));
+    /// assert!(!is_ours("same-site") && !is_ours("cross-site"));
+    /// assert!(!cookie.is_ours(&RequestView::new("POST", "/login", None, &[("accept", "*/*")])));
+    /// # Ok::<(), countersign::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn is_ours(&self, request: &RequestView<'_>) -> bool {
         if self.any_site {
             return true;
         }
@@ -123,9 +142,10 @@ impl CookieExtractor {
         if matches!(once("sec-fetch-site"), Some(b"same-origin" | b"none")) {
             return true;
         }
-        if once("origin").is_some_and(|origin| self.origins.iter().any(|ours| ours.as_bytes() == origin)) {
-            return true;
-        }
+        once("origin").is_some_and(|origin| self.origins.iter().any(|ours| ours.as_bytes() == origin))
+    }
+
+    fn has_token_for(&self, request: &RequestView<'_>, session: &str) -> bool {
         self.csrf_tokens.as_ref().is_some_and(|tokens| tokens.comes_with(request, session))
     }
 }
@@ -134,7 +154,7 @@ impl TokenExtractor for CookieExtractor {
     fn extract<'r>(&self, request: &RequestView<'r>) -> Result<Option<Credential<'r>>, ExtractError> {
         let Some(value) = self.find(request)? else { return Ok(None) };
         let text = token68(value)?;
-        if !self.is_ours(request, text) {
+        if !self.is_ours(request) && !self.has_token_for(request, text) {
             return Err(ExtractError::CrossSite);
         }
         Ok(Some(Credential::new(SCHEME_OF_TOKENS, text)))
@@ -145,9 +165,12 @@ impl TokenExtractor for CookieExtractor {
 mod tests {
     use super::*;
 
+    fn cookie() -> CookieExtractor {
+        CookieExtractor::new("t").and_then(|c| c.origin("https://app.example")).expect("set up")
+    }
+
     fn extract(method: &str, headers: &[(&str, &str)]) -> Result<Option<String>, ExtractError> {
-        let cookie = CookieExtractor::new("t").and_then(|c| c.origin("https://app.example")).expect("set up");
-        let found = cookie.extract(&RequestView::new(method, "/", None, &headers))?;
+        let found = cookie().extract(&RequestView::new(method, "/", None, &headers))?;
         Ok(found.map(|credential| credential.expose().to_owned()))
     }
 
@@ -200,8 +223,11 @@ mod tests {
                 let outcome = extract(method, &headers);
                 let wanted = if expected { Ok(Some("a.b".to_owned())) } else { Err(ExtractError::CrossSite) };
                 assert_eq!(outcome, wanted, "{method} {headers:?}");
+                let headers = headers.split_last().map_or(&[][..], |(_, others)| others);
+                let without_cookie = cookie().is_ours(&RequestView::new(method, "/", None, &headers));
+                assert_eq!(without_cookie, expected, "{method} {headers:?}");
             }
-            assert_eq!(extract(method, &[]), Ok(None), "without the cookie nothing is asked");
+            assert_eq!(extract(method, &[]), Ok(None), "without the cookie the extractor asks nothing");
         }
         let handshake = [("cookie", "t=a.b"), ("upgrade", "websocket"), ("origin", "https://evil.example")];
         assert_eq!(extract("GET", &handshake), Err(ExtractError::CrossSite));
@@ -241,7 +267,7 @@ mod tests {
             (&[("x-xsrf-token", &own)], false),
             (&[("cookie", &format!("csrf={own}"))], false),
         ];
-        let cookie = CookieExtractor::new("t").and_then(|c| c.origin("https://app.example")).expect("set up");
+        let cookie = cookie();
         let with_tokens = cookie.clone().csrf_tokens(tokens(7));
         let ask = |cookie: &CookieExtractor, method, headers: &[(&str, &str)]| {
             let headers: Vec<_> = headers.iter().copied().chain([("cookie", "t=a.b")]).collect();
@@ -254,6 +280,9 @@ mod tests {
                 assert_eq!(ask(&with_tokens, method, headers), expected, "{method} {headers:?}");
             }
             assert_eq!(ask(&with_tokens, "GET", headers), Ok(true), "{headers:?}");
+            let by_header = headers.iter().any(|(name, value)| (*name, *value) == ("sec-fetch-site", "same-origin"));
+            let without_session = with_tokens.is_ours(&RequestView::new("POST", "/", None, headers));
+            assert_eq!(without_session, by_header, "a token is of a session: {headers:?}");
             assert_eq!(ask(&cookie.clone().danger_any_site(), "POST", headers), Ok(true), "{headers:?}");
         }
         assert_eq!(ask(&cookie, "POST", &[(field, &own)]), Err(ExtractError::CrossSite), "nobody said so");

@@ -1,0 +1,84 @@
+//! A page with a login in actix-web, its token in a cookie: `cargo run --example cookie_app_actix`.
+
+use actix_web::http::header::HeaderMap;
+use actix_web::web::{self, Bytes, Data, PayloadConfig, ServiceConfig};
+use actix_web::{App, HttpRequest, HttpServer};
+use countersign::ConfigError;
+use countersign::authorize::permissions;
+use countersign_actix::{GuardExt, RequireLayer, Verified};
+use countersign_examples::cookie_app::{self, CookieApp};
+use countersign_examples::quickstart::{self, Answer, MAX_LOGIN_BYTES};
+use std::process::ExitCode;
+
+#[derive(Clone)]
+struct Requirements {
+    read: RequireLayer,
+    write: RequireLayer,
+}
+
+fn requirements(app: &CookieApp) -> Result<Requirements, ConfigError> {
+    Ok(Requirements {
+        read: app.guard().require(permissions(["notes:read"]))?,
+        write: app.guard().require(permissions(["notes:write"]))?,
+    })
+}
+
+fn routes(config: &mut ServiceConfig, requirements: Requirements) {
+    let Requirements { read, write } = requirements;
+    config
+        .service(web::resource("/").get(page))
+        .service(web::resource("/login").post(log_in))
+        .service(web::resource("/me").get(me))
+        .service(
+            web::resource("/notes").route(web::get().to(notes).wrap(read)).route(web::post().to(add_note).wrap(write)),
+        )
+        .service(web::resource("/logout").post(log_out));
+}
+
+async fn page(app: Data<CookieApp>) -> Answer {
+    app.page()
+}
+
+async fn log_in(app: Data<CookieApp>, request: HttpRequest, body: Bytes) -> Answer {
+    app.log_in(&fields(request.headers()), &body)
+}
+
+async fn me(app: Data<CookieApp>, Verified(token): Verified, request: HttpRequest) -> Answer {
+    app.me(&token, &fields(request.headers()))
+}
+
+async fn notes(app: Data<CookieApp>) -> Answer {
+    app.notes()
+}
+
+async fn add_note(app: Data<CookieApp>, Verified(token): Verified, body: Bytes) -> Answer {
+    app.add_note(&token, &body)
+}
+
+async fn log_out(app: Data<CookieApp>, Verified(token): Verified) -> Answer {
+    app.log_out(&token)
+}
+
+fn fields(headers: &HeaderMap) -> Vec<(&str, &[u8])> {
+    headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
+}
+
+async fn serve() -> Result<(), String> {
+    let Some((listener, app)) = cookie_app::start("actix-web")? else { return Ok(()) };
+    let requirements = requirements(&app).map_err(|error| error.to_string())?;
+    let app = Data::from(app);
+    let app = move || {
+        App::new()
+            .app_data(app.clone())
+            .app_data(PayloadConfig::new(MAX_LOGIN_BYTES))
+            .wrap(app.guard().layer())
+            .configure(|config| routes(config, requirements.clone()))
+    };
+    let server = HttpServer::new(app).workers(2).listen(listener).map_err(|error| error.to_string())?;
+    server.run().await.map_err(|error| error.to_string())
+}
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    quickstart::exit_code(serve().await)
+}
