@@ -3,7 +3,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to the one who runs it")]
 
 mod bench;
+mod browser;
 mod fuzz;
+mod programs;
 mod test;
 mod vectors;
 
@@ -23,6 +25,11 @@ const COMMANDS: &[Command] = &[
         name: "bench",
         summary: "[GROUP]… [--quick]: measures us beside other libraries, in one run; a table, and compare.json",
         run: bench::run,
+    },
+    Command {
+        name: "browser",
+        summary: "Chromium, headless, uses the example `cookie_app` and is kept from abusing it",
+        run: browser::run,
     },
     Command {
         name: "fuzz",
@@ -119,6 +126,7 @@ mod tests {
             vec!["test", "--lib"],
             vec!["bench", "--forever"],
             vec!["bench", "nothing"],
+            vec!["browser", "firefox"],
             vec!["fuzz", "--forever"],
             vec!["fuzz", "nothing"],
             vec!["vectors"],

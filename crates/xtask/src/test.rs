@@ -1,9 +1,8 @@
 //! `cargo xtask test`: every test of the workspace, and one line that sums them up.
 
-mod programs;
 mod tally;
 
-use crate::Failure;
+use crate::{Failure, programs};
 use lexopt::Parser;
 use std::env;
 use std::ffi::OsString;
@@ -71,7 +70,7 @@ const MODEL_FLAGS: &str = "--cfg shuttle";
 
 pub(crate) fn run(arguments: Parser) -> Result<(), Failure> {
     let own = for_cargo(arguments)?;
-    programs::provide(PROGRAMS)?;
+    programs::provide("the tests", PROGRAMS)?;
 
     let mut runs = vec![([WHOLE.iter().map(OsString::from).collect(), own.clone()].concat(), None)];
     // Who passes arguments on wants those tests and no others.

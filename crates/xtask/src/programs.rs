@@ -1,23 +1,24 @@
-//! The programs that tests start: found, or installed where that is simple.
+//! The programs that tests and checks start: found, or installed where that is simple.
 
 use crate::Failure;
 use std::env;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Makes sure that each of `programs` can be started. Each is named like the Debian package that brings it.
-pub(super) fn provide(programs: &[&str]) -> Result<(), Failure> {
+/// Makes sure that each of `programs` can be started, for the sake of `whose`. Each is named like the Debian package that
+/// brings it.
+pub(crate) fn provide(whose: &str, programs: &[&str]) -> Result<(), Failure> {
     let missing = missing(programs);
     if missing.is_empty() {
         return Ok(());
     }
     let names = missing.join(" ");
     if !is_in_path("apt-get") {
-        return Err(Failure::Failed(format!("the tests need {names}: install what is missing")));
+        return Err(Failure::Failed(format!("{whose} need {names}: install what is missing")));
     }
     if !is_root() {
         return Err(Failure::Failed(format!(
-            "the tests need {names}: \
+            "{whose} need {names}: \
              sudo apt-get update && sudo apt-get install -y --no-install-recommends {names}"
         )));
     }
@@ -51,7 +52,7 @@ fn is_executable(file: &Path) -> bool {
     file.is_file()
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let id = Command::new("id").arg("-u").stderr(Stdio::null()).output();
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }

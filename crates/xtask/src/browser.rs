@@ -1,0 +1,49 @@
+//! `cargo xtask browser`: what only a browser can show. Which cookies it keeps, to whom it sends them, what it says about
+//! the origin of a request, and what a page is told when its session ends.
+
+mod check;
+mod chromium;
+mod program;
+
+use crate::{Failure, programs};
+use chromium::Chromium;
+use lexopt::Parser;
+use program::Neighbour;
+use std::fs;
+
+/// The same page behind each of the adapters.
+const EXAMPLES: [&str; 3] = ["cookie_app", "cookie_app_actix", "cookie_app_warp"];
+
+pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
+    if let Some(other) = arguments.next()? {
+        return Err(other.unexpected().into());
+    }
+    programs::provide("the checks in a browser", &["chromium"])?;
+    let executables = program::build(&EXAMPLES)?;
+    let folder = program::pictures(&executables)?;
+    let profile = folder.join("profile");
+    // What an earlier run that was cut off left behind.
+    let _ = fs::remove_dir_all(&profile);
+    let outcome = check_all(&executables, &folder, &profile);
+    let _ = fs::remove_dir_all(&profile);
+    let steps = outcome?;
+    println!("{steps} steps in {} programs went as they should; pictures: {}", EXAMPLES.len(), folder.display());
+    Ok(())
+}
+
+fn check_all(
+    executables: &[program::Executable],
+    folder: &std::path::Path,
+    profile: &std::path::Path,
+) -> Result<usize, Failure> {
+    let neighbour = Neighbour::start()?;
+    let mut chromium = Chromium::start(profile)?;
+    let mut steps = 0;
+    for executable in executables {
+        println!("{}", executable.name);
+        let program = executable.start()?;
+        steps += check::run(&mut chromium, &program, &neighbour, folder)?;
+    }
+    chromium.close()?;
+    Ok(steps)
+}
