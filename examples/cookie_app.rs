@@ -2,12 +2,14 @@
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::HeaderMap;
+use axum::response::Response;
 use axum::routing::{get, post};
 use countersign::ConfigError;
 use countersign::authorize::permissions;
-use countersign_axum::{GuardExt, Verified};
+use countersign_axum::{GuardExt, Socket, Tenure, Verified};
 use countersign_examples::cookie_app::{self, CookieApp};
 use countersign_examples::quickstart::{self, Answer, MAX_LOGIN_BYTES};
 use std::process::ExitCode;
@@ -25,6 +27,7 @@ fn router(app: Arc<CookieApp>) -> Result<Router, ConfigError> {
         .route("/me", get(me))
         .route("/notes", get(notes).route_layer(read).merge(post(add_note).route_layer(write)))
         .route("/logout", post(log_out))
+        .route("/ws", get(follow))
         .layer(guard.layer())
         .layer(DefaultBodyLimit::max(MAX_LOGIN_BYTES))
         .with_state(app))
@@ -52,6 +55,14 @@ async fn add_note(State(app): App, Verified(token): Verified, body: Bytes) -> An
 
 async fn log_out(State(app): App, Verified(token): Verified) -> Answer {
     app.log_out(&token)
+}
+
+/// Nothing is said: it is closed when the session ends.
+async fn follow(tenure: Tenure, State(app): App, upgrade: WebSocketUpgrade) -> Response {
+    tenure.on_upgrade(upgrade, async move |mut socket: Socket| {
+        let _open = app.connections.open(socket.tenure());
+        while let Some(Ok(_)) = socket.recv().await {}
+    })
 }
 
 fn fields(headers: &HeaderMap) -> Vec<(&str, &[u8])> {

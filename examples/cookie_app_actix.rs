@@ -1,11 +1,12 @@
 //! A page with a login in actix-web, its token in a cookie: `cargo run --example cookie_app_actix`.
 
 use actix_web::http::header::HeaderMap;
-use actix_web::web::{self, Bytes, Data, PayloadConfig, ServiceConfig};
-use actix_web::{App, HttpRequest, HttpServer};
+use actix_web::web::{self, Bytes, Data, Payload, PayloadConfig, ServiceConfig};
+use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer};
+use actix_ws::Message;
 use countersign::ConfigError;
 use countersign::authorize::permissions;
-use countersign_actix::{GuardExt, RequireLayer, Verified};
+use countersign_actix::{GuardExt, RequireLayer, Socket, Tenure, Verified};
 use countersign_examples::cookie_app::{self, CookieApp};
 use countersign_examples::quickstart::{self, Answer, MAX_LOGIN_BYTES};
 use std::process::ExitCode;
@@ -32,7 +33,8 @@ fn routes(config: &mut ServiceConfig, requirements: Requirements) {
         .service(
             web::resource("/notes").route(web::get().to(notes).wrap(read)).route(web::post().to(add_note).wrap(write)),
         )
-        .service(web::resource("/logout").post(log_out));
+        .service(web::resource("/logout").post(log_out))
+        .service(web::resource("/ws").get(follow));
 }
 
 async fn page(app: Data<CookieApp>) -> Answer {
@@ -57,6 +59,29 @@ async fn add_note(app: Data<CookieApp>, Verified(token): Verified, body: Bytes) 
 
 async fn log_out(app: Data<CookieApp>, Verified(token): Verified) -> Answer {
     app.log_out(&token)
+}
+
+/// Nothing is said: it is closed when the session ends.
+async fn follow(
+    tenure: Tenure,
+    app: Data<CookieApp>,
+    request: HttpRequest,
+    body: Payload,
+) -> Result<HttpResponse, Error> {
+    let opened = actix_ws::handle(&request, body)?;
+    Ok(tenure.on_upgrade(opened, async move |mut socket: Socket| {
+        let _open = app.connections.open(socket.tenure());
+        while let Some(Ok(message)) = socket.recv().await {
+            let is_over = match message {
+                Message::Ping(payload) => socket.send(Message::Pong(payload)).await.is_err(),
+                Message::Close(_) => true,
+                _ => false,
+            };
+            if is_over {
+                break;
+            }
+        }
+    }))
 }
 
 fn fields(headers: &HeaderMap) -> Vec<(&str, &[u8])> {

@@ -4,11 +4,13 @@ use countersign::authorize::permissions;
 use countersign::{ConfigError, VerifiedToken};
 use countersign_examples::cookie_app::{self, CookieApp};
 use countersign_examples::quickstart::{self, Answer, warp_body};
-use countersign_warp::{GuardExt, Guarded};
+use countersign_warp::{GuardExt, Guarded, Socket, Tenure};
 use std::process::ExitCode;
 use std::sync::Arc;
 use warp::header::headers_cloned;
 use warp::http::HeaderMap;
+use warp::reply::Response;
+use warp::ws::Ws;
 use warp::{Filter, Rejection, Reply, get, path, post};
 
 type App = Arc<CookieApp>;
@@ -40,9 +42,21 @@ fn routes(app: App) -> Result<impl Filter<Extract = impl Reply, Error = Rejectio
     });
     let log_out = path!("logout")
         .and(post())
-        .and(with_app)
+        .and(with_app.clone())
         .guarded(guard.protect(), |route| route.map(|app: App, token: VerifiedToken| app.log_out(&token)));
-    Ok(page.or(log_in).or(me).or(notes).or(add_note).or(log_out))
+    let follow = path!("ws")
+        .and(get())
+        .and(with_app)
+        .guarded(guard.protect().tenure(), |route| route.and(warp::ws()).map(follow));
+    Ok(page.or(log_in).or(me).or(notes).or(add_note).or(log_out).or(follow))
+}
+
+/// Nothing is said: it is closed when the session ends.
+fn follow(app: App, tenure: Tenure, ws: Ws) -> Response {
+    tenure.on_upgrade(ws, async move |mut socket: Socket| {
+        let _open = app.connections.open(socket.tenure());
+        while let Some(Ok(_)) = socket.recv().await {}
+    })
 }
 
 fn fields(headers: &HeaderMap) -> Vec<(&str, &[u8])> {

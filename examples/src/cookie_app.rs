@@ -9,6 +9,7 @@ mod page;
 pub use command::start;
 
 use crate::quickstart::Answer;
+use crate::websocket::Connections;
 use countersign::cache::FleetKey;
 use countersign::claims::NumericDate;
 use countersign::cookie::HostCookie;
@@ -38,6 +39,8 @@ pub type Fields<'r> = [(&'r str, &'r [u8])];
 /// The service, as far as it does not matter by which framework it is reached.
 #[derive(Debug)]
 pub struct CookieApp {
+    /// The WebSockets by which pages learn that their session has ended.
+    pub connections: Connections,
     url: String,
     guard: Guard,
     signer: JwtSigner,
@@ -89,7 +92,8 @@ impl CookieApp {
             .realm(AUDIENCE)
             .build()?;
         let signer = JwtSigner::new(signing_key);
-        Ok(Self { url, guard, signer, session, extractor, csrf_tokens, revoked, notes: Notes::default() })
+        let (connections, notes) = (Connections::default(), Notes::default());
+        Ok(Self { connections, url, guard, signer, session, extractor, csrf_tokens, revoked, notes })
     }
 
     /// The guard of its routes.
@@ -164,7 +168,8 @@ impl CookieApp {
         }
     }
 
-    /// `POST /logout`: the browser forgets the cookie, and a copy of the token that somebody took is worth nothing.
+    /// `POST /logout`: the browser forgets the cookie, a copy of the token that somebody took is worth nothing, and what is open
+    /// by it is closed.
     #[must_use]
     pub fn log_out(&self, token: &VerifiedToken) -> Answer {
         let until = token.expires_at().and_then(NumericDate::to_system_time);
@@ -172,6 +177,7 @@ impl CookieApp {
             return Answer::empty(500);
         };
         self.revoked.revoke_token(issuer, token_id, until);
+        self.connections.wake();
         Answer::empty(204).with("set-cookie", self.session.clear()).with("cache-control", "no-store")
     }
 }

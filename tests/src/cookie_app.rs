@@ -2,9 +2,18 @@
 
 use crate::http::client::Answer;
 use crate::quickstart::{Program, start};
+use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 pub(crate) const PROGRAMS: [&str; 3] = ["cookie_app", "cookie_app_actix", "cookie_app_warp"];
+
+/// What is slower than this hangs. Connections look by themselves after 30 s: what must be told at once is told before.
+const HANGS: Duration = Duration::from_secs(20);
 
 const OURS: (&str, &str) = ("Sec-Fetch-Site", "same-origin");
 const THEIRS: (&str, &str) = ("Sec-Fetch-Site", "cross-site");
@@ -137,6 +146,51 @@ async fn who_logs_out_takes_the_worth_of_the_token_along() {
         assert_eq!(out.header("set-cookie").as_deref(), Some(cleared), "{name}");
         let after = [me(&[]).await, me(&[("Cookie", &leaving)]).await, me(&[("Cookie", &other)]).await];
         assert_eq!(after, [401, 401, 200], "{name}: a copy is worth nothing, another session goes on");
+    }
+}
+
+#[tokio::test]
+async fn a_web_socket_is_for_our_own_page_and_ends_with_the_session() {
+    for name in PROGRAMS {
+        let program = start(name).await;
+        let (leaving, other) = (log_in(&program, "reader").await, log_in(&program, "reader").await);
+        let (ours, theirs) = (format!("http://{}", program.address), "https://evil.example");
+        for (cookie, origin, status) in [
+            (None, Some(&*ours), 401),
+            (Some(&*leaving), None, 403),
+            (Some(&*leaving), Some(theirs), 403),
+            (Some(&*leaving), Some("null"), 403),
+        ] {
+            let upgrade = [
+                ("Upgrade", "websocket"),
+                ("Connection", "Upgrade"),
+                ("Sec-WebSocket-Version", "13"),
+                ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ];
+            let more =
+                cookie.map(|cookie| ("Cookie", cookie)).into_iter().chain(origin.map(|origin| ("Origin", origin)));
+            let headers: Vec<_> = upgrade.into_iter().chain(more).collect();
+            let refused = program.send("GET", "/ws", &headers, "").await;
+            assert_eq!(refused.status, status, "{name} {origin:?}: {}", refused.body);
+        }
+
+        let mut open = Vec::new();
+        for cookie in [&leaving, &other] {
+            let mut request = format!("ws://{}/ws", program.address).into_client_request().expect("a request");
+            request.headers_mut().insert("cookie", cookie.parse().expect("a field value"));
+            request.headers_mut().insert("origin", ours.parse().expect("a field value"));
+            let stream = TcpStream::connect(program.address).await.expect("the server listens");
+            open.push(tokio_tungstenite::client_async(request, stream).await.expect("an upgrade").0);
+        }
+        let out = program.send("POST", "/logout", &[("Cookie", &leaving), OURS], "").await;
+        assert_eq!(out.status, 204, "{name}");
+        let closing = timeout(HANGS, open[0].next()).await.expect("in time");
+        let Some(Ok(Message::Close(Some(frame)))) = closing else { panic!("{name}: {closing:?}") };
+        assert_eq!(u16::from(frame.code), 4401, "{name}");
+        // The other session goes on: its connection answers.
+        open[1].send(Message::Ping("a".into())).await.expect("sent");
+        let answer = timeout(HANGS, open[1].next()).await.expect("in time");
+        assert!(matches!(answer, Some(Ok(Message::Pong(_)))), "{name}: {answer:?}");
     }
 }
 

@@ -14,6 +14,9 @@ use crate::request::{Credential, RequestView};
 ///    whatever the other fields say: a page of another site that has it was given it, and lets users work from there;
 /// 4. everything else is refused with 403, a request with none of these fields among it.
 ///
+/// Browsers may leave `Sec-Fetch-Site` out of WebSocket handshakes, as Chromium does, and cannot send a token there: where
+/// there are any, name the origins.
+///
 /// Where there is no cookie nothing is asked, so a login asks for itself: [`is_ours`](Self::is_ours). Name the cookie with
 /// `__Host-` ([`HostCookie`](crate::cookie::HostCookie)): neighbouring hosts can overwrite any other.
 ///

@@ -30,11 +30,14 @@ pub(super) fn run(
     check.chromium.picture(&picture("stranger"))?;
     let cookie = check.log_in()?;
     check.add_a_note()?;
+    check.open_a_socket()?;
     check.chromium.picture(&picture("writer"))?;
     check.others_are_refused("another port", &neighbour.on_another_port(), "same-site", true, 403)?;
     check.others_are_refused("another site", &neighbour.on_another_site(), "cross-site", false, 401)?;
     check.nothing_has_come_of_it()?;
     check.log_out(&cookie)?;
+    check.the_session_ends_by_itself()?;
+    check.chromium.picture(&picture("expired"))?;
     Ok(check.steps)
 }
 
@@ -52,6 +55,10 @@ impl Check<'_> {
 
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.program.url)
+    }
+
+    fn socket(&self) -> String {
+        self.url("/ws").replacen("http", "ws", 1)
     }
 
     fn open_own_page(&mut self) -> Result<(), Failure> {
@@ -98,6 +105,12 @@ impl Check<'_> {
         self.step("shows it as text", &shown, &json!(note))
     }
 
+    fn open_a_socket(&mut self) -> Result<(), Failure> {
+        self.chromium.until("document.body.dataset.socket !== undefined")?;
+        let socket = self.chromium.value("document.body.dataset.socket")?;
+        self.step("opens a WebSocket from its own page", &socket, &json!("open"))
+    }
+
     /// A page of somebody else's sends a form, and requests of its scripts, with all cookies that the browser gives it.
     fn others_are_refused(
         &mut self,
@@ -142,7 +155,15 @@ impl Check<'_> {
             let seen = self.chromium.exchange("POST", url)?;
             self.step(&format!("{what} on {who}: {cookie}, {status}"), &seen, &refused(status))?;
         }
-        Ok(())
+
+        self.chromium.open(page)?;
+        self.chromium.forget();
+        let seen = self.chromium.refused_handshake(&self.socket())?;
+        let wanted = match status {
+            401 => "HTTP Authentication failed; no valid credentials available".to_owned(),
+            _ => format!("Error during WebSocket handshake: Unexpected response code: {status}"),
+        };
+        self.step(&format!("a WebSocket on {who}: {status} before the upgrade"), &seen, &wanted)
     }
 
     fn nothing_has_come_of_it(&mut self) -> Result<(), Failure> {
@@ -155,8 +176,20 @@ impl Check<'_> {
     }
 
     fn log_out(&mut self, cookie: &Value) -> Result<(), Failure> {
+        // Another page of the session, as it were.
+        let other = format!(
+            "const other = new WebSocket({});
+             other.onopen = () => {{ document.body.dataset.other = 'open'; }};
+             other.onclose = (event) => {{ document.body.dataset.other = event.code; }};",
+            json!(self.socket())
+        );
+        self.chromium.value(&other)?;
+        self.chromium.until("document.body.dataset.other === 'open'")?;
         self.chromium.value("document.getElementById('leave').click()")?;
         self.chromium.until("document.body.dataset.session === ''")?;
+        self.chromium.until("document.body.dataset.other !== 'open'")?;
+        let closed = self.chromium.value("document.body.dataset.other")?;
+        self.step("logging out closes what is open elsewhere: 4401", &closed, &json!("4401"))?;
         let kept = self.cookies()?;
         self.step("logs out and forgets the cookie", &kept, &Vec::new())?;
         let stolen = json!({
@@ -168,5 +201,23 @@ impl Check<'_> {
         let seen = self.chromium.exchange("GET", &self.url("/me"))?;
         let wanted = Exchange { status: 401, has_cookie: true, site: "same-origin".into() };
         self.step("a copy of the cookie is worth nothing: 401", &seen, &wanted)
+    }
+
+    fn the_session_ends_by_itself(&mut self) -> Result<(), Failure> {
+        let log_in = format!(
+            "fetch('/login', {{ method: 'POST', body: {} }}).then((answer) => answer.status)",
+            json!(r#"{"user":"writer","lifetime":8}"#)
+        );
+        self.chromium.value(&log_in)?;
+        self.open_own_page()?;
+        self.chromium.until("document.body.dataset.socket !== undefined")?;
+        let opened = self.chromium.value("[document.body.dataset.session, document.body.dataset.socket]")?;
+        self.step("logs in for eight seconds", &opened, &json!(["writer", "open"]))?;
+        self.chromium.until("document.body.dataset.socket !== 'open'")?;
+        let closed = self.chromium.value("document.body.dataset.socket")?;
+        self.step("the WebSocket is closed when the token expires: 4401", &closed, &json!("4401"))?;
+        self.chromium.until("document.body.dataset.session === ''")?;
+        let said = self.chromium.value("document.getElementById('said').textContent")?;
+        self.step("the page says so", &said, &json!("Your session is over. Please log in again."))
     }
 }

@@ -197,6 +197,16 @@ impl Chromium {
         self.event(&format!("{method} {url}"), |events| exchange(events, method, url))
     }
 
+    /// What Chromium says of a WebSocket that the page asks for and does not get. The cookie is not told here.
+    pub(super) fn refused_handshake(&mut self, url: &str) -> Result<String, Failure> {
+        self.value(&format!("void new WebSocket({})", json!(url)))?;
+        let failure = self.event(&format!("the end of {url}"), |events| {
+            let failed = events.iter().find(|event| event["method"] == "Network.webSocketFrameError")?;
+            failed.pointer("/params/errorMessage").cloned()
+        })?;
+        Ok(failure.as_str().unwrap_or_default().to_owned())
+    }
+
     /// Writes what the page looks like into a file.
     pub(super) fn picture(&mut self, file: &Path) -> Result<(), Failure> {
         let picture = self.call("Page.captureScreenshot", json!({ "format": "png" }))?;
