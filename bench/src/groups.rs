@@ -1,12 +1,13 @@
 //! The groups, each in a module of its name: `cargo xtask bench` finds them by their files.
 
 mod authorization;
+mod http;
 mod verification;
 
 use crate::Group;
 
 /// Every group there is.
-pub const GROUPS: &[Group] = &[authorization::GROUP, verification::GROUP];
+pub const GROUPS: &[Group] = &[authorization::GROUP, http::GROUP, verification::GROUP];
 
 /// The groups of these names; all where there are none.
 ///

@@ -86,6 +86,9 @@ impl TokenExtractor for Contrary {
     fn extract<'r>(&self, _: &RequestView<'r>) -> Result<Option<Credential<'r>>, ExtractError> {
         Err(ExtractError::Repeated)
     }
+    fn field(&self) -> Option<&str> {
+        Some("contrary")
+    }
     fn scheme(&self) -> &str {
         "Contrary"
     }
@@ -150,7 +153,7 @@ async fn check_judges(revocation: impl RevocationCheck, authorizer: impl Authori
 fn check_rest(extractor: impl TokenExtractor, observer: impl Observer, clock: impl Clock) {
     let request = RequestView::new("GET", "/", None, &[("a", "b")]);
     assert_eq!(extractor.extract(&request), Err(ExtractError::Repeated));
-    assert_eq!(extractor.scheme(), "Contrary");
+    assert_eq!((extractor.scheme(), extractor.field()), ("Contrary", Some("contrary")));
     assert_eq!(extractor.bearer_method(), Some(BearerMethod::Query));
     observer.observe(&Event::TokenCacheAsked { is_hit: true });
     assert_eq!(clock.now(), UNIX_EPOCH);

@@ -65,7 +65,7 @@ use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse, web};
 use countersign::authorize::Requirement;
 use countersign::request::{HeaderSource, RequestView};
-use countersign::resource_metadata::MEDIA_TYPE;
+use countersign::resource_metadata::{MEDIA_TYPE, WELL_KNOWN};
 use countersign::{ConfigError, Guard};
 use std::future::ready;
 
@@ -80,9 +80,10 @@ pub trait GuardExt: sealed::Sealed {
     /// [`ConfigError`] when the requirement names nothing, or names what the guard's authorizer cannot judge.
     fn require(&self, requirement: Requirement) -> Result<RequireLayer, ConfigError>;
 
-    /// Serves what the guard was told of this service
-    /// ([RFC 9728](countersign::screening::GuardBuilder::protected_resource)), to everybody; nothing where it was told nothing:
-    /// `App::new().configure(guard.describe())`, before scopes that could take the path.
+    /// Serves what the guard is told of this service
+    /// ([RFC 9728](countersign::screening::GuardBuilder::protected_resource)), to everybody, and 404 where it is told nothing: the
+    /// paths below `/.well-known/oauth-protected-resource` are its own. `App::new().configure(guard.describe())`, before scopes
+    /// that could take them.
     fn describe(&self) -> impl FnOnce(&mut ServiceConfig);
 
     /// Refuses requests without a valid token: around a scope, those that no route matches too.
@@ -99,13 +100,20 @@ impl GuardExt for Guard {
     }
 
     fn describe(&self) -> impl FnOnce(&mut ServiceConfig) {
-        let metadata = self.protected_resource();
+        let guard = self.clone();
         move |app| {
-            let Some(metadata) = metadata else { return };
-            let document = metadata.document();
-            let answer = move || ready(HttpResponse::Ok().content_type(MEDIA_TYPE).body(document.clone()));
-            let head = web::head().to(answer.clone());
-            app.service(web::resource(metadata.path()).route(web::get().to(answer)).route(head));
+            // Asked each time: another guard may be handed over. Paths are compared as they were sent.
+            let serve = move |request: HttpRequest| {
+                ready(match guard.protected_resource() {
+                    Some(metadata) if metadata.path() == request.uri().path() => {
+                        HttpResponse::Ok().content_type(MEDIA_TYPE).body(metadata.document())
+                    }
+                    _ => HttpResponse::NotFound().finish(),
+                })
+            };
+            let head = web::head().to(serve.clone());
+            let paths = [WELL_KNOWN.to_owned(), format!("{WELL_KNOWN}/{{rest:.*}}")];
+            app.service(web::resource(paths.to_vec()).route(web::get().to(serve)).route(head));
         }
     }
 

@@ -66,13 +66,15 @@ pub use router::GuardedRouter;
 pub use tenure::{Limited, Socket, Tenure};
 
 use axum::Router;
+use axum::extract::OriginalUri;
+use axum::response::IntoResponse;
 use axum::routing::get;
 use countersign::authorize::Requirement;
 use countersign::request::HeaderSource;
-use countersign::resource_metadata::MEDIA_TYPE;
+use countersign::resource_metadata::{MEDIA_TYPE, WELL_KNOWN};
 use countersign::{ConfigError, Guard};
 use http::request::Parts;
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 
 /// What a [`Guard`] can do in axum, and in any tower service that takes `http::Request`.
 pub trait GuardExt: sealed::Sealed {
@@ -85,9 +87,9 @@ pub trait GuardExt: sealed::Sealed {
     /// [`ConfigError`] when the requirement names nothing, or names what the guard's authorizer cannot judge.
     fn require(&self, requirement: Requirement) -> Result<RequireLayer, ConfigError>;
 
-    /// A router that serves what the guard was told of this service
-    /// ([RFC 9728](countersign::screening::GuardBuilder::protected_resource)), to everybody; an empty one where it was told
-    /// nothing. Merge it into the router at the root of the host.
+    /// A router that serves what the guard is told of this service
+    /// ([RFC 9728](countersign::screening::GuardBuilder::protected_resource)), to everybody, and 404 where it is told nothing: the
+    /// paths below `/.well-known/oauth-protected-resource` are its own. Merge it into the router at the root of the host.
     fn describe<S: Clone + Send + Sync + 'static>(&self) -> Router<S>;
 
     /// Refuses requests without a valid token: around a router, those that no route matches too.
@@ -104,10 +106,15 @@ impl GuardExt for Guard {
     }
 
     fn describe<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
-        let Some(metadata) = self.protected_resource() else { return Router::new() };
-        let answer = ([(header::CONTENT_TYPE, MEDIA_TYPE)], metadata.document());
-        // Paths as they are, those of version 0.7 of axum among them.
-        Router::new().without_v07_checks().route(metadata.path(), get(async || answer))
+        let guard = self.clone();
+        // Asked each time: another guard may be handed over.
+        let serve = async move |OriginalUri(uri): OriginalUri| match guard.protected_resource() {
+            Some(metadata) if metadata.path() == uri.path() => {
+                ([(header::CONTENT_TYPE, MEDIA_TYPE)], metadata.document()).into_response()
+            }
+            _ => StatusCode::NOT_FOUND.into_response(),
+        };
+        Router::new().route(WELL_KNOWN, get(serve.clone())).route(&format!("{WELL_KNOWN}/{{*rest}}"), get(serve))
     }
 
     fn protect(&self) -> RequireLayer {
@@ -141,5 +148,5 @@ macro_rules! with_view {
 use with_view;
 
 fn original_uri(parts: &Parts) -> &http::Uri {
-    parts.extensions.get::<axum::extract::OriginalUri>().map_or(&parts.uri, |original| &original.0)
+    parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0)
 }

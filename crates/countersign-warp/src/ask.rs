@@ -169,6 +169,54 @@ impl Optional {
     pub fn claims<C: DeserializeOwned + Send + 'static>(self) -> OptionalClaims<C> {
         OptionalClaims { guard: self.guard, claims: PhantomData }
     }
+
+    /// Hands on the token as it was sent, if one was.
+    #[must_use]
+    pub fn sent(self) -> OptionalSent {
+        OptionalSent { guard: self.guard }
+    }
+
+    /// Hands on how long whoever asks may stay, if anybody does. Tokens within their leeway are refused.
+    #[cfg(feature = "ws")]
+    #[must_use]
+    pub fn tenure(self) -> OptionalTenure {
+        OptionalTenure { guard: self.guard }
+    }
+}
+
+/// [`Optional`], handing on the token as it was sent.
+#[derive(Clone, Debug)]
+pub struct OptionalSent {
+    guard: Guard,
+}
+
+#[async_trait]
+impl Ask for OptionalSent {
+    type Answer = Option<SentToken>;
+
+    async fn ask(&self, request: &RequestView<'_>) -> Result<Option<SentToken>, Denial> {
+        let screening = Screening::enter(&self.guard, None);
+        screening.optional(request).await?;
+        Ok(screening.sent_token(request))
+    }
+}
+
+/// [`Optional`], handing on a [`Tenure`](crate::Tenure).
+#[cfg(feature = "ws")]
+#[derive(Clone, Debug)]
+pub struct OptionalTenure {
+    guard: Guard,
+}
+
+#[cfg(feature = "ws")]
+#[async_trait]
+impl Ask for OptionalTenure {
+    type Answer = Option<crate::Tenure>;
+
+    async fn ask(&self, request: &RequestView<'_>) -> Result<Option<crate::Tenure>, Denial> {
+        let tenure = Screening::enter(&self.guard, None).tenure_optional(request).await?;
+        Ok(tenure.map(crate::Tenure))
+    }
 }
 
 #[async_trait]
@@ -215,5 +263,8 @@ mod sealed {
     impl Sealed for super::RequiredTenure {}
     impl<R> Sealed for super::Proven<R> {}
     impl Sealed for super::Optional {}
+    impl Sealed for super::OptionalSent {}
+    #[cfg(feature = "ws")]
+    impl Sealed for super::OptionalTenure {}
     impl<C> Sealed for super::OptionalClaims<C> {}
 }

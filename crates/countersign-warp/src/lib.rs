@@ -2,7 +2,8 @@
 //!
 //! In warp a rejection falls through to the next route, so a check is not one filter among others but the owner of
 //! the rest of its route: `head.guarded(check, |route| …)` matches `head`, judges, and runs the rest; a denial is an
-//! answer, and no sibling route is asked.
+//! answer, and no sibling route is asked. Inside the closure a denial is still a rejection: what stands there beside `route`,
+//! in an `.or(…)` or a `.recover(…)`, is not guarded, so put those outside. [`GuardedRoutes`] leave no room for it.
 //!
 //! ```
 //! use countersign::authorize::scopes;
@@ -40,7 +41,7 @@
 //! - [`prove`](GuardExt::prove) demands what a type says, and gives the rest of the route the proof to hand on. To decide on
 //!   what the route has loaded, ask [`Guard::authorize`].
 //! - [`optional`](GuardExt::optional) takes nobody too, and refuses bad tokens.
-//! - `.sent()` on what `require` and `protect` give hands on the token itself, to send on.
+//! - `.sent()` on what `require`, `protect` and `optional` give hands on the token itself, to send on.
 //! - `.claims::<C>()` on each of them gives the rest of the route [`Claims<C>`] instead.
 //! - `.tenure()` (feature `ws`) gives a `Tenure` instead, for routes that open a WebSocket or a stream: the verdict comes
 //!   before the upgrade, and the connection is closed when the token expires, is revoked or no longer suffices.
@@ -57,9 +58,9 @@ mod routes;
 #[cfg(feature = "ws")]
 mod tenure;
 
+pub use ask::{Ask, Claims, Optional, OptionalClaims, OptionalSent, Proven, Required, RequiredClaims, RequiredSent};
 #[cfg(feature = "ws")]
-pub use ask::RequiredTenure;
-pub use ask::{Ask, Claims, Optional, OptionalClaims, Proven, Required, RequiredClaims, RequiredSent};
+pub use ask::{OptionalTenure, RequiredTenure};
 pub use guarded::Guarded;
 pub use refusal::Refusal;
 pub use route::{GuardedReply, GuardedRoute};
@@ -69,7 +70,7 @@ pub use tenure::{Closed, Limited, Socket, Tenure};
 
 use countersign::authorize::{Requirement, Requires};
 use countersign::resource_metadata::MEDIA_TYPE;
-use countersign::{ConfigError, Guard};
+use countersign::{Bytes, ConfigError, Guard};
 use std::future::ready;
 use warp::filters::BoxedFilter;
 use warp::http::header::CONTENT_TYPE;
@@ -92,9 +93,9 @@ pub trait GuardExt: sealed::Sealed {
     /// As of [`require`](Self::require).
     fn prove<R: Requires>(&self) -> Result<Proven<R>, ConfigError>;
 
-    /// A route that serves what the guard was told of this service
-    /// ([RFC 9728](countersign::screening::GuardBuilder::protected_resource)), to everybody; one that never matches where it
-    /// was told nothing. It takes the path as the client sent it.
+    /// A route that serves what the guard is told of this service
+    /// ([RFC 9728](countersign::screening::GuardBuilder::protected_resource)), to everybody; it does not match where it is told
+    /// nothing. It takes the path as the client sent it.
     fn describe(&self) -> BoxedFilter<(Response,)>;
 
     /// Refuses requests without a valid token.
@@ -114,16 +115,15 @@ impl GuardExt for Guard {
     }
 
     fn describe(&self) -> BoxedFilter<(Response,)> {
-        let metadata = self.protected_resource();
-        let here = metadata.clone().map(|metadata| metadata.path().to_owned());
+        let guard = self.clone();
         warp::path::full()
             .and_then(move |path: FullPath| {
-                let is_here = here.as_deref() == Some(path.as_str());
-                ready(if is_here { Ok(()) } else { Err(warp::reject::not_found()) })
+                // Asked each time: another guard may be handed over.
+                let metadata = guard.protected_resource().filter(|metadata| metadata.path() == path.as_str());
+                ready(metadata.map(|metadata| metadata.document()).ok_or_else(warp::reject::not_found))
             })
             .and(warp::get().or(warp::head()).unify())
-            .map(move |()| {
-                let document = metadata.as_ref().map(|metadata| metadata.document()).unwrap_or_default();
+            .map(|document: Bytes| {
                 warp::reply::with_header(document.to_vec(), CONTENT_TYPE, MEDIA_TYPE).into_response()
             })
             .boxed()

@@ -60,6 +60,12 @@ pub trait TokenExtractor: Debug + Send + Sync + 'static {
     /// [`ExtractError`] when something is here that cannot be taken. It ends the request.
     fn extract<'r>(&self, request: &RequestView<'r>) -> Result<Option<Credential<'r>>, ExtractError>;
 
+    /// The header field, in lower case, that holds the credential alone; `None` where there is none, or it is `Authorization`,
+    /// `Cookie` or the like. A guard does not take that field for the [request's id](crate::screening::GuardBuilder::correlation_header).
+    fn field(&self) -> Option<&str> {
+        None
+    }
+
     /// The authentication scheme that a challenge names (RFC 9110 §11.1).
     fn scheme(&self) -> &str {
         SCHEME_OF_TOKENS
@@ -101,6 +107,10 @@ macro_rules! forward {
                 (**self).extract(request)
             }
 
+            fn field(&self) -> Option<&str> {
+                (**self).field()
+            }
+
             fn scheme(&self) -> &str {
                 (**self).scheme()
             }
@@ -112,6 +122,9 @@ macro_rules! forward {
     )*};
 }
 forward!(Arc, Box);
+
+/// More lines of one field are not looked through: an adapter goes through all of them for each.
+const MAX_LINES: usize = 256;
 
 /// The scheme of a token that comes without one: in a cookie, or in a field of its own.
 pub(crate) const SCHEME_OF_TOKENS: &str = "Bearer";

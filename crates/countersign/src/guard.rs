@@ -363,7 +363,8 @@ impl GuardBuilder {
         if !is_token(&correlation_header) {
             return Err(ConfigError::new("correlation_header", "not a field name"));
         }
-        if HOLD_CREDENTIALS.contains(&correlation_header.as_str()) {
+        let mut own = self.extractors.iter().filter_map(|extractor| extractor.field());
+        if HOLD_CREDENTIALS.contains(&correlation_header.as_str()) || own.any(|field| field == correlation_header) {
             return Err(ConfigError::new("correlation_header", "holds credentials, which must not be logged"));
         }
         let presentation =

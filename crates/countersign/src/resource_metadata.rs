@@ -40,7 +40,8 @@ pub struct ResourceMetadata {
 /// The media type of the document (RFC 9728 §3.2).
 pub const MEDIA_TYPE: &str = "application/json";
 
-const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+/// The path below which documents stand (RFC 9728 §3.1).
+pub const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 /// RFC 9728 §2. Members without a value are left out (§3.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -59,3 +59,39 @@ async fn routes_are_built_first_and_the_guard_comes_later_and_changes() {
     see("replaced", &[("/public", "", 200), ("/me", "T", 401), ("/optional", "T", 401), ("/admin", "ADMIN", 401)])
         .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_guard_tells_of_its_service_is_served_by_the_one_that_is_there() {
+    use countersign::resource_metadata::ResourceMetadata;
+
+    const BELOW: &str = "/.well-known/oauth-protected-resource";
+    let tokens = Tokens::new();
+    let (guard, hand_over) = Guard::later();
+    let servers = start_all(&guard).await;
+    let see = async |stage: &str, expected: &[(&str, u16)]| {
+        for (framework, server) in servers {
+            for (suffix, status) in expected {
+                let path = format!("{BELOW}{suffix}");
+                for method in ["GET", "HEAD"] {
+                    let answer = send(server, method, &path, &[], b"").await;
+                    assert_eq!(answer.status, *status, "{stage}: {method} {path} in {framework}");
+                    assert!(method == "GET" || answer.body.is_empty(), "{framework}");
+                    if *status == 200 {
+                        assert_eq!(answer.header("content-type").as_deref(), Some("application/json"), "{framework}");
+                    }
+                }
+            }
+        }
+    };
+    see("before", &[("", 404), ("/v1", 404)]).await;
+    let described = |resource: &str| {
+        let metadata = ResourceMetadata::builder(resource).authorization_server("https://issuer.example/");
+        tokens.builder("default").protected_resource(metadata.build().expect("metadata")).build().expect("a guard")
+    };
+    hand_over.hand_over(&described("https://api.example/v1")).expect("a guard");
+    see("with a path", &[("", 404), ("/v1", 200), ("/v1/", 404), ("/v2", 404)]).await;
+    hand_over.hand_over(&described("https://api.example/caf%C3%A9/:x")).expect("another guard");
+    see("with odd octets", &[("/v1", 404), ("/caf%C3%A9/:x", 200), ("/caf%c3%a9/:x", 404)]).await;
+    hand_over.hand_over(&described("https://api.example")).expect("another guard");
+    see("without one", &[("", 200), ("/v1", 404)]).await;
+}

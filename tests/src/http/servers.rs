@@ -28,6 +28,11 @@ pub(crate) fn listener() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
+/// How long the `Authorization` field would be that sends it on.
+fn length(token: Option<countersign::request::SentToken>) -> String {
+    token.map_or(0, |token| token.authorization().len()).to_string()
+}
+
 fn axum_server(guard: &Guard) -> SocketAddr {
     use axum::routing::{get, post};
     use axum::{Json, Router};
@@ -47,6 +52,7 @@ fn axum_server(guard: &Guard) -> SocketAddr {
         )
         .route("/subject", get(|token: Verified| async move { Json(token.subject().map(str::to_owned)) }))
         .route("/sent", get(|Sent(token): Sent| async move { token.authorization().to_string() }))
+        .route("/sent-if-any", get(|token: Option<Sent>| async move { length(token.map(|Sent(token)| token)) }))
         .route("/read", get(|| async { "read" }).route_layer(require(permissions(["posts:read"]))))
         .route("/admin", get(|| async { "admin" }).route_layer(require(role("admin"))))
         .route("/scoped", get(|| async { "scoped" }).route_layer(require(scopes(["a", "c"]))))
@@ -100,6 +106,9 @@ fn actix_server(guard: &Guard) -> SocketAddr {
             .service(web::resource("/nickname").get(nickname))
             .service(web::resource("/optional-nickname").get(optional_nickname))
             .service(web::resource("/subject").get(subject))
+            .service(
+                web::resource("/sent-if-any").get(async |token: Option<Sent>| length(token.map(|Sent(token)| token))),
+            )
             .service(web::resource("/sent").get(async |Sent(token): Sent| token.authorization().to_string()))
             .service(web::resource("/read").route(web::get().to(async || "read").wrap(read.clone())))
             .service(web::resource("/admin").route(web::get().to(async || "admin").wrap(admin.clone())))
@@ -138,6 +147,7 @@ fn warp_server(guard: &Guard) -> SocketAddr {
     let sent = path!("sent").and(get()).guarded(guard.protect().sent(), |route| {
         route.map(|token: countersign::request::SentToken| token.authorization().to_string())
     });
+    let sent_if_any = path!("sent-if-any").and(get()).guarded(guard.optional().sent(), |route| route.map(length));
     let read = path!("read").and(get()).guarded(require(permissions(["posts:read"])), |r| r.map(|_| "read"));
     let admin = path!("admin").and(get()).guarded(require(role("admin")), |route| route.map(|_| "admin"));
     let scoped = path!("scoped").and(get()).guarded(require(scopes(["a", "c"])), |route| route.map(|_| "scoped"));
@@ -145,7 +155,7 @@ fn warp_server(guard: &Guard) -> SocketAddr {
     // The catch-all would answer 200 to whatever fell through a denial.
     let open = path("read").or(path("admin")).unify().map(|| "fell through");
     let routes = public.or(me).or(optional).or(nickname).or(optional_nickname).or(subject);
-    let routes = routes.or(sent).or(read).or(admin).or(scoped).or(page).or(open).or(guard.describe());
+    let routes = routes.or(sent).or(sent_if_any).or(read).or(admin).or(scoped).or(page).or(open).or(guard.describe());
     let (listener, address) = listener();
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
     tokio::spawn(warp::serve(routes).incoming(listener).run());

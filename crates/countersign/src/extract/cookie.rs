@@ -1,4 +1,4 @@
-use super::{CsrfTokens, ExtractError, SCHEME_OF_TOKENS, TokenExtractor, is_token, token68};
+use super::{CsrfTokens, ExtractError, MAX_LINES, SCHEME_OF_TOKENS, TokenExtractor, is_token, token68};
 use crate::config::ConfigError;
 use crate::request::{Credential, RequestView};
 
@@ -94,6 +94,9 @@ impl CookieExtractor {
         // HTTP/2 may split the field into several lines (RFC 9113 §8.2.3).
         for nth in 0.. {
             let Some(line) = request.headers.header("cookie", nth) else { break };
+            if nth == MAX_LINES {
+                return Err(ExtractError::Repeated);
+            }
             for pair in line.split(|octet| *octet == b';') {
                 let pair = pair.trim_ascii();
                 let Some(at) = pair.iter().position(|octet| *octet == b'=') else { continue };

@@ -70,6 +70,10 @@ impl HeaderExtractor {
 }
 
 impl TokenExtractor for HeaderExtractor {
+    fn field(&self) -> Option<&str> {
+        Some(&self.name)
+    }
+
     fn extract<'r>(&self, request: &RequestView<'r>) -> Result<Option<Credential<'r>>, ExtractError> {
         let Some(value) = request.headers.header(&self.name, 0) else { return Ok(None) };
         if request.headers.header(&self.name, 1).is_some() {

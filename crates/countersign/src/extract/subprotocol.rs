@@ -1,4 +1,4 @@
-use super::{ExtractError, SCHEME_OF_TOKENS, TokenExtractor, is_token, token68};
+use super::{ExtractError, MAX_LINES, SCHEME_OF_TOKENS, TokenExtractor, is_token, token68};
 use crate::config::ConfigError;
 use crate::request::{Credential, RequestView};
 
@@ -67,7 +67,7 @@ impl SubprotocolExtractor {
 /// The members of the list, whatever they are made of. Empty ones do not count (RFC 9110 §5.6.1.2).
 fn items<'r>(request: &RequestView<'r>) -> impl Iterator<Item = &'r [u8]> + use<'r> {
     let headers = request.headers;
-    (0..)
+    (0..MAX_LINES)
         .map_while(move |nth| headers.header(FIELD, nth))
         .flat_map(|line| line.split(|octet| *octet == b','))
         .map(<[u8]>::trim_ascii)
@@ -76,6 +76,9 @@ fn items<'r>(request: &RequestView<'r>) -> impl Iterator<Item = &'r [u8]> + use<
 
 impl TokenExtractor for SubprotocolExtractor {
     fn extract<'r>(&self, request: &RequestView<'r>) -> Result<Option<Credential<'r>>, ExtractError> {
+        if request.headers.header(FIELD, MAX_LINES).is_some() {
+            return Err(ExtractError::Repeated);
+        }
         let mut found = None;
         for value in items(request).filter_map(|item| item.strip_prefix(self.prefix.as_bytes())) {
             let text = token68(value)?;

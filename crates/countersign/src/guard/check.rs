@@ -15,17 +15,29 @@ use std::sync::Arc;
 pub struct Check {
     guard: Guard,
     requirement: Arc<Requirement>,
+    /// Whether nothing is let through unjudged.
+    is_strict: bool,
 }
 
 impl Check {
     pub(super) fn new(guard: Guard, requirement: Requirement) -> Self {
-        Self { guard, requirement: Arc::new(requirement) }
+        Self { guard, requirement: Arc::new(requirement), is_strict: false }
     }
 
     /// The guard.
     #[must_use]
     pub fn guard(&self) -> &Guard {
         &self.guard
+    }
+
+    /// Judges preflights too: for a route that names its method, none needs to be let through.
+    pub(crate) fn strict(mut self) -> Self {
+        self.is_strict = true;
+        self
+    }
+
+    pub(super) fn is_strict(&self) -> bool {
+        self.is_strict
     }
 
     pub(super) fn shared_requirement(&self) -> &Arc<Requirement> {

@@ -5,7 +5,7 @@ use crate::clock::SystemClock;
 use crate::config::ConfigError;
 use crate::denial::Presentation;
 use crate::extract::HeaderExtractor;
-use crate::observe::NoObserver;
+use crate::observe::{NoObserver, Observer};
 use crate::provider::Unavailable;
 use crate::request::Credential;
 use crate::token::VerifiedToken;
@@ -39,8 +39,14 @@ impl Guard {
     /// ```
     #[must_use]
     pub fn later() -> (Self, HandOver) {
+        Self::later_told(NoObserver)
+    }
+
+    /// As [`later`](Self::later), telling `observer` the requests that are refused before a guard is handed over.
+    #[must_use]
+    pub fn later_told(observer: impl Observer) -> (Self, HandOver) {
         let late = Arc::new(Late {
-            current: RwLock::new(Arc::new(nobody())),
+            current: RwLock::new(Arc::new(nobody(observer))),
             declared: Mutex::default(),
             kept: Mutex::default(),
         });
@@ -122,14 +128,14 @@ impl Late {
 }
 
 /// Where no guard has been handed over.
-fn nobody() -> Parts {
+fn nobody(observer: impl Observer) -> Parts {
     Parts {
         extractors: vec![Box::new(HeaderExtractor::bearer())],
         first_wins: false,
         verifier: Box::new(Nobody),
         revocation: None,
         authorizer: Box::new(Nobody),
-        observer: Box::new(NoObserver),
+        observer: Box::new(observer),
         clock: Box::new(SystemClock::new()),
         correlation_header: "x-request-id".into(),
         presentation: Presentation::bare(),

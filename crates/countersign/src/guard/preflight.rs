@@ -21,6 +21,8 @@ impl Check {
     /// Whether this request is to be let through unjudged: a preflight, where the guard was told to
     /// [let them pass](GuardBuilder::pass_preflight).
     ///
+    /// A route of a [manifest](crate::manifest) names its method, so none of its requests is.
+    ///
     /// Adapters ask before they judge, and hand an exempt request on without a token. Judging itself exempts nothing.
     ///
     /// ```
@@ -38,6 +40,6 @@ impl Check {
     /// ```
     #[must_use]
     pub fn is_exempt(&self, request: &RequestView<'_>) -> bool {
-        self.guard().parts().pass_preflight && request.is_preflight()
+        !self.is_strict() && self.guard().parts().pass_preflight && request.is_preflight()
     }
 }

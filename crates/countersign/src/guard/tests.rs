@@ -773,3 +773,29 @@ fn a_token_is_sent_on_only_once_it_is_verified() {
     assert_eq!(sent("Bearer down"), None);
     assert_eq!(sent("Basic me"), None);
 }
+
+#[test]
+fn no_field_that_holds_a_credential_is_the_requests_id() {
+    let builder = |field: &str| {
+        let own = HeaderExtractor::new("X-Device-Token").expect("a field");
+        Guard::builder(Named::default()).extractor(own).correlation_header(field).build()
+    };
+    for field in ["x-device-token", "X-DEVICE-TOKEN", "authorization", "Cookie", "sec-websocket-protocol"] {
+        assert_eq!(builder(field).unwrap_err().setting(), "correlation_header", "{field}");
+    }
+    assert!(builder("x-request-id").is_ok());
+}
+
+#[test]
+fn a_field_in_hundreds_of_lines_is_not_looked_through() {
+    for (field, line) in [("cookie", "a=b"), ("sec-websocket-protocol", "chat")] {
+        let guard = Guard::builder(Named::default())
+            .extractor(CookieExtractor::new("t").expect("a name"))
+            .extractor(SubprotocolExtractor::new("bearer").expect("a prefix"));
+        let check = guard.build().expect("a guard").check_authenticated();
+        for (lines, expected) in [(256, Reason::NoCredentials), (257, Reason::SeveralCredentials)] {
+            let status = expected.status();
+            assert_eq!(judge(&check, &vec![(field, line); lines]), Err((status, expected)), "{lines} × {field}");
+        }
+    }
+}

@@ -246,7 +246,7 @@ impl<H> Entry<H> {
         let gate = match &access {
             Access::Public => Gate::Open(guard.clone()),
             Access::Requires(requirement) => {
-                Gate::Checked(guard.check(requirement.clone()).map_err(|error| wrong(&error))?)
+                Gate::Checked(guard.check(requirement.clone()).map_err(|error| wrong(&error))?.strict())
             }
         };
         let method = method.parse().map_err(|error: ConfigError| wrong(&error))?;

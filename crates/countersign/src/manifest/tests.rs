@@ -465,3 +465,16 @@ proptest! {
         prop_assert_eq!(params.get("v"), Some(value.as_str()));
     }
 }
+
+#[test]
+fn a_route_that_names_its_method_lets_no_preflight_through() {
+    use super::Gate;
+    use crate::request::RequestView;
+    let guard = Guard::builder(Stub).authorizer(Stub).pass_preflight().build().expect("a guard");
+    let headers = [("origin", "https://app.example"), ("access-control-request-method", "POST")];
+    let preflight = RequestView::new("OPTIONS", "/x", None, &headers);
+    assert!(guard.check(role("admin")).expect("judged").is_exempt(&preflight), "around routes of every method");
+    let plan = Declarations::new(&guard).requires("OPTIONS", "/x", role("admin"), "x").build().expect("a table");
+    let gates: Vec<_> = plan.paths.iter().flat_map(|path| &path.routes).map(|route| &route.gate).collect();
+    assert!(matches!(gates[..], [Gate::Checked(check)] if !check.is_exempt(&preflight)), "{gates:?}");
+}

@@ -8,11 +8,11 @@ use std::iter::successors;
 const TARGET: &str = "countersign";
 
 /// Writes to the log, through the application's `tracing` subscriber and under the target `countersign`: one line for each
-/// refusal and each decision of an authorizer, and what befalls the keys. Verdicts are not logged, and neither are questions to a cache: count them.
+/// refusal and each decision of an authorizer, and what befalls the keys. Verdicts are not logged, and neither are questions to
+/// a cache: count them.
 ///
-/// A connection that had to end is a line too: `WARN` where nobody could tell for too long, `INFO` elsewhere.
-/// Denials are `INFO`, decisions that nobody can take `WARN`, permissions `DEBUG`. Refusals with a status of 500 or more, failed refreshes, throttling and failing caches are `WARN`, other refusals `INFO`,
-/// all else `DEBUG`. Messages and fields are constants; `docs/OBSERVABILITY.md` lists them. Texts of errors may have come
+/// Refusals with a status of 500 or more, connections that ended because nobody could tell, failed refreshes, throttling and
+/// failing caches are `WARN`, other refusals and ends `INFO`, decisions and all else `DEBUG`. Messages and fields are constants; `docs/OBSERVABILITY.md` lists them. Texts of errors may have come
 /// over the network: their control characters are written as escapes, and what is past 1024 bytes is left out. They are
 /// recorded as strings, so that subscribers quote them.
 ///

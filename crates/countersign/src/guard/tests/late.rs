@@ -58,6 +58,15 @@ fn a_guard_that_cannot_judge_what_is_declared_does_not_replace_another() {
 }
 
 #[test]
+fn who_is_refused_before_there_is_a_guard_is_told() {
+    let seen = Seen::default();
+    let (guard, _) = Guard::later_told(seen.clone());
+    let request = RequestView::new("GET", "/", None, &[("x-request-id", "r-7")]);
+    assert!(now(Screening::enter(&guard, None).require(&request)).is_err());
+    assert_eq!(seen.take().last().map(String::as_str), Some("refused: not_ready, r-7"));
+}
+
+#[test]
 fn clones_are_one_guard_whatever_is_handed_over() {
     let (guard, hand_over) = Guard::later();
     let (other, _) = Guard::later();

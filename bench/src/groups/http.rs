@@ -1,0 +1,73 @@
+//! What a guard costs a request: one in-memory call of a service, with the same token each time, beside the same route
+//! without one and beside the middleware of others.
+
+mod actix;
+mod axum;
+mod peers;
+mod warp;
+
+use crate::{Bound, Case, Group, Target};
+use countersign::issue::{Claims, JwtSigner};
+use countersign::verify::TokenCache;
+use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+use std::future::Future;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+pub(super) const GROUP: Group = Group { name: "http", cases, targets };
+
+const CACHED: &str = "countersign, token cache";
+const BARE: &str = "no guard";
+const EACH: &str = "countersign";
+const ISSUER: &str = "https://issuer.example/";
+const AUDIENCE: &str = "api";
+
+/// What a handler takes.
+#[derive(Clone, Debug, serde::Deserialize)]
+struct User {
+    sub: String,
+}
+
+/// One key for everybody.
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::ES256).expect("a key"));
+
+/// One token, as its field says it.
+static FIELD: LazyLock<String> = LazyLock::new(|| {
+    let claims = Claims::new(ISSUER).audience(AUDIENCE).subject("7").lifetime(Duration::from_secs(86_400));
+    format!("Bearer {}", JwtSigner::new(KEY.clone()).issue(&claims).expect("a token"))
+});
+
+fn guard(is_cached: bool) -> Guard {
+    let verifier = JwtVerifier::builder(KEY.verifying_key().clone()).issuer(ISSUER).audience(AUDIENCE);
+    let verifier = if is_cached { verifier.token_cache(TokenCache::new()) } else { verifier };
+    Guard::builder(verifier.build().expect("a verifier")).build().expect("a guard")
+}
+
+/// The runtime on which a service is called.
+fn runtime() -> Arc<Runtime> {
+    Arc::new(tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime"))
+}
+
+/// Calls, and sees that the answer is the one that it should be.
+fn call<F: Future<Output = u16>>(runtime: &Runtime, call: F) -> u16 {
+    let status = runtime.block_on(call);
+    assert_eq!(status, 200);
+    status
+}
+
+fn cases() -> Vec<Case> {
+    vec![peers::contend(axum::case()), actix::case(), warp::case()]
+}
+
+fn targets() -> Vec<Target> {
+    let mut targets: Vec<_> = [axum::NAME, actix::NAME, warp::NAME]
+        .into_iter()
+        .map(|case| Target::new(case, CACHED, Bound::AllocationsBeyond(5), (case, BARE)))
+        .collect();
+    for peer in peers::NAMES {
+        targets.push(Target::new(axum::NAME, CACHED, Bound::Faster(1.0), (axum::NAME, peer)));
+        targets.push(Target::new(axum::NAME, EACH, Bound::Faster(1.0), (axum::NAME, peer)));
+    }
+    targets
+}
