@@ -12,7 +12,7 @@ use warp::{Filter, Reply};
 
 pub(super) const NAME: &str = "a request to warp";
 
-fn calling(filter: BoxedFilter<(impl Reply + Send + 'static,)>) -> impl FnMut() -> u16 {
+fn calling(filter: BoxedFilter<(impl Reply + 'static,)>) -> impl FnMut() -> u16 {
     let runtime = runtime();
     let mut service = warp::service(filter);
     move || {
