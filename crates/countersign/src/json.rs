@@ -82,13 +82,13 @@ impl<'de, M: Members<'de>> Visitor<'de> for Object<'_, M> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut seen: Vec<Cow<'de, str>> = Vec::with_capacity(12);
+        let mut seen = Seen::default();
         while let Some(name) = map.next_key_seed(Name)? {
             if seen.contains(&name) {
                 *self.problem = Some(JsonError::Duplicate);
                 return Err(A::Error::custom("duplicate member"));
             }
-            if seen.len() == MAX_MEMBERS {
+            if seen.len == MAX_MEMBERS {
                 *self.problem = Some(JsonError::TooMany);
                 return Err(A::Error::custom("too many members"));
             }
@@ -103,6 +103,30 @@ impl<'de, M: Members<'de>> Visitor<'de> for Object<'_, M> {
             seen.push(name);
         }
         Ok(())
+    }
+}
+
+/// Names of members, of which a usual object has few enough for the stack.
+#[derive(Default)]
+struct Seen<'de> {
+    first: [Cow<'de, str>; FEW],
+    more: Vec<Cow<'de, str>>,
+    len: usize,
+}
+
+const FEW: usize = 16;
+
+impl<'de> Seen<'de> {
+    fn contains(&self, name: &str) -> bool {
+        self.first.iter().take(self.len).chain(&self.more).any(|seen| seen == name)
+    }
+
+    fn push(&mut self, name: Cow<'de, str>) {
+        match self.first.get_mut(self.len) {
+            Some(place) => *place = name,
+            None => self.more.push(name),
+        }
+        self.len += 1;
     }
 }
 
@@ -177,6 +201,14 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(&read(text), expected, "{text}");
+        }
+        for len in [FEW - 1, FEW, FEW + 1, 100] {
+            let names: Vec<_> = (0..len).map(|n| format!("\"m{n}\":0")).collect();
+            assert_eq!(read(&format!("{{{}}}", names.join(","))), Ok(None), "{len}");
+            for name in &names {
+                let twice = format!("{{{},{name}}}", names.join(","));
+                assert_eq!(read(&twice), Err(JsonError::Duplicate), "{twice}");
+            }
         }
         assert_eq!(read_object(b"{\"\xff\":1}", &mut Number::default()), Err(JsonError::Syntax), "not UTF-8");
         assert_eq!(read_object(b"{\"x\":\"\xff\"}", &mut Number::default()), Err(JsonError::Syntax), "not even inside");

@@ -37,6 +37,7 @@ mod compact;
 mod header;
 mod json;
 mod members;
+mod octets;
 mod policy;
 mod signing;
 

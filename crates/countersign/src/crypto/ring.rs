@@ -125,26 +125,31 @@ impl Backend for Ring {
     }
 
     fn digest(&self, hash: Hash, parts: &[&[u8]]) -> Vec<u8> {
-        let mut context = digest::Context::new(match hash {
+        let algorithm = match hash {
             Hash::Sha256 => &digest::SHA256,
             Hash::Sha384 => &digest::SHA384,
             Hash::Sha512 => &digest::SHA512,
-        });
-        for part in parts {
-            context.update(part);
-        }
-        context.finish().as_ref().to_vec()
+        };
+        digest_of(algorithm, parts).as_ref().to_vec()
     }
 
     fn sha256(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut out = [0; 32];
-        out.copy_from_slice(&self.digest(Hash::Sha256, parts));
+        out.copy_from_slice(digest_of(&digest::SHA256, parts).as_ref());
         out
     }
 
     fn random(&self, bytes: &mut [u8]) -> Result<(), SigningFailed> {
         SystemRandom::new().fill(bytes).map_err(|_| SigningFailed)
     }
+}
+
+fn digest_of(algorithm: &'static digest::Algorithm, parts: &[&[u8]]) -> digest::Digest {
+    let mut context = digest::Context::new(algorithm);
+    for part in parts {
+        context.update(part);
+    }
+    context.finish()
 }
 
 /// For [`danger::small_rsa_key`](crate::danger::small_rsa_key), and out of reach otherwise.

@@ -1,6 +1,7 @@
 //! The compact serialization (RFC 7515 §7.1), with the payload in it or beside it.
 
 use super::header::{Fields, Header};
+use super::octets::Octets;
 use super::policy::Policy;
 use super::{MAX_HEADER_BYTES, Verified, fits, is_url_safe};
 use crate::alg::Algorithm;
@@ -19,7 +20,7 @@ pub struct Compact<'t> {
     members: Map<String, Value>,
     signing_input: Cow<'t, [u8]>,
     payload: Cow<'t, [u8]>,
-    signature: Vec<u8>,
+    signature: Octets<'t>,
 }
 
 pub(super) struct Parts<'t> {
@@ -98,7 +99,7 @@ impl<'t> Compact<'t> {
             true if is_url_safe(parts.payload.as_bytes()) => Cow::Borrowed(parts.payload.as_bytes()),
             true => return Err(Rejection::Malformed),
         };
-        let signature = policy.decode(parts.signature)?;
+        let signature = policy.decode_signature(parts.signature)?;
         Ok(Self::new(header, Cow::Borrowed(parts.signing_input.as_bytes()), payload, signature))
     }
 
@@ -130,11 +131,11 @@ impl<'t> Compact<'t> {
             true => signing_input(parts.protected, payload),
             false => signing_input(parts.protected, base64url::encode(payload).as_bytes()),
         };
-        let signature = policy.decode(parts.signature)?;
+        let signature = policy.decode_signature(parts.signature)?;
         Ok(Self::new(header, Cow::Owned(input), Cow::Borrowed(payload), signature))
     }
 
-    fn new(mut header: Header, signing_input: Cow<'t, [u8]>, payload: Cow<'t, [u8]>, signature: Vec<u8>) -> Self {
+    fn new(mut header: Header, signing_input: Cow<'t, [u8]>, payload: Cow<'t, [u8]>, signature: Octets<'t>) -> Self {
         let members = header.take_members();
         Self { header, members, signing_input, payload, signature }
     }
@@ -179,7 +180,10 @@ impl<'t> Compact<'t> {
     /// Whether `key` has signed it.
     pub(crate) fn check(&self, key: &VerifyingKey) -> Result<(), Rejection> {
         fits(self.header.algorithm, self.header.key_id(), key)?;
-        key.verify(&self.signing_input, &self.signature).map_err(|_| Rejection::Signature)
+        match self.signature.with(|signature| key.verify(&self.signing_input, signature)) {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(Rejection::Signature),
+        }
     }
 
     /// The header and the payload, of which nothing is known unless [`check`](Self::check) says so.

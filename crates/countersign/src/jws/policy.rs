@@ -2,6 +2,7 @@
 
 use super::MAX_BYTES;
 use super::members::is_registered;
+use super::octets::Octets;
 use crate::base64url;
 use crate::config::ConfigError;
 use crate::reason::Rejection;
@@ -91,11 +92,25 @@ impl Policy {
 
     /// Decodes a part of a compact token.
     pub(super) fn decode(&self, part: &str) -> Result<Vec<u8>, Rejection> {
-        base64url::decode(part).or_else(|_| match base64url::decode_padded(part) {
+        base64url::decode(part).or_else(|_| self.decode_padded(part))
+    }
+
+    /// What is said of a part that is not unpadded base64url.
+    fn decode_padded(&self, part: &str) -> Result<Vec<u8>, Rejection> {
+        // Without it, the padded form is the unpadded one, or nothing.
+        if !part.ends_with('=') {
+            return Err(Rejection::Malformed);
+        }
+        match base64url::decode_padded(part) {
             Ok(decoded) if self.padded => Ok(decoded),
             Ok(_) => Err(Rejection::Padding),
             Err(_) => Err(Rejection::Malformed),
-        })
+        }
+    }
+
+    /// The signature of a compact token.
+    pub(super) fn decode_signature<'t>(&self, part: &'t str) -> Result<Octets<'t>, Rejection> {
+        Octets::of(part, |part| self.decode_padded(part))
     }
 
     pub(super) fn understands(&self, name: &str) -> bool {
