@@ -15,7 +15,7 @@ use crate::key_error::KeyError;
 use crate::secret::Secret;
 use serde_json::Value;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// A key that verifies signatures of **one** algorithm, decided here and never by a token.
 ///
@@ -38,6 +38,16 @@ struct Verifying {
     identity: KeyIdentity,
     public: Option<PublicMaterial>,
     verifier: Arc<dyn SignatureVerifier>,
+}
+
+/// Tells whether a key is still held by anybody.
+#[derive(Clone)]
+pub(crate) struct KeyLife(Weak<Verifying>);
+
+impl KeyLife {
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.strong_count() == 0
+    }
 }
 
 /// Which key verified a token: what a cached verdict is bound to.
@@ -236,6 +246,11 @@ impl VerifyingKey {
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.0.key_id.as_deref()
+    }
+
+    /// How long it lives; `None` where the caller alone holds it, so that it ends with the call.
+    pub(crate) fn life(&self) -> Option<KeyLife> {
+        (Arc::strong_count(&self.0) > 1).then(|| KeyLife(Arc::downgrade(&self.0)))
     }
 
     /// What tells this key from every other.

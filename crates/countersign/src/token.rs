@@ -5,7 +5,7 @@ use crate::claims::{
     AUDIENCE_CLAIM, ClaimsError, JsonError, NumericDate, OneOrMany, RegisteredClaims, WantedClaims, string_of,
 };
 use crate::crypto::default_backend;
-use crate::jws::{Compact, Header, Policy};
+use crate::jws::{Compact, Header, KnownHeaders, Policy};
 use crate::key::{KeyIdentity, VerifyingKey};
 use crate::reason::Rejection;
 use crate::secret::Secret;
@@ -30,17 +30,18 @@ impl<'t> UnverifiedToken<'t> {
     /// As [`Compact::parse`]; and [`Rejection::Issuer`], [`Rejection::Audience`] or [`Rejection::InvalidClaim`] when
     /// a registered claim has the wrong type.
     pub fn parse(token: &'t str, max_bytes: usize) -> Result<Self, Rejection> {
-        Self::parse_with(token, &Policy::new().max_bytes(max_bytes), &WantedClaims::default(), |_| Ok(()))
+        Self::parse_with(token, &Policy::new().max_bytes(max_bytes), None, &WantedClaims::default(), |_| Ok(()))
     }
 
     /// Takes a token apart whose header `accept` takes.
     pub(crate) fn parse_with(
         token: &'t str,
         policy: &Policy,
+        known: Option<&KnownHeaders>,
         wanted: &WantedClaims,
         accept: impl FnOnce(&Header) -> Result<(), Rejection>,
     ) -> Result<Self, Rejection> {
-        let compact = Compact::parse_jwt(token, policy, accept)?;
+        let compact = Compact::parse_jwt(token, policy, known, accept)?;
         let claims = RegisteredClaims::parse(compact.unverified_payload(), wanted).map_err(ill_formed)?;
         Ok(Self { compact, claims })
     }
@@ -56,11 +57,13 @@ impl<'t> UnverifiedToken<'t> {
         self.claims.issuer.as_deref()
     }
 
-    /// Checks that one of `keys` has signed it, in their order. The claims still need their rules.
-    pub(crate) fn verify(self, keys: &[VerifyingKey]) -> Result<VerifiedToken, Rejection> {
+    /// Checks that one of `keys` has signed it, in their order, and remembers its header. The claims still need their
+    /// rules.
+    pub(crate) fn verify(self, keys: &[VerifyingKey], known: &KnownHeaders) -> Result<VerifiedToken, Rejection> {
         for key in keys {
             match self.compact.check(key) {
                 Ok(()) => {
+                    self.compact.remember(known, key);
                     let (header, payload) = self.compact.into_parts();
                     return Ok(VerifiedToken::new(Some(header), payload, self.claims, Some(key.identity())));
                 }
@@ -112,7 +115,7 @@ impl fmt::Debug for UnverifiedToken<'_> {
 pub struct VerifiedToken(Arc<Verified>);
 
 struct Verified {
-    header: Option<Header>,
+    header: Option<Arc<Header>>,
     payload: Bytes,
     claims: RegisteredClaims,
     key: Option<KeyIdentity>,
@@ -120,7 +123,7 @@ struct Verified {
 
 impl VerifiedToken {
     fn new(
-        header: Option<Header>,
+        header: Option<Arc<Header>>,
         payload: impl Into<Bytes>,
         claims: RegisteredClaims,
         key: Option<KeyIdentity>,
@@ -130,7 +133,7 @@ impl VerifiedToken {
 
     /// What the claims would be if a signature stood: for explaining, and never handed out.
     pub(crate) fn assumed(header: Option<Header>, payload: Vec<u8>, claims: RegisteredClaims) -> Self {
-        Self::new(header, payload, claims, None)
+        Self::new(header.map(Arc::new), payload, claims, None)
     }
 
     /// Claims that a [`TokenVerifier`](crate::verify::TokenVerifier) other than the JWT one vouches for: a user
@@ -155,7 +158,7 @@ impl VerifiedToken {
     /// The header that was signed with the claims; `None` for [`vouched`](Self::vouched) claims.
     #[must_use]
     pub fn header(&self) -> Option<&Header> {
-        self.0.header.as_ref()
+        self.0.header.as_deref()
     }
 
     /// The claims set: the JSON object as it was signed.

@@ -16,7 +16,7 @@ use crate::claims::WantedClaims;
 use crate::clock::{Clock, SystemClock, since_epoch};
 use crate::config::ConfigError;
 use crate::danger::Danger;
-use crate::jws::{Header, MAX_BYTES, Policy};
+use crate::jws::{Header, KnownHeaders, MAX_BYTES, Policy};
 use crate::key::VerifyingKey;
 #[cfg(feature = "token-cache")]
 use crate::observe::{Event, NoObserver, Observer};
@@ -156,6 +156,7 @@ pub struct JwtVerifier {
     clock: Box<dyn Clock>,
     rules: TokenRules,
     policy: Policy,
+    known: KnownHeaders,
     max_candidates: usize,
     #[cfg(feature = "token-cache")]
     verdicts: Option<token_cache::Verdicts>,
@@ -196,7 +197,7 @@ impl JwtVerifier {
 
     fn parse<'t>(&self, token: &'t str) -> Result<UnverifiedToken<'t>, Rejection> {
         let accept = |header: &Header| self.rules.check_header(header);
-        let token = UnverifiedToken::parse_with(token, &self.policy, &self.rules.wanted, accept)?;
+        let token = UnverifiedToken::parse_with(token, &self.policy, Some(&self.known), &self.rules.wanted, accept)?;
         self.rules.check_issuer(token.unverified_issuer())?;
         Ok(token)
     }
@@ -210,9 +211,9 @@ impl JwtVerifier {
         let token = match key {
             Err(KeyProviderError::Ambiguous) if self.max_candidates > 1 => {
                 let keys = self.candidates(&token)?;
-                token.verify(&keys)?
+                token.verify(&keys, &self.known)?
             }
-            key => token.verify(std::slice::from_ref(&key?))?,
+            key => token.verify(std::slice::from_ref(&key?), &self.known)?,
         };
         self.rules.check(&token, since_epoch(self.clock.now()))?;
         self.keep(credential, &token);
@@ -634,6 +635,7 @@ impl JwtVerifierBuilder {
             clock: self.clock,
             rules,
             policy: if is_padded { policy.danger_padded_base64url() } else { policy },
+            known: KnownHeaders::default(),
             max_candidates: self.max_candidates,
             #[cfg(feature = "token-cache")]
             verdicts: self.token_cache.map(TokenCache::build).transpose()?,

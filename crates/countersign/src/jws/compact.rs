@@ -1,6 +1,7 @@
 //! The compact serialization (RFC 7515 §7.1), with the payload in it or beside it.
 
 use super::header::{Fields, Header};
+use super::known::KnownHeaders;
 use super::octets::Octets;
 use super::policy::Policy;
 use super::{MAX_HEADER_BYTES, Verified, fits, is_url_safe};
@@ -12,10 +13,13 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// A compact JWS, taken apart and not yet verified: its payload is out of reach until [`verify`](Self::verify).
 pub struct Compact<'t> {
-    header: Header,
+    header: Arc<Header>,
+    /// The header's text, where it may be remembered and is not yet: never with `b64=false`.
+    unknown: Option<&'t str>,
     /// The header's other members, out of reach until the signature is verified.
     members: Map<String, Value>,
     signing_input: Cow<'t, [u8]>,
@@ -73,7 +77,7 @@ impl<'t> Compact<'t> {
     /// canonical base64url, the first of which is strict JSON; [`Rejection::Padding`] where padding alone is wrong with
     /// them; [`Rejection::Algorithm`] for an unknown `alg`; [`Rejection::CriticalHeader`] for `crit`.
     pub fn parse(token: &'t str, max_bytes: usize) -> Result<Self, Rejection> {
-        Self::attached(token, &Policy::new().max_bytes(max_bytes), false, |_| Ok(()))
+        Self::attached(token, &Policy::new().max_bytes(max_bytes), false, None, |_| Ok(()))
     }
 
     /// Takes a token apart, and lets [`into_verified`](Self::into_verified) give all of its header.
@@ -82,17 +86,26 @@ impl<'t> Compact<'t> {
     /// As [`parse`](Self::parse), `crit` and `b64` being judged by `policy`. An unencoded payload is
     /// [`Rejection::Malformed`] unless it consists of letters, digits, `-`, `_` and `~` (RFC 7797 §5.2).
     pub fn parse_with(token: &'t str, policy: &Policy) -> Result<Self, Rejection> {
-        Self::attached(token, policy, true, |_| Ok(()))
+        Self::attached(token, policy, true, None, |_| Ok(()))
     }
 
     fn attached(
         token: &'t str,
         policy: &Policy,
         keep_members: bool,
+        known: Option<&KnownHeaders>,
         accept: impl FnOnce(&Header) -> Result<(), Rejection>,
     ) -> Result<Self, Rejection> {
         let parts = Parts::split(token, policy.max_bytes)?;
-        let (header, unencoded) = parts.header(policy, keep_members)?;
+        let remembered = known.and_then(|known| known.find(parts.protected));
+        let (header, unknown, members, unencoded) = match remembered {
+            Some(header) => (header, None, Map::new(), false),
+            None => {
+                let (mut header, unencoded) = parts.header(policy, keep_members)?;
+                let members = header.take_members();
+                (Arc::new(header), (!unencoded).then_some(parts.protected), members, unencoded)
+            }
+        };
         accept(&header)?;
         let payload = match unencoded {
             false => Cow::Owned(policy.decode(parts.payload)?),
@@ -100,7 +113,8 @@ impl<'t> Compact<'t> {
             true => return Err(Rejection::Malformed),
         };
         let signature = policy.decode_signature(parts.signature)?;
-        Ok(Self::new(header, Cow::Borrowed(parts.signing_input.as_bytes()), payload, signature))
+        let signing_input = Cow::Borrowed(parts.signing_input.as_bytes());
+        Ok(Self { header, unknown, members, signing_input, payload, signature })
     }
 
     /// Takes a token apart whose payload travelled otherwise (RFC 7515 Appendix F).
@@ -126,27 +140,26 @@ impl<'t> Compact<'t> {
         if !parts.payload.is_empty() {
             return Err(Rejection::Malformed);
         }
-        let (header, unencoded) = parts.header(policy, true)?;
+        let (mut header, unencoded) = parts.header(policy, true)?;
+        let members = header.take_members();
         let input = match unencoded {
             true => signing_input(parts.protected, payload),
             false => signing_input(parts.protected, base64url::encode(payload).as_bytes()),
         };
         let signature = policy.decode_signature(parts.signature)?;
-        Ok(Self::new(header, Cow::Owned(input), Cow::Borrowed(payload), signature))
+        let (header, signing_input, payload) = (Arc::new(header), Cow::Owned(input), Cow::Borrowed(payload));
+        Ok(Self { header, unknown: None, members, signing_input, payload, signature })
     }
 
-    fn new(mut header: Header, signing_input: Cow<'t, [u8]>, payload: Cow<'t, [u8]>, signature: Octets<'t>) -> Self {
-        let members = header.take_members();
-        Self { header, members, signing_input, payload, signature }
-    }
-
-    /// As [`parse`](Self::parse), with the dangers of a policy, if `accept` takes the header.
+    /// As [`parse`](Self::parse), with the dangers of a policy, if `accept` takes the header. All headers in `known` have
+    /// been read under that policy.
     pub(crate) fn parse_jwt(
         token: &'t str,
         policy: &Policy,
+        known: Option<&KnownHeaders>,
         accept: impl FnOnce(&Header) -> Result<(), Rejection>,
     ) -> Result<Self, Rejection> {
-        Self::attached(token, policy, false, accept)
+        Self::attached(token, policy, false, known, accept)
     }
 
     /// The header: what the sender claims, and no more.
@@ -170,11 +183,12 @@ impl<'t> Compact<'t> {
     ///
     /// # Errors
     /// As [`verify`](Self::verify).
-    pub fn into_verified(mut self, key: &VerifyingKey) -> Result<Verified, Rejection> {
+    pub fn into_verified(self, key: &VerifyingKey) -> Result<Verified, Rejection> {
         self.check(key)?;
-        self.header.put_members(self.members);
+        let mut header = Arc::unwrap_or_clone(self.header);
+        header.put_members(self.members);
         let payload = Bytes::from(self.payload.into_owned());
-        Ok(Verified { payload, header: self.header, unprotected: Map::new(), index: 0 })
+        Ok(Verified { payload, header, unprotected: Map::new(), index: 0 })
     }
 
     /// Whether `key` has signed it.
@@ -186,8 +200,15 @@ impl<'t> Compact<'t> {
         }
     }
 
+    /// Remembers the header, now that `key` has been found to have signed it.
+    pub(crate) fn remember(&self, known: &KnownHeaders, key: &VerifyingKey) {
+        if let Some(protected) = self.unknown {
+            known.remember(protected, &self.header, key);
+        }
+    }
+
     /// The header and the payload, of which nothing is known unless [`check`](Self::check) says so.
-    pub(crate) fn into_parts(self) -> (Header, Bytes) {
+    pub(crate) fn into_parts(self) -> (Arc<Header>, Bytes) {
         (self.header, self.payload.into_owned().into())
     }
 

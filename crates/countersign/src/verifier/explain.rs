@@ -234,7 +234,7 @@ impl JwtVerifier {
             }
             Err(error) => Err(error.into()),
         };
-        let verdict = keys.and_then(|keys| Ok(unverified.verify(&keys)?));
+        let verdict = keys.and_then(|keys| Ok(unverified.verify(&keys, &self.known)?));
         let (key, signature) = match &verdict {
             Ok(_) => (Outcome::Passed, Outcome::Passed),
             Err(VerifyError::Rejected(Rejection::Signature)) => {

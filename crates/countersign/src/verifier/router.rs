@@ -59,7 +59,7 @@ impl IssuerRouter {
 
     fn verifier(&self, credential: &Credential<'_>) -> Result<&JwtVerifier, Rejection> {
         let token =
-            UnverifiedToken::parse_with(credential.expose(), &self.policy, &WantedClaims::default(), |_| Ok(()))?;
+            UnverifiedToken::parse_with(credential.expose(), &self.policy, None, &WantedClaims::default(), |_| Ok(()))?;
         let at = token.unverified_issuer().and_then(|issuer| self.by_issuer.get(issuer));
         at.and_then(|at| self.verifiers.get(*at)).ok_or(Rejection::Issuer)
     }
