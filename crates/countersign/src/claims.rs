@@ -1,11 +1,17 @@
 //! Registered claims (RFC 7519 §4.1), read strictly and once.
 
+mod text;
+
+pub(crate) use text::{Text, Texts};
+
 use crate::json::{self, Members, Wrong};
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::fmt;
+use std::marker::PhantomData;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use text::{ReadText, ReadTexts};
 
 pub(crate) use crate::json::JsonError;
 
@@ -210,28 +216,29 @@ impl<'de> Deserialize<'de> for OneOrMany {
     }
 }
 
-/// The registered claims and the scopes, as far as a token has them.
+/// The registered claims and the scopes, as far as a token has them: what is text, by its place in the payload, which stands
+/// beside them.
 #[derive(Clone, Default)]
 pub(crate) struct RegisteredClaims {
-    pub(crate) issuer: Option<String>,
-    pub(crate) subject: Option<String>,
-    pub(crate) audience: Option<OneOrMany>,
+    pub(crate) issuer: Option<Text>,
+    pub(crate) subject: Option<Text>,
+    pub(crate) audience: Option<Texts>,
     pub(crate) expires_at: Option<NumericDate>,
     pub(crate) not_before: Option<NumericDate>,
     pub(crate) issued_at: Option<NumericDate>,
-    pub(crate) token_id: Option<String>,
+    pub(crate) token_id: Option<Text>,
     /// `scope`, RFC 8693 §4.2.
-    pub(crate) scope: Option<OneOrMany>,
+    pub(crate) scope: Option<Texts>,
     /// `scp`, as several providers call it.
-    pub(crate) scp: Option<OneOrMany>,
+    pub(crate) scp: Option<Texts>,
     /// Whether there is a `cnf` (RFC 7800), whatever is in it.
     pub(crate) is_bound: bool,
     /// Whether `events` makes it a Security Event Token (RFC 8417 §2.2).
     pub(crate) is_event: bool,
     /// The claim that was wanted in place of `aud`.
-    pub(crate) audience_claim: Option<OneOrMany>,
+    pub(crate) audience_claim: Option<Texts>,
     /// `azp`, where it was wanted.
-    pub(crate) authorized_party: Option<String>,
+    pub(crate) authorized_party: Option<Text>,
     /// How many of the required claims are there and not `null`.
     required: usize,
 }
@@ -253,7 +260,7 @@ pub(crate) const AUDIENCE_CLAIM: &str = "audience claim";
 impl RegisteredClaims {
     /// Reads them all in one pass.
     pub(crate) fn parse(payload: &[u8], wanted: &WantedClaims) -> Result<Self, JsonError> {
-        let mut reader = Reader { claims: Self::default(), wanted, mistyped: None };
+        let mut reader = Reader { claims: Self::default(), payload, wanted, mistyped: None };
         json::read_object(payload, &mut reader)?;
         Ok(reader.claims)
     }
@@ -261,7 +268,7 @@ impl RegisteredClaims {
     /// Reads on past claims of the wrong type, as far as there is JSON, and names them: for explaining, and never for
     /// deciding.
     pub(crate) fn parse_on(payload: &[u8], wanted: &WantedClaims) -> (Self, Vec<&'static str>, Result<(), JsonError>) {
-        let mut reader = Reader { claims: Self::default(), wanted, mistyped: Some(Vec::new()) };
+        let mut reader = Reader { claims: Self::default(), payload, wanted, mistyped: Some(Vec::new()) };
         let read = json::read_object(payload, &mut reader);
         (reader.claims, reader.mistyped.unwrap_or_default(), read)
     }
@@ -273,33 +280,59 @@ impl RegisteredClaims {
     }
 
     /// Each scope once for each time it stands there; a string of scopes is split at spaces, a list is not.
-    pub(crate) fn scopes(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn scopes<'p>(&'p self, payload: &'p [u8]) -> impl Iterator<Item = &'p str> {
         [&self.scope, &self.scp].into_iter().flatten().flat_map(|scopes| {
             let (text, list) = match scopes {
-                OneOrMany::One(text) => (text.as_str(), &[][..]),
-                OneOrMany::Many(list) => ("", &list[..]),
+                Texts::One(text) => (text.of(payload), &[][..]),
+                Texts::Many(list) => ("", &list[..]),
             };
-            text.split(' ').filter(|scope| !scope.is_empty()).chain(list.iter().map(String::as_str))
+            text.split(' ').filter(|scope| !scope.is_empty()).chain(list.iter().map(|scope| scope.of(payload)))
         })
     }
 }
 
-struct Reader<'w> {
+struct Reader<'p> {
     claims: RegisteredClaims,
-    wanted: &'w WantedClaims,
+    payload: &'p [u8],
+    wanted: &'p WantedClaims,
     /// Where they are kept, claims of the wrong type do not end the reading.
     mistyped: Option<Vec<&'static str>>,
 }
 
 impl Reader<'_> {
-    fn typed<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
+    fn text<'de, A: MapAccess<'de>>(
         &mut self,
         map: &mut A,
         name: &'static str,
-    ) -> Result<Option<T>, Wrong<A::Error>> {
-        let Some(mistyped) = &mut self.mistyped else { return json::typed(map, name).map(Some) };
-        let value: &RawValue = map.next_value()?;
-        match serde_json::from_str(value.get()) {
+    ) -> Result<Option<Text>, Wrong<A::Error>> {
+        self.typed(map, name, ReadText(self.payload))
+    }
+
+    fn texts<'de, A: MapAccess<'de>>(
+        &mut self,
+        map: &mut A,
+        name: &'static str,
+    ) -> Result<Option<Texts>, Wrong<A::Error>> {
+        self.typed(map, name, ReadTexts(self.payload))
+    }
+
+    fn date<'de, A: MapAccess<'de>>(
+        &mut self,
+        map: &mut A,
+        name: &'static str,
+    ) -> Result<Option<NumericDate>, Wrong<A::Error>> {
+        self.typed(map, name, PhantomData)
+    }
+
+    fn typed<'de, S: DeserializeSeed<'de>, A: MapAccess<'de>>(
+        &mut self,
+        map: &mut A,
+        name: &'static str,
+        seed: S,
+    ) -> Result<Option<S::Value>, Wrong<A::Error>> {
+        let Some(mistyped) = &mut self.mistyped else { return json::seeded(map, name, seed).map(Some) };
+        let value: &'de RawValue = map.next_value()?;
+        match seed.deserialize(&mut serde_json::Deserializer::from_str(value.get())) {
             Ok(value) => Ok(Some(value)),
             Err(error) if error.is_data() => {
                 mistyped.push(name);
@@ -314,24 +347,24 @@ impl<'de> Members<'de> for Reader<'_> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
         let mut is_null = false;
         match name {
-            "iss" => self.claims.issuer = self.typed(map, "iss")?,
-            "sub" => self.claims.subject = self.typed(map, "sub")?,
-            "aud" => self.claims.audience = self.typed(map, "aud")?,
-            "exp" => self.claims.expires_at = self.typed(map, "exp")?,
-            "nbf" => self.claims.not_before = self.typed(map, "nbf")?,
-            "iat" => self.claims.issued_at = self.typed(map, "iat")?,
-            "jti" => self.claims.token_id = self.typed(map, "jti")?,
-            "scope" => self.claims.scope = self.typed(map, "scope")?,
-            "scp" => self.claims.scp = self.typed(map, "scp")?,
+            "iss" => self.claims.issuer = self.text(map, "iss")?,
+            "sub" => self.claims.subject = self.text(map, "sub")?,
+            "aud" => self.claims.audience = self.texts(map, "aud")?,
+            "exp" => self.claims.expires_at = self.date(map, "exp")?,
+            "nbf" => self.claims.not_before = self.date(map, "nbf")?,
+            "iat" => self.claims.issued_at = self.date(map, "iat")?,
+            "jti" => self.claims.token_id = self.text(map, "jti")?,
+            "scope" => self.claims.scope = self.texts(map, "scope")?,
+            "scp" => self.claims.scp = self.texts(map, "scp")?,
             "events" => {
                 let value: &RawValue = map.next_value()?;
                 self.claims.is_event = are_events(value);
                 is_null = value.get() == "null";
             }
             _ if self.wanted.audience.as_deref() == Some(name) => {
-                self.claims.audience_claim = self.typed(map, AUDIENCE_CLAIM)?;
+                self.claims.audience_claim = self.texts(map, AUDIENCE_CLAIM)?;
             }
-            "azp" if self.wanted.authorized_party => self.claims.authorized_party = self.typed(map, "azp")?,
+            "azp" if self.wanted.authorized_party => self.claims.authorized_party = self.text(map, "azp")?,
             _ => {
                 self.claims.is_bound |= name == "cnf";
                 is_null = map.next_value::<Option<IgnoredAny>>()?.is_none();
@@ -427,7 +460,7 @@ mod tests {
         ];
         for (payload, expected) in cases {
             let claims = parse(payload).unwrap_or_else(|error| panic!("{error}: {payload}"));
-            assert_eq!(claims.scopes().collect::<Vec<_>>(), *expected, "{payload}");
+            assert_eq!(claims.scopes(payload.as_bytes()).collect::<Vec<_>>(), *expected, "{payload}");
         }
     }
 
@@ -452,8 +485,9 @@ mod tests {
             let wanted = wanted(required);
             let claims = RegisteredClaims::parse(payload, &wanted).expect("claims");
             assert_eq!(claims.has_required(&wanted), is_there, "{required:?}");
-            assert_eq!(claims.audience_claim, Some(OneOrMany::Many(vec!["c".to_owned()])));
-            assert_eq!(claims.authorized_party.as_deref(), Some("a"));
+            let audience = claims.audience_claim.map(|audience| audience.to_owned(payload));
+            assert_eq!(audience, Some(OneOrMany::Many(vec!["c".to_owned()])));
+            assert_eq!(claims.authorized_party.as_ref().map(|party| party.of(payload)), Some("a"));
         }
         let plain = parse(std::str::from_utf8(payload).expect("text")).expect("claims");
         assert!(plain.audience_claim.is_none() && plain.authorized_party.is_none() && plain.is_bound);

@@ -3,6 +3,7 @@
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 /// More members than this are refused before they are read.
 const MAX_MEMBERS: usize = 256;
@@ -45,7 +46,16 @@ pub(crate) fn typed<'de, T: serde::Deserialize<'de>, A: MapAccess<'de>>(
     map: &mut A,
     name: &'static str,
 ) -> Result<T, Wrong<A::Error>> {
-    map.next_value().map_err(|error| Wrong::Type(name, error))
+    seeded(map, name, PhantomData)
+}
+
+/// Reads the value of a member whose type matters, by a seed.
+pub(crate) fn seeded<'de, S: DeserializeSeed<'de>, A: MapAccess<'de>>(
+    map: &mut A,
+    name: &'static str,
+    seed: S,
+) -> Result<S::Value, Wrong<A::Error>> {
+    map.next_value_seed(seed).map_err(|error| Wrong::Type(name, error))
 }
 
 /// Skips the value of a member that nobody asked for.

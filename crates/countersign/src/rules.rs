@@ -161,12 +161,14 @@ impl TokenRules {
     /// several, and one of them where present.
     fn check_authorized_party(&self, token: &VerifiedToken) -> Result<(), Rejection> {
         let ours = |party: &str| self.audiences.as_ref().is_none_or(|own| own.iter().any(|name| name == party));
-        if !token.audience().is_some_and(|audience| audience.iter().all(ours)) {
+        let (claims, payload) = (token.registered(), token.payload());
+        let audience = claims.audience.as_ref().ok_or(Rejection::Audience)?;
+        if !audience.iter(payload).all(ours) {
             return Err(Rejection::Audience);
         }
-        match &token.registered().authorized_party {
-            Some(party) if ours(party) => Ok(()),
-            None if token.audience().is_some_and(|audience| audience.iter().count() == 1) => Ok(()),
+        match &claims.authorized_party {
+            Some(party) if ours(party.of(payload)) => Ok(()),
+            None if audience.iter(payload).count() == 1 => Ok(()),
             _ => Err(Rejection::AuthorizedParty),
         }
     }
@@ -191,11 +193,15 @@ impl TokenRules {
     fn check_audience(&self, token: &VerifiedToken) -> Result<(), Rejection> {
         let Some(audiences) = &self.audiences else { return Ok(()) };
         let audience = match self.wanted.audience {
-            Some(_) => token.registered().audience_claim.as_ref(),
-            None => token.audience(),
+            Some(_) => &token.registered().audience_claim,
+            None => &token.registered().audience,
         };
-        let audience = audience.ok_or(Rejection::Audience)?;
-        if audiences.iter().any(|own| audience.contains(own)) { Ok(()) } else { Err(Rejection::Audience) }
+        let audience = audience.as_ref().ok_or(Rejection::Audience)?;
+        if audiences.iter().any(|own| audience.contains(token.payload(), own)) {
+            Ok(())
+        } else {
+            Err(Rejection::Audience)
+        }
     }
 
     /// RFC 7519 §4.1.4: not on or after the time.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A JWT that has a well-formed header and claims set, and has proved nothing.
 ///
@@ -54,7 +54,7 @@ impl<'t> UnverifiedToken<'t> {
 
     /// The issuer that the token names: only for choosing whose keys to ask.
     pub(crate) fn unverified_issuer(&self) -> Option<&str> {
-        self.claims.issuer.as_deref()
+        self.claims.issuer.as_ref().map(|issuer| issuer.of(self.compact.unverified_payload()))
     }
 
     /// Checks that one of `keys` has signed it, in their order, and remembers its header. The claims still need their
@@ -118,6 +118,8 @@ struct Verified {
     header: Option<Arc<Header>>,
     payload: Bytes,
     claims: RegisteredClaims,
+    /// `aud`, copied when it is asked for.
+    audience: OnceLock<OneOrMany>,
     key: Option<KeyIdentity>,
 }
 
@@ -128,7 +130,7 @@ impl VerifiedToken {
         claims: RegisteredClaims,
         key: Option<KeyIdentity>,
     ) -> Self {
-        Self(Arc::new(Verified { header, payload: payload.into(), claims, key }))
+        Self(Arc::new(Verified { header, payload: payload.into(), claims, audience: OnceLock::new(), key }))
     }
 
     /// What the claims would be if a signature stood: for explaining, and never handed out.
@@ -170,19 +172,20 @@ impl VerifiedToken {
     /// `iss`.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
-        self.0.claims.issuer.as_deref()
+        self.0.claims.issuer.as_ref().map(|issuer| issuer.of(&self.0.payload))
     }
 
     /// `sub`. Unique within an issuer only: keep both.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
-        self.0.claims.subject.as_deref()
+        self.0.claims.subject.as_ref().map(|subject| subject.of(&self.0.payload))
     }
 
     /// `aud`.
     #[must_use]
     pub fn audience(&self) -> Option<&OneOrMany> {
-        self.0.claims.audience.as_ref()
+        let own = self.0.claims.audience.as_ref()?;
+        Some(self.0.audience.get_or_init(|| own.to_owned(&self.0.payload)))
     }
 
     /// `exp`.
@@ -206,12 +209,12 @@ impl VerifiedToken {
     /// `jti`.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
-        self.0.claims.token_id.as_deref()
+        self.0.claims.token_id.as_ref().map(|id| id.of(&self.0.payload))
     }
 
     /// The scopes in `scope` (RFC 8693 §4.2) and `scp`: words of a string, or items of a list.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
-        self.0.claims.scopes()
+        self.0.claims.scopes(&self.0.payload)
     }
 
     /// Whether the token has this scope, compared exactly.

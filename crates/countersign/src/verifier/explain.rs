@@ -183,7 +183,9 @@ impl JwtVerifier {
         told.found("typ", anatomy.token_type.map(|token_type| self.rules.check_type(token_type.as_deref())));
         told.found("encoding", anatomy.encoding);
         let claims = told.claims(anatomy.payload.as_deref(), &self.rules.wanted);
-        told.judged(&claims, "iss", self.rules.issuer(claims.registered.issuer.as_deref()));
+        let payload = anatomy.payload.unwrap_or_default();
+        let issuer = claims.registered.issuer.as_ref().map(|issuer| issuer.of(&payload));
+        told.judged(&claims, "iss", self.rules.issuer(issuer));
         let verified = match told.has_failed() {
             false => self.explain_key(token, &mut told).await,
             true => {
@@ -193,10 +195,8 @@ impl JwtVerifier {
             }
         };
         let is_verified = verified.is_some();
-        let claimed = verified.unwrap_or_else(|| {
-            let payload = anatomy.payload.unwrap_or_default();
-            VerifiedToken::assumed(anatomy.header, payload, claims.registered.clone())
-        });
+        let claimed =
+            verified.unwrap_or_else(|| VerifiedToken::assumed(anatomy.header, payload, claims.registered.clone()));
         // The outcomes are told and never stop it.
         let _ = self.rules.each(&claimed, since_epoch(self.clock.now()), &mut |check, outcome| {
             told.judged(&claims, check, outcome);

@@ -128,7 +128,7 @@ struct ByBytes {
 
 impl Weighter<Index, Arc<Kept>> for ByBytes {
     fn weight(&self, _: &Index, kept: &Arc<Kept>) -> u64 {
-        // The header, the payload and the registered claims among it are kept a second and a third time.
+        // The header and the payload are kept a second time, and claims that are lists or have escapes a third.
         (MIN_WEIGHT + 3 * kept.signing_input.len()).max(self.least) as u64
     }
 }
