@@ -4,7 +4,7 @@ use crate::alg::Algorithm;
 use crate::claims::{AUDIENCE_CLAIM, NumericDate, WantedClaims};
 use crate::jws::Header;
 use crate::reason::Rejection;
-use crate::token::VerifiedToken;
+use crate::token::{Claimed, VerifiedToken};
 use std::fmt;
 use std::time::Duration;
 
@@ -79,8 +79,12 @@ impl TokenRules {
     }
 
     /// What can be said once the signature stands.
-    pub(crate) fn check(&self, token: &VerifiedToken, now: Duration) -> Result<(), Rejection> {
-        self.each(token, now, &mut |_, outcome| outcome.refusal())?;
+    pub(crate) fn check(&self, token: &Claimed<'_>, now: Duration) -> Result<(), Rejection> {
+        self.each(token, now, &mut |_, outcome| outcome.refusal())
+    }
+
+    /// What the application says of a token for which all else holds.
+    pub(crate) fn check_own(&self, token: &VerifiedToken) -> Result<(), Rejection> {
         self.each_own(token, &mut |outcome| outcome)
     }
 
@@ -91,17 +95,17 @@ impl TokenRules {
         self.check_start(token.not_before(), Rejection::NotYetValid, now)?;
         self.check_start(token.issued_at(), Rejection::IssuedInFuture, now)?;
         self.check_age(token.issued_at(), now)?;
-        self.each_own(token, &mut |outcome| outcome)
+        self.check_own(token)
     }
 
     /// Tells the outcome of each check behind the signature, by name and in order, until `tell` has enough.
     pub(crate) fn each(
         &self,
-        token: &VerifiedToken,
+        token: &Claimed<'_>,
         now: Duration,
         tell: &mut dyn FnMut(&'static str, Outcome) -> Result<(), Rejection>,
     ) -> Result<(), Rejection> {
-        let (start, end, issued) = (token.not_before(), token.expires_at(), token.issued_at());
+        let (start, end, issued) = (token.claims.not_before, token.claims.expires_at, token.claims.issued_at);
         let audience = if self.wanted.audience.is_some() { AUDIENCE_CLAIM } else { "aud" };
         tell(audience, unless(self.audiences.is_none(), "Danger::AnyAudience", || self.check_audience(token)))?;
         let endless = !self.expiration_required && end.is_none();
@@ -148,20 +152,24 @@ impl TokenRules {
         if is_trusted { Outcome::Passed } else { Outcome::Failed(Rejection::Issuer) }
     }
 
-    fn check_required(&self, token: &VerifiedToken) -> Result<(), Rejection> {
-        if token.registered().has_required(&self.wanted) { Ok(()) } else { Err(Rejection::MissingClaim) }
+    fn check_required(&self, token: &Claimed<'_>) -> Result<(), Rejection> {
+        if token.claims.has_required(&self.wanted) { Ok(()) } else { Err(Rejection::MissingClaim) }
     }
 
-    fn check_subject(&self, token: &VerifiedToken) -> Result<(), Rejection> {
+    fn check_subject(&self, token: &Claimed<'_>) -> Result<(), Rejection> {
         let is_taken = |subject: &str| self.subjects.iter().any(|taken| taken == subject);
-        if token.subject().is_some_and(is_taken) { Ok(()) } else { Err(Rejection::Subject) }
+        if token.claims.subject.as_ref().is_some_and(|subject| is_taken(subject.of(token.payload))) {
+            Ok(())
+        } else {
+            Err(Rejection::Subject)
+        }
     }
 
     /// OpenID Connect Core §3.1.3.7, 3 to 5: no audience but those that are named here; `azp` present where there are
     /// several, and one of them where present.
-    fn check_authorized_party(&self, token: &VerifiedToken) -> Result<(), Rejection> {
+    fn check_authorized_party(&self, token: &Claimed<'_>) -> Result<(), Rejection> {
         let ours = |party: &str| self.audiences.as_ref().is_none_or(|own| own.iter().any(|name| name == party));
-        let (claims, payload) = (token.registered(), token.payload());
+        let Claimed { claims, payload, .. } = *token;
         let audience = claims.audience.as_ref().ok_or(Rejection::Audience)?;
         if !audience.iter(payload).all(ours) {
             return Err(Rejection::Audience);
@@ -173,31 +181,31 @@ impl TokenRules {
         }
     }
 
-    fn check_holder(token: &VerifiedToken) -> Result<(), Rejection> {
-        if token.registered().is_bound { Err(Rejection::Confirmation) } else { Ok(()) }
+    fn check_holder(token: &Claimed<'_>) -> Result<(), Rejection> {
+        if token.claims.is_bound { Err(Rejection::Confirmation) } else { Ok(()) }
     }
 
     /// What tells that something has happened to somebody says nothing about who is asking. Signed by the same issuer, and
     /// often for the same audience, it differs in `events` alone where its `typ` does not name it (OpenID Connect
     /// Back-Channel Logout §2.4; RFC 8417 §4.5).
-    fn check_event(token: &VerifiedToken) -> Result<(), Rejection> {
-        let token_type = token.header().and_then(Header::token_type);
+    fn check_event(token: &Claimed<'_>) -> Result<(), Rejection> {
+        let token_type = token.header.and_then(Header::token_type);
         let says_so = |own| ["logout+jwt", "secevent+jwt"].iter().any(|event| is_type(own, event));
         // A verifier that was told to take such a `typ` wants such a token.
-        if token.registered().is_event && !token_type.is_some_and(says_so) {
+        if token.claims.is_event && !token_type.is_some_and(says_so) {
             return Err(Rejection::SecurityEvent);
         }
         Ok(())
     }
 
-    fn check_audience(&self, token: &VerifiedToken) -> Result<(), Rejection> {
+    fn check_audience(&self, token: &Claimed<'_>) -> Result<(), Rejection> {
         let Some(audiences) = &self.audiences else { return Ok(()) };
         let audience = match self.wanted.audience {
-            Some(_) => &token.registered().audience_claim,
-            None => &token.registered().audience,
+            Some(_) => &token.claims.audience_claim,
+            None => &token.claims.audience,
         };
         let audience = audience.as_ref().ok_or(Rejection::Audience)?;
-        if audiences.iter().any(|own| audience.contains(token.payload(), own)) {
+        if audiences.iter().any(|own| audience.contains(token.payload, own)) {
             Ok(())
         } else {
             Err(Rejection::Audience)

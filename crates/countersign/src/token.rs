@@ -57,13 +57,20 @@ impl<'t> UnverifiedToken<'t> {
         self.claims.issuer.as_ref().map(|issuer| issuer.of(self.compact.unverified_payload()))
     }
 
-    /// Checks that one of `keys` has signed it, in their order, and remembers its header. The claims still need their
-    /// rules.
-    pub(crate) fn verify(self, keys: &[VerifyingKey], known: &KnownHeaders) -> Result<VerifiedToken, Rejection> {
+    /// Checks that one of `keys` has signed it, in their order, remembers its header, and then shows the claims to
+    /// `accept`: what that refuses is not made a token.
+    pub(crate) fn verify(
+        self,
+        keys: &[VerifyingKey],
+        known: &KnownHeaders,
+        accept: impl FnOnce(&Claimed<'_>) -> Result<(), Rejection>,
+    ) -> Result<VerifiedToken, Rejection> {
         for key in keys {
             match self.compact.check(key) {
                 Ok(()) => {
                     self.compact.remember(known, key);
+                    let (header, payload) = (Some(self.header()), self.compact.unverified_payload());
+                    accept(&Claimed { header, payload, claims: &self.claims })?;
                     let (header, payload) = self.compact.into_parts();
                     return Ok(VerifiedToken::new(Some(header), payload, self.claims, Some(key.identity())));
                 }
@@ -73,6 +80,13 @@ impl<'t> UnverifiedToken<'t> {
         }
         Err(Rejection::Signature)
     }
+}
+
+/// What the rules look at, once a signature stands over it or somebody else vouches for it.
+pub(crate) struct Claimed<'a> {
+    pub(crate) header: Option<&'a Header>,
+    pub(crate) payload: &'a [u8],
+    pub(crate) claims: &'a RegisteredClaims,
 }
 
 /// Why claims that cannot be read refuse a token.
@@ -263,8 +277,8 @@ impl VerifiedToken {
         }
     }
 
-    pub(crate) fn registered(&self) -> &RegisteredClaims {
-        &self.0.claims
+    pub(crate) fn claimed(&self) -> Claimed<'_> {
+        Claimed { header: self.header(), payload: &self.0.payload, claims: &self.0.claims }
     }
 }
 

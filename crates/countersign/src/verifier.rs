@@ -24,7 +24,7 @@ use crate::provider::{KeyProvider, KeyProviderError, KeyRequest, Unavailable};
 use crate::reason::Rejection;
 use crate::request::Credential;
 use crate::rules::{Check, TokenRules};
-use crate::token::{UnverifiedToken, VerifiedToken};
+use crate::token::{Claimed, UnverifiedToken, VerifiedToken};
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::fmt::{self, Debug};
@@ -208,14 +208,15 @@ impl JwtVerifier {
         token: UnverifiedToken<'_>,
         key: Result<VerifyingKey, KeyProviderError>,
     ) -> Result<VerifiedToken, VerifyError> {
+        let accept = |claimed: &Claimed<'_>| self.rules.check(claimed, since_epoch(self.clock.now()));
         let token = match key {
             Err(KeyProviderError::Ambiguous) if self.max_candidates > 1 => {
                 let keys = self.candidates(&token)?;
-                token.verify(&keys, &self.known)?
+                token.verify(&keys, &self.known, accept)?
             }
-            key => token.verify(std::slice::from_ref(&key?), &self.known)?,
+            key => token.verify(std::slice::from_ref(&key?), &self.known, accept)?,
         };
-        self.rules.check(&token, since_epoch(self.clock.now()))?;
+        self.rules.check_own(&token)?;
         self.keep(credential, &token);
         Ok(token)
     }

@@ -198,7 +198,7 @@ impl JwtVerifier {
         let claimed =
             verified.unwrap_or_else(|| VerifiedToken::assumed(anatomy.header, payload, claims.registered.clone()));
         // The outcomes are told and never stop it.
-        let _ = self.rules.each(&claimed, since_epoch(self.clock.now()), &mut |check, outcome| {
+        let _ = self.rules.each(&claimed.claimed(), since_epoch(self.clock.now()), &mut |check, outcome| {
             told.judged(&claims, check, outcome);
             Ok(())
         });
@@ -234,7 +234,7 @@ impl JwtVerifier {
             }
             Err(error) => Err(error.into()),
         };
-        let verdict = keys.and_then(|keys| Ok(unverified.verify(&keys, &self.known)?));
+        let verdict = keys.and_then(|keys| Ok(unverified.verify(&keys, &self.known, |_| Ok(()))?));
         let (key, signature) = match &verdict {
             Ok(_) => (Outcome::Passed, Outcome::Passed),
             Err(VerifyError::Rejected(Rejection::Signature)) => {
