@@ -37,8 +37,9 @@ pub(crate) fn decode_padded(text: &str) -> Result<Vec<u8>, NotBase64Url> {
     URL_SAFE.decode(text).map_err(|_| NotBase64Url)
 }
 
-pub(crate) fn encode_padded(bytes: &[u8]) -> String {
-    URL_SAFE.encode(bytes)
+/// Behind what stands in `text`.
+pub(crate) fn encode_onto(text: &mut String, bytes: &[u8], padded: bool) {
+    if padded { URL_SAFE.encode_string(bytes, text) } else { URL_SAFE_NO_PAD.encode_append(bytes, text) }
 }
 
 pub(crate) fn encode(bytes: &[u8]) -> String {
@@ -65,6 +66,9 @@ mod tests {
                 assert_eq!(decode_into(text, &mut octets[..less]), Err(NotBase64Url), "no room");
             }
             assert_eq!(encode(&reference), text);
+            let mut onto = "before".to_owned();
+            encode_onto(&mut onto, &reference, false);
+            assert_eq!(onto, format!("before{text}"));
         }
     }
 

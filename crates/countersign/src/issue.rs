@@ -13,7 +13,7 @@ use crate::jws::{self, Header, SignError};
 use crate::key::SigningKey;
 use crate::key_error::KeyError;
 use serde::Serialize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Why no token was made.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +59,8 @@ impl From<SigningFailed> for IssueError {
 pub struct JwtSigner {
     key: SigningKey,
     header: Header,
+    /// The header as it stands in each token, once there has been one.
+    protected: OnceLock<String>,
     clock: Arc<dyn Clock>,
     padded: bool,
 }
@@ -68,13 +70,15 @@ impl JwtSigner {
     #[must_use]
     pub fn new(key: SigningKey) -> Self {
         let header = Header::new(&key).with_type("JWT");
-        Self { key, header, clock: Arc::new(SystemClock::new()), padded: false }
+        let protected = OnceLock::new();
+        Self { key, header, protected, clock: Arc::new(SystemClock::new()), padded: false }
     }
 
     /// Another `typ`: `at+jwt` for access tokens (RFC 9068 §2.1).
     #[must_use]
     pub fn token_type(mut self, token_type: impl Into<String>) -> Self {
         self.header = self.header.with_type(token_type);
+        self.protected = OnceLock::new();
         self
     }
 
@@ -89,6 +93,7 @@ impl JwtSigner {
     #[must_use]
     pub fn danger_padded_base64url(mut self) -> Self {
         self.padded = true;
+        self.protected = OnceLock::new();
         self
     }
 
@@ -108,8 +113,14 @@ impl JwtSigner {
     /// latter when the backend refuses.
     pub fn sign(&self, claims: &impl Serialize) -> Result<String, IssueError> {
         let payload = claims_set(claims)?;
-        let sign = if self.padded { jws::sign_padded } else { jws::sign };
-        Ok(sign(&self.key, &self.header, &payload)?)
+        let protected = match self.protected.get() {
+            Some(protected) => protected,
+            None => {
+                let protected = jws::protected(&self.key, &self.header, self.padded)?;
+                self.protected.get_or_init(|| protected)
+            }
+        };
+        Ok(jws::sign_under(&self.key, protected, &payload, self.padded)?)
     }
 
     /// The key.
@@ -149,6 +160,22 @@ mod tests {
         let token = signer().issue(claims).expect("a token");
         let compact = jws::Compact::parse(&token, jws::MAX_BYTES).expect("well-formed");
         serde_json::from_slice(&compact.verify(signer().key().verifying_key()).expect("signed")).expect("JSON")
+    }
+
+    #[test]
+    fn the_header_follows_settings_that_are_changed_after_a_token() {
+        let signer = JwtSigner::new(SigningKey::from_secret(Algorithm::HS256, [7; 32]).expect("a key"));
+        let protected = |signer: &JwtSigner| {
+            let token = signer.sign(&json!({"sub": "7"})).expect("a token");
+            token.split('.').next().expect("a header").to_owned()
+        };
+        let first = protected(&signer);
+        assert_eq!(protected(&signer), first);
+        let typed = signer.clone().token_type("at+jwt");
+        assert_ne!(protected(&typed), first);
+        assert_eq!(protected(&typed.token_type("JWT")), first);
+        let padded = protected(&signer.token_type("J").danger_padded_base64url());
+        assert!(padded.ends_with('='), "{padded}");
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub use json::{Json, MAX_SIGNATURES, Signature};
 pub(crate) use known::KnownHeaders;
 pub use policy::Policy;
 pub use signing::{SignError, Signing, Unprotected, sign};
-pub(crate) use signing::{attach_signature, sign_padded, unsigned};
+pub(crate) use signing::{attach_signature, protected, sign_under, unsigned};
 
 use crate::alg::Algorithm;
 use crate::key::VerifyingKey;

@@ -238,10 +238,10 @@ impl JwtVerifier {
     #[cfg(feature = "token-cache")]
     fn verified_before(&self, credential: &Credential<'_>) -> Option<VerifiedToken> {
         let verdicts = self.verdicts.as_ref()?;
-        let now = since_epoch(self.clock.now());
+        let now = self.clock.now();
         let (token, _) = verdicts
-            .find(credential.expose(), &*self.clock)
-            .filter(|(token, key)| self.keys.trusts(key) && self.rules.check_again(token, now).is_ok())?;
+            .find(credential.expose(), now, &*self.clock)
+            .filter(|(token, key)| self.keys.trusts(key) && self.rules.check_again(token, since_epoch(now)).is_ok())?;
         self.observer.observe(&Event::TokenCacheAsked { is_hit: true });
         Some(token)
     }

@@ -19,26 +19,28 @@ use std::fmt;
 /// [`SignError`], by its variants: a header that was made for another key, or that could not be read back, and whatever
 /// the backend refuses.
 pub fn sign(key: &SigningKey, header: &Header, payload: &[u8]) -> Result<String, SignError> {
-    sign_with(key, header, payload, base64url::encode)
+    sign_under(key, &protected(key, header, false)?, payload, false)
 }
 
-/// The same with padding, which RFC 7515 §2 forbids.
-pub(crate) fn sign_padded(key: &SigningKey, header: &Header, payload: &[u8]) -> Result<String, SignError> {
-    sign_with(key, header, payload, base64url::encode_padded)
-}
-
-fn sign_with(
-    key: &SigningKey,
-    header: &Header,
-    payload: &[u8],
-    encode: fn(&[u8]) -> String,
-) -> Result<String, SignError> {
+/// A header as it stands in a compact token of `key`'s: with padding, which RFC 7515 §2 forbids, where that is asked for.
+pub(crate) fn protected(key: &SigningKey, header: &Header, padded: bool) -> Result<String, SignError> {
     fits(header.algorithm, header.key_id(), key.verifying_key()).map_err(|_| SignError::Header)?;
     let json = readable(to_json(header)?)?;
-    let mut token = format!("{}.{}", encode(json.as_bytes()), encode(payload));
+    let mut protected = String::new();
+    base64url::encode_onto(&mut protected, json.as_bytes(), padded);
+    Ok(protected)
+}
+
+/// Signs `payload` under a header that [`protected`] has made for `key`.
+pub(crate) fn sign_under(key: &SigningKey, protected: &str, payload: &[u8], padded: bool) -> Result<String, SignError> {
+    // Two dots, and as much of a signature as a curve has.
+    let mut token = String::with_capacity(protected.len() + payload.len().div_ceil(3) * 4 + 2 + 88);
+    token.push_str(protected);
+    token.push('.');
+    base64url::encode_onto(&mut token, payload, padded);
     let signature = key.sign(token.as_bytes())?;
     token.push('.');
-    token.push_str(&encode(&signature));
+    base64url::encode_onto(&mut token, &signature, padded);
     Ok(token)
 }
 

@@ -135,14 +135,14 @@ impl Weighter<Index, Arc<Kept>> for ByBytes {
 
 impl Verdicts {
     /// The verdict on this very token, while it is young. Whether it still counts is for the caller to say.
-    pub(super) fn find(&self, token: &str, clock: &dyn Clock) -> Option<(VerifiedToken, KeyIdentity)> {
+    pub(super) fn find(&self, token: &str, now: SystemTime, clock: &dyn Clock) -> Option<(VerifiedToken, KeyIdentity)> {
         let (signing_input, signature) = token.rsplit_once('.')?;
         let kept = self.kept.get(&self.index(signature))?;
         if *kept.signing_input != *signing_input {
             return None;
         }
         let (wall, monotonic) = kept.at;
-        let age = clock.monotonic().saturating_sub(monotonic).max(clock.now().duration_since(wall).unwrap_or_default());
+        let age = clock.monotonic().saturating_sub(monotonic).max(now.duration_since(wall).unwrap_or_default());
         (age < self.max_age).then(|| (kept.token.clone(), kept.key))
     }
 

@@ -172,7 +172,7 @@ fn a_header_that_could_not_be_read_back_is_not_signed() {
         let signing = || Signing::new(b"{}").by(&key, header.clone());
         let outcomes = [
             sign(&key, &header, b"{}"),
-            sign_padded(&key, &header, b"{}"),
+            protected(&key, &header, true).and_then(|protected| sign_under(&key, &protected, b"{}", true)),
             unsigned(&header, b"{}"),
             signing().compact(),
             signing().unencoded().detached().compact(),
