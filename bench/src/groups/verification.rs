@@ -136,5 +136,5 @@ fn targets() -> Vec<Target> {
     }
     let (one, many) = (issuers::name(1), issuers::name(issuers::MANY));
     targets.push(Target::new(&many, ring.name, Bound::AtMost(2.0), (&one, ring.name)));
-    targets
+    targets.into_iter().map(Target::by_minima).collect()
 }
