@@ -12,7 +12,7 @@ mod tenure;
 pub use check::Check;
 pub use late::HandOver;
 pub use screening::Screening;
-pub use tenure::{Lease, Tenure};
+pub use tenure::{Lease, Limit, Tenure};
 
 use late::Late;
 use parts::Parts;

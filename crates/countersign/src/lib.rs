@@ -90,5 +90,5 @@ pub mod verify {
 /// What adapters are made with: a [`Guard`] applied to one request, and to the connection that outlives it.
 pub mod screening {
     pub use crate::denial::{BodyStyle, Refused, Rendered, Renderer};
-    pub use crate::guard::{Check, GuardBuilder, HandOver, Lease, Screening, Tenure, Verdict};
+    pub use crate::guard::{Check, GuardBuilder, HandOver, Lease, Limit, Screening, Tenure, Verdict};
 }

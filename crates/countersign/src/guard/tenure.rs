@@ -1,11 +1,13 @@
 //! How long somebody may stay on a connection that outlives its request.
 
 mod lease;
+mod limit;
 mod look;
 mod opened;
 mod state;
 
 pub use lease::Lease;
+pub use limit::Limit;
 pub(super) use opened::Passed;
 
 use super::parts::Parts;

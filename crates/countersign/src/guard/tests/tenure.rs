@@ -568,3 +568,24 @@ fn a_guard_that_is_handed_over_looks_at_connections_that_are_open() {
     assert_eq!(now(tenure.renew("me/you/2000")).unwrap_err().reason(), Reason::Revoked);
     assert_eq!(now(tenure.look()), Err(End::Revoked));
 }
+
+#[test]
+fn a_stream_is_over_at_the_end_of_its_tenure_and_stays_so() {
+    use crate::screening::Limit;
+    let world = world();
+    let limit = || {
+        let (tenure, clocks) = (world.tenure("me/you/1000").expect("a tenure"), world.clocks.clone());
+        Limit::new(tenure, move |time| clocks.sleep(time))
+    };
+    let mut context = Context::from_waker(Waker::noop());
+    let (mut idle, mut short) = (limit(), limit());
+    assert_eq!(idle.poll_next(&mut context, |_| Poll::Ready(Some(7))), Poll::Ready(Some(7)));
+    assert_eq!(idle.poll_next::<u8>(&mut context, |_| Poll::Pending), Poll::Pending);
+    assert_eq!(short.poll_next::<u8>(&mut context, |_| Poll::Ready(None)), Poll::Ready(None), "it ends before");
+    world.clocks.pass(1000);
+    for over in [&mut idle, &mut short] {
+        for _ in 0..2 {
+            assert_eq!(over.poll_next(&mut context, |_| Poll::Ready(Some(8))), Poll::Ready(None));
+        }
+    }
+}
