@@ -1,12 +1,11 @@
 //! Which claims of a token hold roles and permissions.
 
-mod cursor;
 mod path;
 mod presets;
 mod reader;
 mod source;
 
-use countersign::ConfigError;
+use countersign::{ConfigError, VerifiedToken};
 pub use path::ClaimPath;
 pub(crate) use reader::{Found, Trouble};
 use reader::{MAX_CLAIMS, Members};
@@ -93,10 +92,10 @@ impl ClaimsMapping {
         Self::of(self.sources)
     }
 
-    /// Gives each role and permission in the payload to `sink`. After a malformed claim, what it was given
+    /// Gives each role and permission of a token to `sink`. After a malformed claim, what it was given
     /// counts for nothing.
-    pub(crate) fn read(&self, payload: &[u8], sink: &mut dyn FnMut(Found<'_>)) -> Result<(), Trouble<'_>> {
-        self.members.read(payload, sink)
+    pub(crate) fn read(&self, token: &VerifiedToken, sink: &mut dyn FnMut(Found<'_>)) -> Result<(), Trouble<'_>> {
+        self.members.read(token, sink)
     }
 }
 

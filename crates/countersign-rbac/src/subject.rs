@@ -37,7 +37,7 @@ impl Held {
         let Some(mapping) = mapping else {
             return nothing("unmapped_issuer");
         };
-        let read = mapping.read(token.payload(), &mut |found| match found.source.kind() {
+        let read = mapping.read(token, &mut |found| match found.source.kind() {
             Kind::Permissions => {
                 if let Some(id) = catalog.permission_id(found.name) {
                     grants.permissions.insert(id);

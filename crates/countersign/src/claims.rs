@@ -1,17 +1,16 @@
 //! Registered claims (RFC 7519 §4.1), read strictly and once.
 
 mod text;
+mod typed;
 
-pub(crate) use text::{Text, Texts};
+pub use crate::json::{Cursor, Unfit};
 
-use crate::json::{self, Members, Wrong};
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use crate::json::{Index, Value};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
-use serde_json::value::RawValue;
 use std::fmt;
-use std::marker::PhantomData;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use text::{ReadText, ReadTexts};
+use text::{Place, Strings, Unescaped};
 
 pub(crate) use crate::json::JsonError;
 
@@ -216,29 +215,37 @@ impl<'de> Deserialize<'de> for OneOrMany {
     }
 }
 
-/// The registered claims and the scopes, as far as a token has them: what is text, by its place in the payload, which stands
-/// beside them.
+/// The registered claims and the scopes, as far as a token has them, and where all claims stand in the payload. That stands
+/// beside them, and is asked for where text is.
 #[derive(Clone, Default)]
 pub(crate) struct RegisteredClaims {
-    pub(crate) issuer: Option<Text>,
-    pub(crate) subject: Option<Text>,
-    pub(crate) audience: Option<Texts>,
-    pub(crate) expires_at: Option<NumericDate>,
-    pub(crate) not_before: Option<NumericDate>,
-    pub(crate) issued_at: Option<NumericDate>,
-    pub(crate) token_id: Option<Text>,
+    noted: Noted,
+    /// All claims, by their places.
+    members: Index,
+}
+
+#[derive(Clone, Default)]
+struct Noted {
+    issuer: Option<Place>,
+    subject: Option<Place>,
+    audience: Option<Place>,
+    token_id: Option<Place>,
     /// `scope`, RFC 8693 §4.2.
-    pub(crate) scope: Option<Texts>,
+    scope: Option<Place>,
     /// `scp`, as several providers call it.
-    pub(crate) scp: Option<Texts>,
-    /// Whether there is a `cnf` (RFC 7800), whatever is in it.
-    pub(crate) is_bound: bool,
-    /// Whether `events` makes it a Security Event Token (RFC 8417 §2.2).
-    pub(crate) is_event: bool,
+    scp: Option<Place>,
     /// The claim that was wanted in place of `aud`.
-    pub(crate) audience_claim: Option<Texts>,
+    audience_claim: Option<Place>,
     /// `azp`, where it was wanted.
-    pub(crate) authorized_party: Option<Text>,
+    authorized_party: Option<Place>,
+    unescaped: Unescaped,
+    expires_at: Option<NumericDate>,
+    not_before: Option<NumericDate>,
+    issued_at: Option<NumericDate>,
+    /// Whether there is a `cnf` (RFC 7800), whatever is in it.
+    is_bound: bool,
+    /// Whether `events` makes it a Security Event Token (RFC 8417 §2.2).
+    is_event: bool,
     /// How many of the required claims are there and not `null`.
     required: usize,
 }
@@ -260,114 +267,180 @@ pub(crate) const AUDIENCE_CLAIM: &str = "audience claim";
 impl RegisteredClaims {
     /// Reads them all in one pass.
     pub(crate) fn parse(payload: &[u8], wanted: &WantedClaims) -> Result<Self, JsonError> {
-        let mut reader = Reader { claims: Self::default(), payload, wanted, mistyped: None };
-        json::read_object(payload, &mut reader)?;
-        Ok(reader.claims)
+        let mut claims = Self::default();
+        claims.read(payload, wanted)?;
+        Ok(claims)
+    }
+
+    /// Reads them all into what was empty: where the claims will stay, they need not be moved.
+    pub(crate) fn read(&mut self, payload: &[u8], wanted: &WantedClaims) -> Result<(), JsonError> {
+        self.read_with(payload, wanted, None)
     }
 
     /// Reads on past claims of the wrong type, as far as there is JSON, and names them: for explaining, and never for
     /// deciding.
     pub(crate) fn parse_on(payload: &[u8], wanted: &WantedClaims) -> (Self, Vec<&'static str>, Result<(), JsonError>) {
-        let mut reader = Reader { claims: Self::default(), payload, wanted, mistyped: Some(Vec::new()) };
-        let read = json::read_object(payload, &mut reader);
-        (reader.claims, reader.mistyped.unwrap_or_default(), read)
+        let (mut claims, mut mistyped) = (Self::default(), Vec::new());
+        let read = claims.read_with(payload, wanted, Some(&mut mistyped));
+        (claims, mistyped, read)
+    }
+
+    fn read_with(
+        &mut self,
+        payload: &[u8],
+        wanted: &WantedClaims,
+        mistyped: Option<&mut Vec<&'static str>>,
+    ) -> Result<(), JsonError> {
+        let mut reader = Reader { claims: &mut self.noted, wanted, mistyped };
+        self.members.read(payload, |name, value| reader.member(name, value))
+    }
+
+    /// The claim `name` of this payload, if it is there.
+    pub(crate) fn find<'p>(&self, payload: &'p [u8], name: &str) -> Option<Value<'p>> {
+        self.members.find(payload, name)
+    }
+
+    /// The claims as a type of the caller's.
+    pub(crate) fn typed<C: DeserializeOwned>(&self, payload: &[u8]) -> Result<C, ClaimsError> {
+        typed::read(payload, &self.members).map_err(|error| ClaimsError::unreadable(&error))
     }
 
     /// Whether all claims that were wanted as required are there.
     pub(crate) fn has_required(&self, wanted: &WantedClaims) -> bool {
         // No member stands twice, and no name in the list, so the numbers tell.
-        self.required == wanted.required.len()
+        self.noted.required == wanted.required.len()
+    }
+
+    fn text<'p>(&'p self, payload: &'p [u8], place: Option<Place>) -> Option<&'p str> {
+        self.noted.unescaped.strings(payload, place?).next()
+    }
+
+    /// `iss`.
+    pub(crate) fn issuer<'p>(&'p self, payload: &'p [u8]) -> Option<&'p str> {
+        self.text(payload, self.noted.issuer)
+    }
+
+    /// `sub`.
+    pub(crate) fn subject<'p>(&'p self, payload: &'p [u8]) -> Option<&'p str> {
+        self.text(payload, self.noted.subject)
+    }
+
+    /// `jti`.
+    pub(crate) fn token_id<'p>(&'p self, payload: &'p [u8]) -> Option<&'p str> {
+        self.text(payload, self.noted.token_id)
+    }
+
+    /// `azp`, where it was wanted.
+    pub(crate) fn authorized_party<'p>(&'p self, payload: &'p [u8]) -> Option<&'p str> {
+        self.text(payload, self.noted.authorized_party)
+    }
+
+    /// `aud`, one by one.
+    pub(crate) fn audience<'p>(&'p self, payload: &'p [u8]) -> Option<Strings<'p>> {
+        Some(self.noted.unescaped.strings(payload, self.noted.audience?))
+    }
+
+    /// The claim that was wanted in place of `aud`, one by one.
+    pub(crate) fn audience_claim<'p>(&'p self, payload: &'p [u8]) -> Option<Strings<'p>> {
+        Some(self.noted.unescaped.strings(payload, self.noted.audience_claim?))
+    }
+
+    /// `aud`, copied.
+    pub(crate) fn owned_audience(&self, payload: &[u8]) -> Option<OneOrMany> {
+        let is_list = Unescaped::is_list(payload, self.noted.audience?);
+        let mut strings = self.audience(payload)?.map(str::to_owned);
+        if is_list { Some(OneOrMany::Many(strings.collect())) } else { strings.next().map(OneOrMany::One) }
     }
 
     /// Each scope once for each time it stands there; a string of scopes is split at spaces, a list is not.
     pub(crate) fn scopes<'p>(&'p self, payload: &'p [u8]) -> impl Iterator<Item = &'p str> {
-        [&self.scope, &self.scp].into_iter().flatten().flat_map(|scopes| {
-            let (text, list) = match scopes {
-                Texts::One(text) => (text.of(payload), &[][..]),
-                Texts::Many(list) => ("", &list[..]),
+        [self.noted.scope, self.noted.scp].into_iter().flatten().flat_map(move |place| {
+            let strings = self.noted.unescaped.strings(payload, place);
+            let (text, list) = match Unescaped::is_list(payload, place) {
+                true => (None, Some(strings)),
+                false => (Some(strings), None),
             };
-            text.split(' ').filter(|scope| !scope.is_empty()).chain(list.iter().map(|scope| scope.of(payload)))
+            let words = text.into_iter().flatten().flat_map(|text| text.split(' ')).filter(|scope| !scope.is_empty());
+            words.chain(list.into_iter().flatten())
         })
+    }
+
+    pub(crate) fn expires_at(&self) -> Option<NumericDate> {
+        self.noted.expires_at
+    }
+
+    pub(crate) fn not_before(&self) -> Option<NumericDate> {
+        self.noted.not_before
+    }
+
+    pub(crate) fn issued_at(&self) -> Option<NumericDate> {
+        self.noted.issued_at
+    }
+
+    /// Whether there is a `cnf` (RFC 7800), whatever is in it.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.noted.is_bound
+    }
+
+    /// Whether `events` makes it a Security Event Token (RFC 8417 §2.2).
+    pub(crate) fn is_event(&self) -> bool {
+        self.noted.is_event
     }
 }
 
-struct Reader<'p> {
-    claims: RegisteredClaims,
-    payload: &'p [u8],
-    wanted: &'p WantedClaims,
+struct Reader<'c> {
+    claims: &'c mut Noted,
+    wanted: &'c WantedClaims,
     /// Where they are kept, claims of the wrong type do not end the reading.
-    mistyped: Option<Vec<&'static str>>,
+    mistyped: Option<&'c mut Vec<&'static str>>,
 }
 
 impl Reader<'_> {
-    fn text<'de, A: MapAccess<'de>>(
-        &mut self,
-        map: &mut A,
-        name: &'static str,
-    ) -> Result<Option<Text>, Wrong<A::Error>> {
-        self.typed(map, name, ReadText(self.payload))
+    fn text(&mut self, value: Value<'_>, name: &'static str) -> Result<Option<Place>, JsonError> {
+        let read = self.claims.unescaped.text(value, name);
+        self.typed(read)
     }
 
-    fn texts<'de, A: MapAccess<'de>>(
-        &mut self,
-        map: &mut A,
-        name: &'static str,
-    ) -> Result<Option<Texts>, Wrong<A::Error>> {
-        self.typed(map, name, ReadTexts(self.payload))
+    fn texts(&mut self, value: Value<'_>, name: &'static str) -> Result<Option<Place>, JsonError> {
+        let read = self.claims.unescaped.texts(value, name);
+        self.typed(read)
     }
 
-    fn date<'de, A: MapAccess<'de>>(
-        &mut self,
-        map: &mut A,
-        name: &'static str,
-    ) -> Result<Option<NumericDate>, Wrong<A::Error>> {
-        self.typed(map, name, PhantomData)
+    fn date(&mut self, value: Value<'_>, name: &'static str) -> Result<Option<NumericDate>, JsonError> {
+        let whole = value.integer().and_then(NumericDate::from_secs);
+        self.typed(whole.map_or_else(|| value.parse(name), Ok))
     }
 
-    fn typed<'de, S: DeserializeSeed<'de>, A: MapAccess<'de>>(
-        &mut self,
-        map: &mut A,
-        name: &'static str,
-        seed: S,
-    ) -> Result<Option<S::Value>, Wrong<A::Error>> {
-        let Some(mistyped) = &mut self.mistyped else { return json::seeded(map, name, seed).map(Some) };
-        let value: &'de RawValue = map.next_value()?;
-        match seed.deserialize(&mut serde_json::Deserializer::from_str(value.get())) {
-            Ok(value) => Ok(Some(value)),
-            Err(error) if error.is_data() => {
+    fn typed<T>(&mut self, read: Result<T, JsonError>) -> Result<Option<T>, JsonError> {
+        match (read, &mut self.mistyped) {
+            (Err(JsonError::WrongType(name)), Some(mistyped)) => {
                 mistyped.push(name);
                 Ok(None)
             }
-            Err(error) => Err(Wrong::Syntax(A::Error::custom(error))),
+            (read, _) => read.map(Some),
         }
     }
-}
 
-impl<'de> Members<'de> for Reader<'_> {
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
+    fn member(&mut self, name: &str, value: Value<'_>) -> Result<(), JsonError> {
         let mut is_null = false;
         match name {
-            "iss" => self.claims.issuer = self.text(map, "iss")?,
-            "sub" => self.claims.subject = self.text(map, "sub")?,
-            "aud" => self.claims.audience = self.texts(map, "aud")?,
-            "exp" => self.claims.expires_at = self.date(map, "exp")?,
-            "nbf" => self.claims.not_before = self.date(map, "nbf")?,
-            "iat" => self.claims.issued_at = self.date(map, "iat")?,
-            "jti" => self.claims.token_id = self.text(map, "jti")?,
-            "scope" => self.claims.scope = self.texts(map, "scope")?,
-            "scp" => self.claims.scp = self.texts(map, "scp")?,
-            "events" => {
-                let value: &RawValue = map.next_value()?;
-                self.claims.is_event = are_events(value);
-                is_null = value.get() == "null";
-            }
+            "iss" => self.claims.issuer = self.text(value, "iss")?,
+            "sub" => self.claims.subject = self.text(value, "sub")?,
+            "aud" => self.claims.audience = self.texts(value, "aud")?,
+            "exp" => self.claims.expires_at = self.date(value, "exp")?,
+            "nbf" => self.claims.not_before = self.date(value, "nbf")?,
+            "iat" => self.claims.issued_at = self.date(value, "iat")?,
+            "jti" => self.claims.token_id = self.text(value, "jti")?,
+            "scope" => self.claims.scope = self.texts(value, "scope")?,
+            "scp" => self.claims.scp = self.texts(value, "scp")?,
             _ if self.wanted.audience.as_deref() == Some(name) => {
-                self.claims.audience_claim = self.texts(map, AUDIENCE_CLAIM)?;
+                self.claims.audience_claim = self.texts(value, AUDIENCE_CLAIM)?;
             }
-            "azp" if self.wanted.authorized_party => self.claims.authorized_party = self.text(map, "azp")?,
+            "azp" if self.wanted.authorized_party => self.claims.authorized_party = self.text(value, "azp")?,
             _ => {
                 self.claims.is_bound |= name == "cnf";
-                is_null = map.next_value::<Option<IgnoredAny>>()?.is_none();
+                self.claims.is_event |= name == "events" && are_events(value);
+                is_null = value.text() == "null";
             }
         }
         if !is_null && self.wanted.required.iter().any(|required| required == name) {
@@ -378,35 +451,14 @@ impl<'de> Members<'de> for Reader<'_> {
 }
 
 /// Whether a claim of the name `events` is the one of RFC 8417 §2.2: an object whose members have URIs for names.
-fn are_events(value: &RawValue) -> bool {
-    struct Names(bool);
-    impl<'de> Members<'de> for Names {
-        fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
-            self.0 |= name.contains(':');
-            json::skip(map)
-        }
-    }
-    let mut names = Names(false);
+fn are_events(value: Value<'_>) -> bool {
+    let mut is_named_so = false;
+    let read = Index::default().read(value.text().as_bytes(), |name, _| {
+        is_named_so |= name.contains(':');
+        Ok(())
+    });
     // An object that cannot be read strictly may be one to another reader.
-    let read = json::read_object(value.get().as_bytes(), &mut names);
-    names.0 || (read.is_err() && value.get().starts_with('{'))
-}
-
-/// The member `name`, if it is there and a string.
-pub(crate) fn string_of(payload: &[u8], name: &str) -> Option<String> {
-    struct Text<'n>(&'n str, Option<String>);
-    impl<'de> Members<'de> for Text<'_> {
-        fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
-            if name == self.0 {
-                self.1 = Some(json::typed(map, "string")?);
-                return Ok(());
-            }
-            json::skip(map)
-        }
-    }
-    let mut text = Text(name, None);
-    json::read_object(payload, &mut text).ok()?;
-    text.1
+    is_named_so || (read.is_err() && value.text().starts_with('{'))
 }
 
 #[cfg(test)]
@@ -485,12 +537,14 @@ mod tests {
             let wanted = wanted(required);
             let claims = RegisteredClaims::parse(payload, &wanted).expect("claims");
             assert_eq!(claims.has_required(&wanted), is_there, "{required:?}");
-            let audience = claims.audience_claim.map(|audience| audience.to_owned(payload));
-            assert_eq!(audience, Some(OneOrMany::Many(vec!["c".to_owned()])));
-            assert_eq!(claims.authorized_party.as_ref().map(|party| party.of(payload)), Some("a"));
+            let audience: Vec<_> = claims.audience_claim(payload).expect("an audience").collect();
+            assert_eq!(audience, ["c"]);
+            assert_eq!(claims.authorized_party(payload), Some("a"));
         }
         let plain = parse(std::str::from_utf8(payload).expect("text")).expect("claims");
-        assert!(plain.audience_claim.is_none() && plain.authorized_party.is_none() && plain.is_bound);
+        assert!(
+            plain.audience_claim(payload).is_none() && plain.authorized_party(payload).is_none() && plain.is_bound()
+        );
         for (payload, wrong) in
             [(r#"{"client_id":7}"#, AUDIENCE_CLAIM), (r#"{"azp":["a"]}"#, "azp"), (r#"{"azp":null}"#, "azp")]
         {

@@ -1,5 +1,11 @@
 //! Strict JSON objects: no member twice at the top level, a bounded number of them, nothing behind the object.
 
+mod cursor;
+mod index;
+
+pub use cursor::{Cursor, Unfit};
+pub(crate) use index::{Index, Span, Value};
+
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;

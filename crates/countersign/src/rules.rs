@@ -105,7 +105,7 @@ impl TokenRules {
         now: Duration,
         tell: &mut dyn FnMut(&'static str, Outcome) -> Result<(), Rejection>,
     ) -> Result<(), Rejection> {
-        let (start, end, issued) = (token.claims.not_before, token.claims.expires_at, token.claims.issued_at);
+        let (start, end, issued) = (token.claims.not_before(), token.claims.expires_at(), token.claims.issued_at());
         let audience = if self.wanted.audience.is_some() { AUDIENCE_CLAIM } else { "aud" };
         tell(audience, unless(self.audiences.is_none(), "Danger::AnyAudience", || self.check_audience(token)))?;
         let endless = !self.expiration_required && end.is_none();
@@ -158,11 +158,7 @@ impl TokenRules {
 
     fn check_subject(&self, token: &Claimed<'_>) -> Result<(), Rejection> {
         let is_taken = |subject: &str| self.subjects.iter().any(|taken| taken == subject);
-        if token.claims.subject.as_ref().is_some_and(|subject| is_taken(subject.of(token.payload))) {
-            Ok(())
-        } else {
-            Err(Rejection::Subject)
-        }
+        if token.claims.subject(token.payload).is_some_and(is_taken) { Ok(()) } else { Err(Rejection::Subject) }
     }
 
     /// OpenID Connect Core §3.1.3.7, 3 to 5: no audience but those that are named here; `azp` present where there are
@@ -170,19 +166,19 @@ impl TokenRules {
     fn check_authorized_party(&self, token: &Claimed<'_>) -> Result<(), Rejection> {
         let ours = |party: &str| self.audiences.as_ref().is_none_or(|own| own.iter().any(|name| name == party));
         let Claimed { claims, payload, .. } = *token;
-        let audience = claims.audience.as_ref().ok_or(Rejection::Audience)?;
-        if !audience.iter(payload).all(ours) {
+        let audience = || claims.audience(payload).ok_or(Rejection::Audience);
+        if !audience()?.all(ours) {
             return Err(Rejection::Audience);
         }
-        match &claims.authorized_party {
-            Some(party) if ours(party.of(payload)) => Ok(()),
-            None if audience.iter(payload).count() == 1 => Ok(()),
+        match claims.authorized_party(payload) {
+            Some(party) if ours(party) => Ok(()),
+            None if audience()?.count() == 1 => Ok(()),
             _ => Err(Rejection::AuthorizedParty),
         }
     }
 
     fn check_holder(token: &Claimed<'_>) -> Result<(), Rejection> {
-        if token.claims.is_bound { Err(Rejection::Confirmation) } else { Ok(()) }
+        if token.claims.is_bound() { Err(Rejection::Confirmation) } else { Ok(()) }
     }
 
     /// What tells that something has happened to somebody says nothing about who is asking. Signed by the same issuer, and
@@ -192,7 +188,7 @@ impl TokenRules {
         let token_type = token.header.and_then(Header::token_type);
         let says_so = |own| ["logout+jwt", "secevent+jwt"].iter().any(|event| is_type(own, event));
         // A verifier that was told to take such a `typ` wants such a token.
-        if token.claims.is_event && !token_type.is_some_and(says_so) {
+        if token.claims.is_event() && !token_type.is_some_and(says_so) {
             return Err(Rejection::SecurityEvent);
         }
         Ok(())
@@ -201,15 +197,11 @@ impl TokenRules {
     fn check_audience(&self, token: &Claimed<'_>) -> Result<(), Rejection> {
         let Some(audiences) = &self.audiences else { return Ok(()) };
         let audience = match self.wanted.audience {
-            Some(_) => &token.claims.audience_claim,
-            None => &token.claims.audience,
+            Some(_) => token.claims.audience_claim(token.payload),
+            None => token.claims.audience(token.payload),
         };
-        let audience = audience.as_ref().ok_or(Rejection::Audience)?;
-        if audiences.iter().any(|own| audience.contains(token.payload, own)) {
-            Ok(())
-        } else {
-            Err(Rejection::Audience)
-        }
+        let is_ours = |name: &str| audiences.iter().any(|own| own == name);
+        if audience.ok_or(Rejection::Audience)?.any(is_ours) { Ok(()) } else { Err(Rejection::Audience) }
     }
 
     /// RFC 7519 §4.1.4: not on or after the time.

@@ -2,7 +2,7 @@
 
 use crate::base64url;
 use crate::claims::{
-    AUDIENCE_CLAIM, ClaimsError, JsonError, NumericDate, OneOrMany, RegisteredClaims, WantedClaims, string_of,
+    AUDIENCE_CLAIM, ClaimsError, Cursor, JsonError, NumericDate, OneOrMany, RegisteredClaims, WantedClaims,
 };
 use crate::crypto::default_backend;
 use crate::jws::{Compact, Header, KnownHeaders, Policy};
@@ -12,6 +12,7 @@ use crate::secret::Secret;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -42,8 +43,9 @@ impl<'t> UnverifiedToken<'t> {
         accept: impl FnOnce(&Header) -> Result<(), Rejection>,
     ) -> Result<Self, Rejection> {
         let compact = Compact::parse_jwt(token, policy, known, accept)?;
-        let claims = RegisteredClaims::parse(compact.unverified_payload(), wanted).map_err(ill_formed)?;
-        Ok(Self { compact, claims })
+        let mut token = Self { compact, claims: RegisteredClaims::default() };
+        token.claims.read(token.compact.unverified_payload(), wanted).map_err(ill_formed)?;
+        Ok(token)
     }
 
     /// The header: what the sender claims, and no more.
@@ -54,7 +56,7 @@ impl<'t> UnverifiedToken<'t> {
 
     /// The issuer that the token names: only for choosing whose keys to ask.
     pub(crate) fn unverified_issuer(&self) -> Option<&str> {
-        self.claims.issuer.as_ref().map(|issuer| issuer.of(self.compact.unverified_payload()))
+        self.claims.issuer(self.compact.unverified_payload())
     }
 
     /// Checks that one of `keys` has signed it, in their order, remembers its header, and then shows the claims to
@@ -133,7 +135,7 @@ struct Verified {
     payload: Bytes,
     claims: RegisteredClaims,
     /// `aud`, copied when it is asked for.
-    audience: OnceLock<OneOrMany>,
+    audience: OnceLock<Option<OneOrMany>>,
     key: Option<KeyIdentity>,
 }
 
@@ -168,12 +170,18 @@ impl VerifiedToken {
     /// # Errors
     /// [`ClaimsError`] when they do not fit.
     pub fn claims<C: DeserializeOwned>(&self) -> Result<C, ClaimsError> {
-        // All of it is UTF-8, or there were no claims: to look once is faster than to look at each string.
-        match std::str::from_utf8(&self.0.payload) {
-            Ok(payload) => serde_json::from_str(payload),
-            Err(_) => serde_json::from_slice(&self.0.payload),
-        }
-        .map_err(|error| ClaimsError::unreadable(&error))
+        self.0.claims.typed(&self.0.payload)
+    }
+
+    /// The claim `name`, for reading it where it stands, without building values.
+    #[must_use]
+    pub fn claim(&self, name: &str) -> Option<Cursor<'_>> {
+        self.0.claims.find(&self.0.payload, name).map(|value| Cursor::new(value.text()))
+    }
+
+    /// A claim that is a string.
+    fn text_claim(&self, name: &'static str) -> Option<Cow<'_, str>> {
+        self.0.claims.find(&self.0.payload, name)?.string(name).ok()
     }
 
     /// The header that was signed with the claims; `None` for [`vouched`](Self::vouched) claims.
@@ -191,44 +199,43 @@ impl VerifiedToken {
     /// `iss`.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
-        self.0.claims.issuer.as_ref().map(|issuer| issuer.of(&self.0.payload))
+        self.0.claims.issuer(&self.0.payload)
     }
 
     /// `sub`. Unique within an issuer only: keep both.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
-        self.0.claims.subject.as_ref().map(|subject| subject.of(&self.0.payload))
+        self.0.claims.subject(&self.0.payload)
     }
 
     /// `aud`.
     #[must_use]
     pub fn audience(&self) -> Option<&OneOrMany> {
-        let own = self.0.claims.audience.as_ref()?;
-        Some(self.0.audience.get_or_init(|| own.to_owned(&self.0.payload)))
+        self.0.audience.get_or_init(|| self.0.claims.owned_audience(&self.0.payload)).as_ref()
     }
 
     /// `exp`.
     #[must_use]
     pub fn expires_at(&self) -> Option<NumericDate> {
-        self.0.claims.expires_at
+        self.0.claims.expires_at()
     }
 
     /// `nbf`.
     #[must_use]
     pub fn not_before(&self) -> Option<NumericDate> {
-        self.0.claims.not_before
+        self.0.claims.not_before()
     }
 
     /// `iat`.
     #[must_use]
     pub fn issued_at(&self) -> Option<NumericDate> {
-        self.0.claims.issued_at
+        self.0.claims.issued_at()
     }
 
     /// `jti`.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
-        self.0.claims.token_id.as_ref().map(|id| id.of(&self.0.payload))
+        self.0.claims.token_id(&self.0.payload)
     }
 
     /// The scopes in `scope` (RFC 8693 §4.2) and `scp`: words of a string, or items of a list.
@@ -253,8 +260,8 @@ impl VerifiedToken {
     /// # Errors
     /// [`Rejection::Nonce`] when it answers another, or names none; and for an empty `nonce`, which starts no login.
     pub fn check_nonce(&self, nonce: &str) -> Result<(), Rejection> {
-        match string_of(self.payload(), "nonce") {
-            Some(own) if !nonce.is_empty() && Secret::new(own.as_str()).matches(nonce.as_bytes()) => Ok(()),
+        match self.text_claim("nonce") {
+            Some(own) if !nonce.is_empty() && Secret::new(&*own).matches(nonce.as_bytes()) => Ok(()),
             _ => Err(Rejection::Nonce),
         }
     }
@@ -271,7 +278,7 @@ impl VerifiedToken {
         let hash = header.algorithm().hash().ok_or(Rejection::AccessTokenHash)?;
         let hash = backend.digest(hash, &[access_token.as_bytes()]);
         let half = hash.get(..hash.len() / 2).unwrap_or_default();
-        match string_of(self.payload(), "at_hash") {
+        match self.text_claim("at_hash") {
             Some(own) if own == base64url::encode(half) => Ok(()),
             _ => Err(Rejection::AccessTokenHash),
         }

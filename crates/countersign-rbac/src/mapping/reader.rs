@@ -1,7 +1,8 @@
-//! Reads the selected claims straight from the payload, in one pass, and skips the others.
+//! Reads the selected claims where they stand in the payload.
 
-use super::cursor::{Cursor, Unfit};
 use super::source::{ClaimFormat, ClaimSource, Kind};
+use countersign::VerifiedToken;
+use countersign::claims::{Cursor, Unfit};
 use std::collections::HashSet;
 
 /// As many claims as a mapping selects at most. With a marker for each and `_claim_names` there are fewer than
@@ -85,18 +86,13 @@ impl Members {
 
     /// Gives each name in the selected claims to `sink`. After a malformed claim, what it was given counts for
     /// nothing.
-    pub(super) fn read<'m>(&'m self, payload: &[u8], sink: &mut Sink<'_>) -> Result<(), Trouble<'m>> {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        let Ok(text) = str::from_utf8(payload) else { return Err(Trouble::Malformed(None)) };
+    pub(super) fn read<'m>(&'m self, token: &VerifiedToken, sink: &mut Sink<'_>) -> Result<(), Trouble<'m>> {
         let mut reading = Reading { sink, room: String::new(), within: None, elsewhere: None };
-        let mut json = Cursor::new(text);
-        match (reading.object(&mut json, self).and_then(|()| json.end()), reading.elsewhere) {
-            (Err(Unfit), _) => Err(Trouble::Malformed(reading.within)),
-            (Ok(()), Some(source)) => Err(Trouble::Elsewhere(source)),
-            (Ok(()), None) => Ok(()),
+        for (name, node) in &self.0 {
+            let Some(mut claim) = token.claim(name) else { continue };
+            reading.node(&mut claim, node).map_err(|_| Trouble::Malformed(reading.within))?;
         }
+        reading.elsewhere.map_or(Ok(()), |source| Err(Trouble::Elsewhere(source)))
     }
 
     fn find(&self, name: &str) -> Option<(usize, &Node)> {
@@ -139,26 +135,30 @@ impl<'m> Reading<'m, '_, '_> {
         let mut seen: u64 = 0;
         json.object(|json, name| {
             let Some((index, node)) = members.find(name) else { return json.skip() };
-            self.within = node.any_source();
             let bit = u32::try_from(index).ok().and_then(|index| 1_u64.checked_shl(index)).unwrap_or(u64::MAX);
             // A selected member that stands twice.
             if seen & bit != 0 {
+                self.within = node.any_source();
                 return Err(Unfit);
             }
             seen |= bit;
-            match node {
-                Node::Object(members) => self.object(json, members)?,
-                Node::Claim(source) => self.claim(json, source)?,
-                Node::Marker(source) => {
-                    if flag(json)? != Some(false) {
-                        self.elsewhere = Some(source);
-                    }
-                }
-                Node::ClaimNames(sources) => self.claim_names(json, sources)?,
-            }
-            self.within = None;
-            Ok(())
+            self.node(json, node)
         })
+    }
+
+    fn node(&mut self, json: &mut Cursor<'_>, node: &'m Node) -> Result<(), Unfit> {
+        self.within = node.any_source();
+        match node {
+            Node::Object(members) => self.object(json, members),
+            Node::Claim(source) => self.claim(json, source),
+            Node::Marker(source) => {
+                if flag(json)? != Some(false) {
+                    self.elsewhere = Some(source);
+                }
+                Ok(())
+            }
+            Node::ClaimNames(sources) => self.claim_names(json, sources),
+        }
     }
 
     /// The names in `_claim_names`, whose values say where each claim is.

@@ -107,7 +107,7 @@ fn claims(
         return (Vec::new(), Some(Problem::UnmappedIssuer));
     };
     let (mut named, mut seen) = (Vec::new(), HashSet::new());
-    let read = mapping.read(token.payload(), &mut |found| {
+    let read = mapping.read(token, &mut |found| {
         let id = match found.source.kind() {
             Kind::Roles => catalog.role_id(found.name).map(Named::Role),
             Kind::Permissions => catalog.permission_id(found.name).map(Named::Permission),

@@ -1,166 +1,143 @@
 //! Text in a payload, by its place: claims that are read need no copy.
 
 use super::OneOrMany;
-use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
-use std::fmt;
-use std::ops::Range;
+use crate::json::{Cursor, JsonError, Span, Unfit, Value};
+use std::slice;
 
-/// A string of a payload: where it stands, or the string itself where it is written with escapes.
-#[derive(Clone, Debug)]
-pub(crate) enum Text {
-    At(Range<usize>),
-    Unescaped(Box<str>),
+/// A value of a payload that is a string, or one or several: its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place(Span);
+
+/// Strings that cannot be borrowed, because they are written with escapes: by the place of their value.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Unescaped(Vec<(Place, OneOrMany)>);
+
+impl Unescaped {
+    /// Notes the string that is the value of `name`.
+    pub(super) fn text(&mut self, value: Value<'_>, name: &'static str) -> Result<Place, JsonError> {
+        let place = Place(value.place());
+        if value.plain().is_none() {
+            self.0.push((place, OneOrMany::One(value.parse(name)?)));
+        }
+        Ok(place)
+    }
+
+    /// Notes the strings that are the value of `name`, or the one.
+    pub(super) fn texts(&mut self, value: Value<'_>, name: &'static str) -> Result<Place, JsonError> {
+        let place = Place(value.place());
+        if value.plain().is_none() && !is_plain_list(value.text()) {
+            self.0.push((place, value.parse(name)?));
+        }
+        Ok(place)
+    }
+
+    fn find(&self, place: Place) -> Option<&OneOrMany> {
+        self.0.iter().find(|(own, _)| *own == place).map(|(_, strings)| strings)
+    }
+
+    /// The strings at this place of the payload.
+    pub(super) fn strings<'p>(&'p self, payload: &'p [u8], place: Place) -> Strings<'p> {
+        match self.find(place) {
+            Some(OneOrMany::One(one)) => Strings::Unescaped(slice::from_ref(one).iter()),
+            Some(OneOrMany::Many(many)) => Strings::Unescaped(many.iter()),
+            None => Strings::Plain(Cursor::new(text_at(payload, place))),
+        }
+    }
+
+    /// Whether there is a list at this place of the payload.
+    pub(super) fn is_list(payload: &[u8], place: Place) -> bool {
+        text_at(payload, place).starts_with('[')
+    }
 }
 
-impl Text {
-    /// The place of `text` in `payload`, or a copy where it is no part of it.
-    fn within(payload: &[u8], text: &str) -> Self {
-        let place =
-            text.as_ptr().addr().checked_sub(payload.as_ptr().addr()).map(|at| at..at.saturating_add(text.len()));
-        match place {
-            Some(place) if payload.get(place.clone()).is_some_and(|own| std::ptr::eq(own, text.as_bytes())) => {
-                Self::At(place)
+/// What was text when the place was noted. No name that anybody trusts is empty.
+fn text_at(payload: &[u8], Place(span): Place) -> &str {
+    payload.get(span.range()).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
+}
+
+/// A list of strings without escapes.
+fn is_plain_list(text: &str) -> bool {
+    Cursor::new(text).list(|cursor| cursor.plain_string().map(drop).ok_or(Unfit)).is_ok()
+}
+
+/// Strings of a payload, one after the other.
+#[derive(Debug)]
+pub(crate) enum Strings<'p> {
+    /// One without escapes, or a list of such.
+    Plain(Cursor<'p>),
+    Unescaped(slice::Iter<'p, String>),
+}
+
+impl<'p> Iterator for Strings<'p> {
+    type Item = &'p str;
+
+    fn next(&mut self) -> Option<&'p str> {
+        match self {
+            Self::Plain(cursor) => {
+                let _ = cursor.past(b'[') || cursor.past(b',');
+                cursor.plain_string()
             }
-            _ => Self::Unescaped(text.into()),
+            Self::Unescaped(strings) => strings.next().map(String::as_str),
         }
-    }
-
-    /// The string, by the payload that it was read from.
-    pub(crate) fn of<'p>(&'p self, payload: &'p [u8]) -> &'p str {
-        match self {
-            // The place was that of a string: no name that anybody trusts is empty.
-            Self::At(place) => {
-                payload.get(place.clone()).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
-            }
-            Self::Unescaped(text) => text,
-        }
-    }
-}
-
-/// [`OneOrMany`] of a payload.
-#[derive(Clone, Debug)]
-pub(crate) enum Texts {
-    One(Text),
-    Many(Vec<Text>),
-}
-
-impl Texts {
-    pub(crate) fn iter<'p>(&'p self, payload: &'p [u8]) -> impl Iterator<Item = &'p str> {
-        match self {
-            Self::One(one) => std::slice::from_ref(one),
-            Self::Many(many) => many,
-        }
-        .iter()
-        .map(|text| text.of(payload))
-    }
-
-    pub(crate) fn contains(&self, payload: &[u8], wanted: &str) -> bool {
-        self.iter(payload).any(|own| own == wanted)
-    }
-
-    pub(crate) fn to_owned(&self, payload: &[u8]) -> OneOrMany {
-        match self {
-            Self::One(one) => OneOrMany::One(one.of(payload).to_owned()),
-            Self::Many(many) => OneOrMany::Many(many.iter().map(|text| text.of(payload).to_owned()).collect()),
-        }
-    }
-}
-
-/// Reads a string of this payload.
-#[derive(Clone, Copy)]
-pub(super) struct ReadText<'p>(pub(super) &'p [u8]);
-
-impl<'de> DeserializeSeed<'de> for ReadText<'_> {
-    type Value = Text;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Text, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ReadText<'_> {
-    type Value = Text;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text, E> {
-        Ok(Text::within(self.0, text))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Text, E> {
-        Ok(Text::Unescaped(text.into()))
-    }
-}
-
-/// Reads one string of this payload, or several.
-#[derive(Clone, Copy)]
-pub(super) struct ReadTexts<'p>(pub(super) &'p [u8]);
-
-impl<'de> DeserializeSeed<'de> for ReadTexts<'_> {
-    type Value = Texts;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Texts, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ReadTexts<'_> {
-    type Value = Texts;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string or an array of strings")
-    }
-
-    fn visit_borrowed_str<E>(self, one: &'de str) -> Result<Texts, E> {
-        Ok(Texts::One(Text::within(self.0, one)))
-    }
-
-    fn visit_str<E>(self, one: &str) -> Result<Texts, E> {
-        Ok(Texts::One(Text::Unescaped(one.into())))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Texts, A::Error> {
-        let mut many = Vec::new();
-        while let Some(one) = array.next_element_seed(ReadText(self.0))? {
-            many.push(one);
-        }
-        Ok(Texts::Many(many))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Index;
     use proptest::prelude::*;
 
-    fn read(payload: &str) -> Option<Texts> {
-        let mut json = serde_json::Deserializer::from_str(payload);
-        ReadTexts(payload.as_bytes()).deserialize(&mut json).ok().filter(|_| json.end().is_ok())
+    /// What the value of the only claim in this payload is read as, and whether it was copied.
+    fn read(payload: &str) -> Option<(OneOrMany, bool)> {
+        let (mut unescaped, mut read) = (Unescaped::default(), None);
+        let payload = payload.as_bytes();
+        let look = |_: &str, value: Value<'_>| {
+            read = Some(unescaped.texts(value, "aud")?);
+            Ok(())
+        };
+        Index::default().read(payload, look).ok()?;
+        let place = read?;
+        let strings: Vec<_> = unescaped.strings(payload, place).map(str::to_owned).collect();
+        let strings = match Unescaped::is_list(payload, place) {
+            true => OneOrMany::Many(strings),
+            false => OneOrMany::One(strings.concat()),
+        };
+        Some((strings, unescaped.find(place).is_some()))
+    }
+
+    fn claim(value: &str) -> String {
+        format!("{{ \"aud\" : {value} }}")
     }
 
     proptest! {
         /// What is read by its place is what is read by copying.
         #[test]
-        fn texts_are_what_one_or_many_reads(strings in prop::collection::vec(".*", 0..5), one in ".*") {
-            for payload in [serde_json::json!(strings).to_string(), serde_json::json!(one).to_string()] {
-                let texts = read(&payload).map(|texts| texts.to_owned(payload.as_bytes()));
-                prop_assert_eq!(texts, serde_json::from_str::<OneOrMany>(&payload).ok());
+        fn texts_are_what_one_or_many_reads(strings in prop::collection::vec(".*", 0..5), one in ".*", pretty: bool) {
+            for value in [serde_json::json!(strings), serde_json::json!(one)] {
+                let value = if pretty { format!("{value:#}") } else { value.to_string() };
+                let read = read(&claim(&value)).map(|(strings, _)| strings);
+                prop_assert_eq!(read, serde_json::from_str::<OneOrMany>(&value).ok());
             }
         }
     }
 
     #[test]
     fn only_what_is_escaped_is_copied() {
-        for (payload, is_place) in [("\"a b\"", true), ("\"\"", true), ("\"é\"", true), ("\"a\\u0062\"", false)] {
-            let Some(Texts::One(text)) = read(payload) else { panic!("{payload}") };
-            assert_eq!(matches!(text, Text::At(_)), is_place, "{payload}");
+        for (value, is_copied) in [
+            ("\"a b\"", false),
+            ("\"\"", false),
+            ("\"é\"", false),
+            ("[\"a\" , \"b\"]", false),
+            ("[]", false),
+            ("\"a\\u0062\"", true),
+            ("[\"a\",\"\\n\"]", true),
+        ] {
+            let strings = serde_json::from_str(value).expect("strings");
+            assert_eq!(read(&claim(value)), Some((strings, is_copied)), "{value}");
         }
-        for bad in ["7", "null", "{}", "[7]", "[[]]", "true"] {
-            assert!(read(bad).is_none(), "{bad}");
+        for bad in ["7", "null", "{}", "[7]", "[[]]", "[\"a\",null]", "true", "\"\\ud800\"", "[\"\\ud800\"]"] {
+            assert!(read(&claim(bad)).is_none(), "{bad}");
         }
-        let copy = Text::within(b"other", &String::from("other"));
-        assert!(matches!(&copy, Text::Unescaped(text) if &**text == "other"), "no part of that payload");
     }
 }

@@ -84,19 +84,7 @@ impl Explanation {
             self.push("claims", UNREADABLE);
             return Claims::default();
         };
-        let error = match RegisteredClaims::parse(payload, wanted) {
-            Ok(registered) => {
-                self.push("claims", Outcome::Passed);
-                return Claims { registered, mistyped: Vec::new(), are_whole: true };
-            }
-            Err(error) => error,
-        };
-        let (registered, mut mistyped, read) = RegisteredClaims::parse_on(payload, wanted);
-        if let JsonError::WrongType(name) = error
-            && mistyped.first() != Some(&name)
-        {
-            mistyped.insert(0, name);
-        }
+        let (registered, mistyped, read) = RegisteredClaims::parse_on(payload, wanted);
         if read.is_ok() {
             self.push("claims", Outcome::Passed);
         }
@@ -184,7 +172,7 @@ impl JwtVerifier {
         told.found("encoding", anatomy.encoding);
         let claims = told.claims(anatomy.payload.as_deref(), &self.rules.wanted);
         let payload = anatomy.payload.unwrap_or_default();
-        let issuer = claims.registered.issuer.as_ref().map(|issuer| issuer.of(&payload));
+        let issuer = claims.registered.issuer(&payload);
         told.judged(&claims, "iss", self.rules.issuer(issuer));
         let verified = match told.has_failed() {
             false => self.explain_key(token, &mut told).await,

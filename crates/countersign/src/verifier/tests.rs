@@ -424,7 +424,7 @@ fn an_explanation_goes_past_each_kind_of_failure() {
             &[TokenType, InvalidClaim, Audience, Issuer, NotYetValid],
         ),
         (unsigned(good, r#"{"iat":"now","aud":"api","exp":1,"iss":7}"#), &[InvalidClaim, Issuer, Expired]),
-        (unsigned(good, r#"{"exp":[1}"#), &[InvalidClaim, Malformed]),
+        (unsigned(good, r#"{"exp":[1}"#), &[Malformed]),
         (unsigned(good, r#"{"iss":7,"exp":1,"exp":2}"#), &[Issuer, Malformed]),
         (unsigned(good, r#"{"exp":1,"exp":2,"iss":7}"#), &[Malformed]),
         (unsigned(good, "7"), &[Malformed]),

@@ -236,13 +236,16 @@ fn one_clients_roles_never_count_for_another() {
 #[test]
 fn claims_that_are_kept_elsewhere_are_unknown_and_not_empty() {
     let entra = preset("entra_groups");
-    let elsewhere = |payload: &str| match entra.read(payload.as_bytes(), &mut |_| {}) {
-        Ok(()) => "here",
-        Err(Trouble::Elsewhere(source)) => {
-            assert_eq!(source.path().to_string(), "/groups");
-            "elsewhere"
+    let elsewhere = |payload: &str| {
+        let Some(token) = token(payload) else { return "malformed" };
+        match entra.read(&token, &mut |_| {}) {
+            Ok(()) => "here",
+            Err(Trouble::Elsewhere(source)) => {
+                assert_eq!(source.path().to_string(), "/groups");
+                "elsewhere"
+            }
+            Err(Trouble::Malformed(_)) => "malformed",
         }
-        Err(Trouble::Malformed(_)) => "malformed",
     };
     for (payload, expected) in [
         (r#"{"_claim_names":{"groups":"src1"},"_claim_sources":{"src1":{"endpoint":"https://graph"}}}"#, "elsewhere"),
@@ -267,9 +270,9 @@ fn claims_that_are_kept_elsewhere_are_unknown_and_not_empty() {
     ] {
         assert_eq!(elsewhere(payload), expected, "{payload}");
     }
-    let payload = br#"{"_claim_names":{"groups":"src1"}}"#;
-    assert!(preset("entra").read(payload, &mut |_| {}).is_ok(), "whoever reads no groups misses none");
-    assert!(preset("okta").read(payload, &mut |_| {}).is_err(), "it is OpenID Connect's, not Entra's");
+    let token = token(r#"{"_claim_names":{"groups":"src1"}}"#).expect("claims");
+    assert!(preset("entra").read(&token, &mut |_| {}).is_ok(), "whoever reads no groups misses none");
+    assert!(preset("okta").read(&token, &mut |_| {}).is_err(), "it is OpenID Connect's, not Entra's");
 }
 
 #[test]

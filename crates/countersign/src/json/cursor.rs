@@ -9,20 +9,47 @@ use serde::de::IgnoredAny;
 use std::borrow::Cow;
 
 /// The text is not JSON, or not what was asked for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Unfit;
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
+#[error("not what was asked for")]
+pub struct Unfit;
 
 /// As deep as is walked here.
 const MAX_DEPTH: usize = 32;
+/// As many as every `u64` has room for.
+const MAX_DIGITS: usize = 18;
 
+/// A place in a JSON text, for reading claims without building values: whoever knows the form of a claim moves it on.
+/// [`VerifiedToken::claim`](crate::VerifiedToken::claim) gives one.
+///
+/// What is skipped is checked as strictly as what is read. After an error the place is anywhere.
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::claims::Unfit;
+///
+/// let token = VerifiedToken::vouched(&serde_json::json!({"realm_access": {"roles": ["admin", "editor"]}}))?;
+/// let mut claim = token.claim("realm_access").ok_or("no such claim")?;
+/// let mut roles = Vec::new();
+/// claim.object(|claim, name| match name {
+///     "roles" => claim.list(|claim| {
+///         roles.push(claim.string()?.into_owned());
+///         Ok::<(), Unfit>(())
+///     }),
+///     _ => claim.skip(),
+/// })?;
+/// assert_eq!(roles, ["admin", "editor"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
-pub(super) struct Cursor<'t> {
+pub struct Cursor<'t> {
     text: &'t str,
     at: usize,
 }
 
 impl<'t> Cursor<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
+    /// At the beginning of this text.
+    #[must_use]
+    pub fn new(text: &'t str) -> Self {
         Self { text, at: 0 }
     }
 
@@ -32,7 +59,7 @@ impl<'t> Cursor<'t> {
 
     /// The first byte of what comes next, past white space.
     #[inline]
-    pub(super) fn peek(&mut self) -> Option<u8> {
+    pub fn peek(&mut self) -> Option<u8> {
         match self.bytes().get(self.at) {
             Some(0..=b' ') => self.peek_past_space(),
             next => next.copied(),
@@ -48,24 +75,34 @@ impl<'t> Cursor<'t> {
 
     /// Goes past this byte if it comes next.
     #[inline]
-    fn past(&mut self, byte: u8) -> bool {
+    pub(crate) fn past(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
         is_next
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), Unfit> {
+    #[inline]
+    pub(super) fn expect(&mut self, byte: u8) -> Result<(), Unfit> {
         if self.past(byte) { Ok(()) } else { Err(Unfit) }
     }
 
     /// Nothing but white space is left.
-    pub(super) fn end(&mut self) -> Result<(), Unfit> {
+    ///
+    /// # Errors
+    /// [`Unfit`] when something is.
+    pub fn end(&mut self) -> Result<(), Unfit> {
         self.peek().map_or(Ok(()), |_| Err(Unfit))
     }
 
-    /// An object: gives each name to `member`, which goes past the value.
+    /// An object: gives each name to `member`, which goes past the value. A name may come twice.
+    ///
+    /// # Errors
+    /// What `member` says; [`Unfit`] when it is no object.
     #[inline]
-    pub(super) fn object(&mut self, mut member: impl FnMut(&mut Self, &str) -> Result<(), Unfit>) -> Result<(), Unfit> {
+    pub fn object<E: From<Unfit>>(
+        &mut self,
+        mut member: impl FnMut(&mut Self, &str) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.expect(b'{')?;
         if self.past(b'}') {
             return Ok(());
@@ -75,14 +112,17 @@ impl<'t> Cursor<'t> {
             self.expect(b':')?;
             member(self, &name)?;
             if !self.past(b',') {
-                return self.expect(b'}');
+                return Ok(self.expect(b'}')?);
             }
         }
     }
 
     /// A list: `item` goes past each.
+    ///
+    /// # Errors
+    /// What `item` says; [`Unfit`] when it is no list.
     #[inline]
-    pub(super) fn list(&mut self, mut item: impl FnMut(&mut Self) -> Result<(), Unfit>) -> Result<(), Unfit> {
+    pub fn list<E: From<Unfit>>(&mut self, mut item: impl FnMut(&mut Self) -> Result<(), E>) -> Result<(), E> {
         self.expect(b'[')?;
         if self.past(b']') {
             return Ok(());
@@ -90,13 +130,17 @@ impl<'t> Cursor<'t> {
         loop {
             item(self)?;
             if !self.past(b',') {
-                return self.expect(b']');
+                return Ok(self.expect(b']')?);
             }
         }
     }
 
+    /// A string, borrowed where it is written without escapes.
+    ///
+    /// # Errors
+    /// [`Unfit`] when it is none.
     #[inline]
-    pub(super) fn string(&mut self) -> Result<Cow<'t, str>, Unfit> {
+    pub fn string(&mut self) -> Result<Cow<'t, str>, Unfit> {
         match self.plain_string() {
             Some(text) => Ok(Cow::Borrowed(text)),
             None => self.other_string(),
@@ -105,7 +149,7 @@ impl<'t> Cursor<'t> {
 
     /// A string without escapes.
     #[inline]
-    fn plain_string(&mut self) -> Option<&'t str> {
+    pub(crate) fn plain_string(&mut self) -> Option<&'t str> {
         if self.peek() != Some(b'"') {
             return None;
         }
@@ -118,27 +162,73 @@ impl<'t> Cursor<'t> {
         self.text.get(begin..end)
     }
 
+    /// An integer of few digits, without a sign.
+    #[inline]
+    pub(super) fn plain_integer(&mut self) -> Option<u64> {
+        self.peek();
+        let digits = self.bytes().get(self.at..)?;
+        let mut number = 0;
+        let mut length = 0;
+        while let Some(digit @ b'0'..=b'9') = digits.get(length) {
+            number = number * 10 + u64::from(digit - b'0');
+            length += 1;
+            if length > MAX_DIGITS {
+                return None;
+            }
+        }
+        let is_whole = !matches!(digits.get(length), Some(b'.' | b'e' | b'E'));
+        if length == 0 || !is_whole || (length > 1 && digits.first() == Some(&b'0')) {
+            return None;
+        }
+        self.at += length;
+        Some(number)
+    }
+
     #[cold]
     fn other_string(&mut self) -> Result<Cow<'t, str>, Unfit> {
         if self.peek() == Some(b'"') { self.parse().map(Cow::Owned) } else { Err(Unfit) }
     }
 
     /// Goes past any value.
-    pub(super) fn skip(&mut self) -> Result<(), Unfit> {
+    ///
+    /// # Errors
+    /// [`Unfit`] when it is none.
+    pub fn skip(&mut self) -> Result<(), Unfit> {
         self.skip_to(MAX_DEPTH)
     }
 
     fn skip_to(&mut self, depth: usize) -> Result<(), Unfit> {
         match self.peek() {
             Some(b'"') if self.plain_string().is_some() => Ok(()),
+            Some(b'0'..=b'9') if self.plain_integer().is_some() => Ok(()),
             Some(b'{') if depth > 0 => self.object(|cursor, _| cursor.skip_to(depth - 1)),
             Some(b'[') if depth > 0 => self.list(|cursor| cursor.skip_to(depth - 1)),
             _ => self.parse::<IgnoredAny>().map(drop),
         }
     }
 
+    /// How far it has come.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Goes past any value, and tells where it begins, and whether it is a string without escapes.
+    #[inline]
+    pub(super) fn value(&mut self) -> Result<(usize, bool), Unfit> {
+        self.peek();
+        let begin = self.at;
+        let is_plain = self.plain_string().is_some();
+        if !is_plain {
+            self.skip()?;
+        }
+        Ok((begin, is_plain))
+    }
+
     /// Has serde_json read the value.
-    pub(super) fn parse<T: Deserialize<'t>>(&mut self) -> Result<T, Unfit> {
+    ///
+    /// # Errors
+    /// [`Unfit`] when it does not fit the type.
+    pub fn parse<T: Deserialize<'t>>(&mut self) -> Result<T, Unfit> {
         let rest = self.text.get(self.at..).ok_or(Unfit)?;
         let mut json = serde_json::Deserializer::from_str(rest);
         let value = T::deserialize(&mut json).map_err(|_| Unfit)?;
@@ -206,6 +296,23 @@ mod tests {
         })
     }
 
+    #[test]
+    fn few_digits_are_read_here() {
+        for (number, plain) in [
+            ("0", Some(0)),
+            ("1700000000", Some(1_700_000_000)),
+            ("999999999999999999", Some(999_999_999_999_999_999)),
+            ("1000000000000000000", None),
+            ("00", None),
+            ("1.0", None),
+            ("1e3", None),
+            ("-1", None),
+            ("", None),
+        ] {
+            assert_eq!(Cursor::new(number).plain_integer(), plain, "{number}");
+        }
+    }
+
     fn is_skipped(text: &str) -> bool {
         let mut cursor = Cursor::new(text);
         cursor.skip().and_then(|()| cursor.end()).is_ok()
@@ -235,6 +342,15 @@ mod tests {
             let mut cursor = Cursor::new(&raw);
             let read = cursor.string().ok().filter(|_| cursor.end().is_ok());
             prop_assert_eq!(read.map(Cow::into_owned), serde_json::from_str::<String>(&raw).ok());
+        }
+
+        #[test]
+        fn an_integer_is_what_serde_json_reads(number in "(0|[0-9]{0,20})(|[.eE][0-9]{0,2}|-|x)") {
+            let mut cursor = Cursor::new(&number);
+            if let Some(plain) = cursor.plain_integer().filter(|_| cursor.end().is_ok()) {
+                prop_assert_eq!(serde_json::from_str(&number).ok(), Some(plain));
+            }
+            prop_assert_eq!(is_skipped(&number), serde_json::from_str::<IgnoredAny>(&number).is_ok());
         }
 
         #[test]

@@ -1,0 +1,335 @@
+//! Where the members of an object stand.
+
+use super::cursor::{Cursor, Unfit};
+use super::{FEW, JsonError, MAX_MEMBERS};
+use serde::de::DeserializeOwned;
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// The members of one JSON object, by their places in its text, which stands beside this.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Index {
+    first: [Member; FEW],
+    len: usize,
+    rest: Option<Box<Rest>>,
+}
+
+/// What few objects have.
+#[derive(Clone, Debug, Default)]
+struct Rest {
+    members: Vec<Member>,
+    /// Names that are written with escapes, by the number of their member.
+    unescaped: Vec<(usize, Box<str>)>,
+}
+
+/// A text shorter than 4 GiB is what is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    begin: u32,
+    end: u32,
+}
+
+impl Span {
+    fn new(begin: usize, end: usize) -> Option<Self> {
+        Some(Self { begin: u32::try_from(begin).ok()?, end: u32::try_from(end).ok()? })
+    }
+
+    fn len(self) -> usize {
+        (self.end - self.begin) as usize
+    }
+
+    pub(crate) fn range(self) -> Range<usize> {
+        self.begin as usize..self.end as usize
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Member {
+    name: Span,
+    value: Span,
+    /// Whether the value is a string without escapes.
+    is_plain: bool,
+}
+
+/// A value in an object: its JSON text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Value<'t> {
+    text: &'t str,
+    place: Span,
+    is_plain: bool,
+}
+
+impl<'t> Value<'t> {
+    pub(crate) fn text(self) -> &'t str {
+        self.text
+    }
+
+    /// Where it stands in the text of the object.
+    pub(crate) fn place(self) -> Span {
+        self.place
+    }
+
+    /// The string that it is, where that is written without escapes.
+    #[inline]
+    pub(crate) fn plain(self) -> Option<&'t str> {
+        if self.is_plain { self.text.get(1..self.text.len() - 1) } else { None }
+    }
+
+    /// The integer that it is, where that has few digits and no sign.
+    pub(crate) fn integer(self) -> Option<u64> {
+        let mut cursor = Cursor::new(self.text);
+        cursor.plain_integer().filter(|_| cursor.end().is_ok())
+    }
+
+    /// The string that it is.
+    pub(crate) fn string(self, name: &'static str) -> Result<Cow<'t, str>, JsonError> {
+        self.plain().map_or_else(|| self.parse(name).map(Cow::Owned), |plain| Ok(Cow::Borrowed(plain)))
+    }
+
+    /// What serde_json makes of it.
+    pub(crate) fn parse<T: DeserializeOwned>(self, name: &'static str) -> Result<T, JsonError> {
+        serde_json::from_str(self.text)
+            .map_err(|error| if error.is_data() { JsonError::WrongType(name) } else { JsonError::Syntax })
+    }
+}
+
+impl From<Unfit> for JsonError {
+    fn from(Unfit: Unfit) -> Self {
+        Self::Syntax
+    }
+}
+
+impl Index {
+    /// Reads one object and nothing behind it, as strictly as [`read_object`](super::read_object) does, and shows each
+    /// member to `look`.
+    pub(crate) fn read<'t>(
+        &mut self,
+        bytes: &'t [u8],
+        mut look: impl FnMut(&str, Value<'t>) -> Result<(), JsonError>,
+    ) -> Result<(), JsonError> {
+        let text = str::from_utf8(bytes).map_err(|_| JsonError::Syntax)?;
+        let mut cursor = Cursor::new(text);
+        let mut kinds = 0_u64;
+        cursor.expect(b'{')?;
+        if !cursor.past(b'}') {
+            loop {
+                let (place, name) = match cursor.plain_string() {
+                    // Behind it stands the quotation mark.
+                    Some(name) => (cursor.at() - 1 - name.len()..cursor.at() - 1, Cow::Borrowed(name)),
+                    None => (0..0, cursor.string()?),
+                };
+                let kind = kind(&name);
+                // Two names of one kind may be the same.
+                if kinds & kind != 0 && self.find(bytes, &name).is_some() {
+                    return Err(JsonError::Duplicate);
+                }
+                kinds |= kind;
+                if self.len == MAX_MEMBERS {
+                    return Err(JsonError::TooMany);
+                }
+                cursor.expect(b':')?;
+                let (begin, is_plain) = cursor.value()?;
+                let end = cursor.at();
+                let value = text.get(begin..end).zip(Span::new(begin, end)).zip(Span::new(place.start, place.end));
+                let ((text, place), own) = value.ok_or(JsonError::Syntax)?;
+                look(&name, Value { text, place, is_plain })?;
+                self.push(name, Member { name: own, value: place, is_plain });
+                if !cursor.past(b',') {
+                    break;
+                }
+            }
+            cursor.expect(b'}')?;
+        }
+        Ok(cursor.end()?)
+    }
+
+    fn push(&mut self, name: Cow<'_, str>, member: Member) {
+        if let Cow::Owned(name) = name {
+            self.rest.get_or_insert_default().unescaped.push((self.len, name.into()));
+        }
+        match self.first.get_mut(self.len) {
+            Some(free) => *free = member,
+            None => self.rest.get_or_insert_default().members.push(member),
+        }
+        self.len += 1;
+    }
+
+    #[inline]
+    fn member(&self, number: usize) -> Option<&Member> {
+        match self.first.get(number) {
+            Some(member) => (number < self.len).then_some(member),
+            None => self.rest.as_ref()?.members.get(number - FEW),
+        }
+    }
+
+    /// The name of a member, where it is written with escapes.
+    #[inline]
+    fn unescaped(&self, number: usize) -> Option<&str> {
+        let rest = self.rest.as_ref()?;
+        rest.unescaped.iter().find(|(own, _)| *own == number).map(|(_, name)| &**name)
+    }
+
+    /// The value of the member `name` of this text.
+    #[inline]
+    pub(crate) fn find<'t>(&self, bytes: &'t [u8], name: &str) -> Option<Value<'t>> {
+        let mut number = 0;
+        while let Some(member) = self.member(number) {
+            let is_it = match self.unescaped(number) {
+                Some(own) => own == name,
+                None => member.name.len() == name.len() && bytes.get(member.name.range()) == Some(name.as_bytes()),
+            };
+            if is_it {
+                let text = str::from_utf8(bytes.get(member.value.range())?).ok()?;
+                return Some(Value { text, place: member.value, is_plain: member.is_plain });
+            }
+            number += 1;
+        }
+        None
+    }
+
+    /// The member of this number, in this text.
+    #[inline]
+    pub(crate) fn get<'t>(&self, text: &'t str, number: usize) -> Option<(Cow<'t, str>, Value<'t>)> {
+        let member = self.member(number)?;
+        let name = match self.unescaped(number) {
+            Some(name) => Cow::Owned(name.to_owned()),
+            None => Cow::Borrowed(text.get(member.name.range())?),
+        };
+        let text = text.get(member.value.range())?;
+        Some((name, Value { text, place: member.value, is_plain: member.is_plain }))
+    }
+}
+
+/// One bit, by length and ends of a name.
+#[inline]
+fn kind(name: &str) -> u64 {
+    let end = |byte: Option<&u8>| byte.map_or(0, |byte| u32::from(*byte));
+    let bytes = name.as_bytes();
+    1_u64.rotate_left(end(bytes.first()) ^ (end(bytes.last()) << 3) ^ (end(bytes.get(bytes.len() / 2)) << 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Members, Wrong, read_object};
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use serde::de::MapAccess;
+    use serde_json::value::RawValue;
+
+    /// The members by serde_json, which skips what it does not look into.
+    #[derive(Debug, Default, PartialEq)]
+    struct Raw(Vec<(String, String)>);
+
+    impl<'de> Members<'de> for Raw {
+        fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
+            let value: &RawValue = map.next_value()?;
+            self.0.push((name.to_owned(), value.get().to_owned()));
+            Ok(())
+        }
+    }
+
+    fn reference(text: &str) -> Result<Raw, JsonError> {
+        let mut raw = Raw::default();
+        read_object(text.as_bytes(), &mut raw).map(|()| raw)
+    }
+
+    /// The members as they are shown, after each has been found again.
+    fn read(text: &str) -> Result<Raw, JsonError> {
+        let (mut index, mut shown) = (Index::default(), Raw::default());
+        index.read(text.as_bytes(), |name, value| {
+            shown.0.push((name.to_owned(), value.text().to_owned()));
+            Ok(())
+        })?;
+        for (number, (name, value)) in shown.0.iter().enumerate() {
+            let found = index.find(text.as_bytes(), name).expect(name);
+            let (own, got) = index.get(text, number).expect(name);
+            assert_eq!((found.text(), &*own, got.text()), (value.as_str(), name.as_str(), value.as_str()));
+            let string = serde_json::from_str::<String>(value).ok();
+            assert!(found.plain().is_none_or(|plain| string.as_deref() == Some(plain)), "{value}");
+            assert_eq!(found.plain().is_some(), string.is_some() && !value.contains('\\'), "{value}");
+            assert_eq!(got.string("n").ok().map(Cow::into_owned), string, "{value}");
+            assert!(found.integer().is_none_or(|integer| serde_json::from_str(value).ok() == Some(integer)), "{value}");
+        }
+        assert!(index.get(text, shown.0.len()).is_none() && index.find(text.as_bytes(), "no such name").is_none());
+        Ok(shown)
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            any::<f64>().prop_map(Into::into),
+            ".{0,20}".prop_map(Into::into),
+        ];
+        leaf.prop_recursive(3, 20, 4, |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..4).prop_map(Into::into),
+                vec((".{0,6}", inner), 0..4).prop_map(|members| members.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn an_index_is_what_serde_json_reads(
+            members in vec(("[ab\"\\\\é]{0,2}|[a-z]{1,12}", json()), 0..24),
+            pretty in any::<bool>(),
+            broken in proptest::option::of((any::<prop::sample::Index>(), "[\\x00-\\x7f]?")),
+        ) {
+            let members: Vec<_> = members
+                .iter()
+                .map(|(name, value)| {
+                    let value = if pretty { format!("{value:#}") } else { value.to_string() };
+                    format!("{}:{value}", serde_json::json!(name))
+                })
+                .collect();
+            let mut text = format!("{{{}}}", members.join(if pretty { " ,\r\n\t" } else { "," }));
+            if let Some((at, to)) = broken {
+                let at = at.index(text.chars().count());
+                text = text.chars().enumerate().map(|(n, c)| if n == at { to.clone() } else { c.into() }).collect();
+            }
+            prop_assert_eq!(read(&text), reference(&text), "{}", text);
+        }
+    }
+
+    #[test]
+    fn one_object_and_each_member_once() {
+        let many = |len: usize| (0..len).map(|n| format!("\"m{n}\":\"{n}\"")).collect::<Vec<_>>();
+        for len in [0, 1, FEW - 1, FEW, FEW + 1, MAX_MEMBERS, MAX_MEMBERS + 1] {
+            let members = many(len);
+            let text = format!("{{{}}}", members.join(","));
+            assert_eq!(read(&text), reference(&text), "{len}");
+            assert_eq!(read(&text).is_ok(), len <= MAX_MEMBERS);
+            for again in members.iter().take(3).chain(members.last()) {
+                let text = format!("{{{},{again}}}", members.join(","));
+                assert_eq!(read(&text), reference(&text), "{again}");
+                assert!(read(&text).is_err());
+            }
+        }
+        let cases = [
+            ("", JsonError::Syntax),
+            ("[]", JsonError::Syntax),
+            ("{", JsonError::Syntax),
+            ("{}x", JsonError::Syntax),
+            ("{\"a\":1,}", JsonError::Syntax),
+            ("{\"a\"}", JsonError::Syntax),
+            ("{\"a\":}", JsonError::Syntax),
+            ("{\"a\":1\"b\":2}", JsonError::Syntax),
+            ("{\"a\":01}", JsonError::Syntax),
+            ("{\"a\":\"\u{1}\"}", JsonError::Syntax),
+            ("{\"\\ud800\":1}", JsonError::Syntax),
+            ("{\"a\":1,\"\\u0061\":1}", JsonError::Duplicate),
+            ("{\"\\u0061\":1,\"a\":1}", JsonError::Duplicate),
+            ("{\"\":1,\"\":1}", JsonError::Duplicate),
+        ];
+        for (text, error) in cases {
+            assert_eq!(read(text), Err(error), "{text}");
+            assert_eq!(reference(text), Err(error), "{text}");
+        }
+        assert_eq!(Index::default().read(b"{\"x\":\"\xff\"}", |_, _| Ok(())), Err(JsonError::Syntax), "not UTF-8");
+        let told = Index::default().read(b"{\"x\":1,\"x\":2}", |_, _| Err(JsonError::WrongType("x")));
+        assert_eq!(told, Err(JsonError::WrongType("x")), "what is first is told");
+    }
+}
