@@ -169,6 +169,7 @@ mod tests {
     use super::*;
     use proptest::collection::{hash_map, vec};
     use proptest::prelude::*;
+    use serde::de::IgnoredAny;
     use serde::{Deserialize, Serialize};
     use serde_json::value::RawValue;
     use std::collections::{BTreeMap, HashMap};
@@ -230,22 +231,26 @@ mod tests {
     #[derive(Debug, Deserialize, PartialEq)]
     struct Wrapped(Plain);
 
-    /// The first claim, and never the others.
+    /// The first claim, with its value or without, and never the others.
     #[derive(Debug, PartialEq)]
-    struct First(String);
+    struct First<const VALUE: bool>(String);
 
-    impl<'de> Deserialize<'de> for First {
+    impl<'de, const VALUE: bool> Deserialize<'de> for First<VALUE> {
         fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            struct OfMap;
-            impl<'de> Visitor<'de> for OfMap {
-                type Value = First;
+            struct OfMap<const VALUE: bool>;
+            impl<'de, const VALUE: bool> Visitor<'de> for OfMap<VALUE> {
+                type Value = First<VALUE>;
 
                 fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                     f.write_str("an object")
                 }
 
-                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<First, A::Error> {
-                    map.next_key::<String>().map(|name| First(name.unwrap_or_default()))
+                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<First<VALUE>, A::Error> {
+                    let name = map.next_key::<String>()?;
+                    if VALUE && name.is_some() {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                    Ok(First(name.unwrap_or_default()))
                 }
             }
             deserializer.deserialize_map(OfMap)
@@ -279,7 +284,8 @@ mod tests {
         same::<Tagged>(payload);
         same::<Untagged>(payload);
         same::<Wrapped>(payload);
-        same::<First>(payload);
+        same::<First<true>>(payload);
+        same::<First<false>>(payload);
         same::<Option<Plain>>(payload);
         same::<serde_json::Value>(payload);
         same::<HashMap<String, String>>(payload);
