@@ -6,6 +6,7 @@ mod handlers;
 mod late;
 mod observed;
 mod preflight;
+mod reasons;
 pub(crate) mod servers;
 mod shared_cases;
 mod table;

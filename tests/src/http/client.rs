@@ -42,16 +42,38 @@ pub(crate) async fn send(
     }
     request.extend_from_slice(b"\r\n");
     request.extend_from_slice(body);
+    parse(&exchange(server, &request).await)
+}
+
+/// Sends these bytes on a connection of their own. Every answer to them, in order, but those that are none yet (1xx).
+pub(crate) async fn send_raw(server: SocketAddr, request: &[u8]) -> Vec<Answer> {
+    let raw = exchange(server, request).await;
+    let mut answers = Vec::new();
+    let mut rest = raw.as_slice();
+    while !rest.is_empty() {
+        let answer = parse(rest);
+        let head = rest.windows(4).position(|octets| octets == b"\r\n\r\n").map_or(rest.len(), |at| at + 4);
+        let length = answer.header("content-length").and_then(|length| length.parse::<usize>().ok());
+        let length = if answer.status < 200 { 0 } else { length.unwrap_or(rest.len() - head) };
+        let body = rest[head..].get(..length).expect("the body that was announced").to_vec();
+        rest = &rest[head + length..];
+        if answer.status >= 200 {
+            answers.push(Answer { body: String::from_utf8_lossy(&body).into_owned(), ..answer });
+        }
+    }
+    answers
+}
+
+async fn exchange(server: SocketAddr, request: &[u8]) -> Vec<u8> {
     let exchange = async {
         let mut stream = TcpStream::connect(server).await.expect("the server listens");
         // A server that refuses early closes before it has read everything: what it answered counts.
-        let _ = stream.write_all(&request).await;
+        let _ = stream.write_all(request).await;
         let mut raw = Vec::new();
         let _ = stream.read_to_end(&mut raw).await;
         raw
     };
-    let raw = tokio::time::timeout(Duration::from_secs(20), exchange).await.expect("an answer in time");
-    parse(&raw)
+    tokio::time::timeout(Duration::from_secs(20), exchange).await.expect("an answer in time")
 }
 
 fn parse(raw: &[u8]) -> Answer {
@@ -65,4 +87,36 @@ fn parse(raw: &[u8]) -> Answer {
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
     Answer { status, headers, body: body.to_owned() }
+}
+
+/// Over HTTP/2 with prior knowledge, where field lines stay as many as they are sent.
+pub(crate) async fn over_http2(
+    server: SocketAddr,
+    method: &str,
+    target: &str,
+    headers: &[(String, Vec<u8>)],
+) -> Answer {
+    let stream = TcpStream::connect(server).await.expect("the server listens");
+    let (client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+    let connection = tokio::spawn(connection);
+    let mut request = http::Request::builder().method(method).uri(format!("http://{server}{target}"));
+    for (name, value) in headers {
+        request = request.header(name.as_str(), value.as_slice());
+    }
+    let mut client = client.ready().await.expect("a stream");
+    let (response, _) = client.send_request(request.body(()).expect("a request"), true).expect("a stream");
+    let response = response.await.expect("an answer");
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect();
+    let status = response.status().as_u16();
+    let mut incoming = response.into_body();
+    let mut body = Vec::new();
+    while let Some(chunk) = incoming.data().await {
+        body.extend_from_slice(&chunk.expect("a body"));
+    }
+    connection.abort();
+    Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() }
 }

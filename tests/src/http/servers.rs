@@ -1,5 +1,6 @@
 //! The same routes in three frameworks, each on a free port of this machine.
 
+use super::typed::{Nameless, Post};
 use actix_web::web;
 use countersign::Guard;
 use countersign::authorize::{permissions, role, scopes};
@@ -21,6 +22,41 @@ pub(crate) async fn start_all(guard: &Guard) -> [(&'static str, SocketAddr); 3] 
     [("axum", axum_server(guard)), ("actix-web", actix_server(guard)), ("warp", warp_server(guard))]
 }
 
+/// The three, with routes that ask who it is and have no guard before them.
+pub(crate) async fn start_unguarded() -> [(&'static str, SocketAddr); 3] {
+    let axum = {
+        let me = axum::routing::get(async |_: countersign_axum::Verified| "me");
+        let optional = axum::routing::get(async |_: Option<countersign_axum::Verified>| "optional");
+        let router = axum::Router::new().route("/me", me).route("/optional", optional);
+        let (listener, address) = listener();
+        let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        address
+    };
+    let actix = {
+        let app = || {
+            actix_web::App::new()
+                .route("/me", web::get().to(async |_: countersign_actix::Verified| "me"))
+                .route("/optional", web::get().to(async |_: Option<countersign_actix::Verified>| "optional"))
+        };
+        let (listener, address) = listener();
+        let server = actix_web::HttpServer::new(app).workers(1).disable_signals().listen(listener);
+        tokio::spawn(server.expect("a server").run());
+        address
+    };
+    // There, claims come from the guard alone: what can be without one is an answer of the application's own.
+    let warp = {
+        use warp::{Filter, Reply};
+        let refused = || countersign_warp::Refusal(countersign::Denial::unguarded()).into_response();
+        let routes = warp::path!("me").map(refused);
+        let (listener, address) = listener();
+        let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+        tokio::spawn(warp::serve(routes).incoming(listener).run());
+        address
+    };
+    [("axum", axum), ("actix-web", actix), ("warp", warp)]
+}
+
 pub(crate) fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.set_nonblocking(true).expect("a socket");
@@ -36,7 +72,7 @@ fn length(token: Option<countersign::request::SentToken>) -> String {
 fn axum_server(guard: &Guard) -> SocketAddr {
     use axum::routing::{get, post};
     use axum::{Json, Router};
-    use countersign_axum::{Claims, GuardExt, Sent, Verified};
+    use countersign_axum::{Claims, GuardExt, Require, Sent, Verified};
 
     let require = |requirement| guard.require(requirement).expect("a requirement that can be judged");
     let router = Router::new()
@@ -55,6 +91,7 @@ fn axum_server(guard: &Guard) -> SocketAddr {
         .route("/sent-if-any", get(|token: Option<Sent>| async move { length(token.map(|Sent(token)| token)) }))
         .route("/read", get(|| async { "read" }).route_layer(require(permissions(["posts:read"]))))
         .route("/admin", get(|| async { "admin" }).route_layer(require(role("admin"))))
+        .route("/unjudged", get(|_: Require<Nameless>| async { "unjudged" }))
         .route("/scoped", get(|| async { "scoped" }).route_layer(require(scopes(["a", "c"]))))
         .nest("/protected", Router::new().route("/page", get(|| async { "page" })).route_layer(guard.protect()))
         .layer(guard.layer())
@@ -68,7 +105,7 @@ fn axum_server(guard: &Guard) -> SocketAddr {
 fn actix_server(guard: &Guard) -> SocketAddr {
     use actix_web::http::Method;
     use actix_web::{App, HttpServer, web::Json};
-    use countersign_actix::{Claims, GuardExt, Sent, Verified};
+    use countersign_actix::{Claims, GuardExt, Require, Sent, Verified};
 
     async fn me(Claims(me): Claims<AnyClaims>) -> Json<AnyClaims> {
         Json(me)
@@ -110,6 +147,7 @@ fn actix_server(guard: &Guard) -> SocketAddr {
                 web::resource("/sent-if-any").get(async |token: Option<Sent>| length(token.map(|Sent(token)| token))),
             )
             .service(web::resource("/sent").get(async |Sent(token): Sent| token.authorization().to_string()))
+            .service(web::resource("/unjudged").get(async |_: Require<Nameless>| "unjudged"))
             .service(web::resource("/read").route(web::get().to(async || "read").wrap(read.clone())))
             .service(web::resource("/admin").route(web::get().to(async || "admin").wrap(admin.clone())))
             .service(web::resource("/scoped").route(web::get().to(async || "scoped").wrap(scoped.clone())))
@@ -123,8 +161,8 @@ fn actix_server(guard: &Guard) -> SocketAddr {
 }
 
 fn warp_server(guard: &Guard) -> SocketAddr {
-    use countersign_warp::{Claims, GuardExt, Guarded};
-    use warp::{Filter, path, reply};
+    use countersign_warp::{Claims, GuardExt, Guarded, Refusal};
+    use warp::{Filter, Reply, path, reply};
 
     let get = || warp::get().or(warp::head()).unify();
     let require = |requirement| guard.require(requirement).expect("a requirement that can be judged");
@@ -148,13 +186,25 @@ fn warp_server(guard: &Guard) -> SocketAddr {
         route.map(|token: countersign::request::SentToken| token.authorization().to_string())
     });
     let sent_if_any = path!("sent-if-any").and(get()).guarded(guard.optional().sent(), |route| route.map(length));
+    let asked = guard.clone();
+    let unjudged = path!("unjudged").and(get()).guarded(guard.protect(), move |route| {
+        route.then(move |token| {
+            let guard = asked.clone();
+            async move {
+                match guard.authorize::<Nameless, _>(&token, Post::default()).await {
+                    Ok(_) => "unjudged".into_response(),
+                    Err(denial) => Refusal(denial).into_response(),
+                }
+            }
+        })
+    });
     let read = path!("read").and(get()).guarded(require(permissions(["posts:read"])), |r| r.map(|_| "read"));
     let admin = path!("admin").and(get()).guarded(require(role("admin")), |route| route.map(|_| "admin"));
     let scoped = path!("scoped").and(get()).guarded(require(scopes(["a", "c"])), |route| route.map(|_| "scoped"));
     let page = path!("protected" / "page").and(get()).guarded(guard.protect(), |route| route.map(|_| "page"));
     // The catch-all would answer 200 to whatever fell through a denial.
     let open = path("read").or(path("admin")).unify().map(|| "fell through");
-    let routes = public.or(me).or(optional).or(nickname).or(optional_nickname).or(subject);
+    let routes = public.or(me).or(optional).or(nickname).or(optional_nickname).or(subject).or(unjudged);
     let routes = routes.or(sent).or(sent_if_any).or(read).or(admin).or(scoped).or(page).or(open).or(guard.describe());
     let (listener, address) = listener();
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");

@@ -1,6 +1,6 @@
 //! The 45 cases of `http_cases.jsonl` among the shared vectors, where `COUNTERSIGN_VECTORS` names their folder.
 
-use super::client::{Answer, send};
+use super::client::{Answer, over_http2, send};
 use super::servers::start_all;
 use super::world::Tokens;
 use base64::Engine;
@@ -107,31 +107,4 @@ async fn ask(case: &Case, server: SocketAddr, tokens: &Tokens) -> Answer {
         return over_http2(server, method, &target, &headers).await;
     }
     send(server, method, &target, &headers, body.as_bytes()).await
-}
-
-/// Over HTTP/2 with prior knowledge, where field lines stay as many as they are sent.
-async fn over_http2(server: SocketAddr, method: &str, target: &str, headers: &[(String, Vec<u8>)]) -> Answer {
-    let stream = tokio::net::TcpStream::connect(server).await.expect("the server listens");
-    let (client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
-    let connection = tokio::spawn(connection);
-    let mut request = http::Request::builder().method(method).uri(format!("http://{server}{target}"));
-    for (name, value) in headers {
-        request = request.header(name.as_str(), value.as_slice());
-    }
-    let mut client = client.ready().await.expect("a stream");
-    let (response, _) = client.send_request(request.body(()).expect("a request"), true).expect("a stream");
-    let response = response.await.expect("an answer");
-    let headers = response
-        .headers()
-        .iter()
-        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-        .collect();
-    let status = response.status().as_u16();
-    let mut incoming = response.into_body();
-    let mut body = Vec::new();
-    while let Some(chunk) = incoming.data().await {
-        body.extend_from_slice(&chunk.expect("a body"));
-    }
-    connection.abort();
-    Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() }
 }

@@ -30,7 +30,8 @@ impl Requires for EditPost {
     }
 }
 
-struct Nameless;
+/// Requires what no catalog here has.
+pub(super) struct Nameless;
 impl Requires for Nameless {
     fn requirement() -> Requirement {
         role("nobody has heard of it")
@@ -38,7 +39,8 @@ impl Requires for Nameless {
 }
 
 /// Belongs to whom its id names.
-struct Post {
+#[derive(Default)]
+pub(super) struct Post {
     id: String,
 }
 

@@ -6,10 +6,14 @@ use countersign::authorize::{AccessRequest, Authorizer, Decision, Requirement, W
 use countersign::cache::FleetKey;
 use countersign::extract::{CookieExtractor, CsrfTokens, HeaderExtractor, QueryExtractor, SubprotocolExtractor};
 use countersign::issue::JwtSigner;
+use countersign::observe::Observer;
 use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest, Unavailable};
+use countersign::reason::Rejection;
+use countersign::request::Credential;
 use countersign::resource_metadata::ResourceMetadata;
 use countersign::revocation::{MemoryDenylist, RevocationCheck, TokenStatus};
 use countersign::screening::{BodyStyle, GuardBuilder, Refused, Rendered, Renderer};
+use countersign::verify::{JwtVerifierBuilder, TokenVerifier, VerifyError};
 use countersign::{Algorithm, ConfigError, Guard, JwtVerifier, SigningKey, VerifiedToken, VerifyingKey, async_trait};
 use countersign_keys::StaticKeys;
 use countersign_rbac::RbacAuthorizer;
@@ -58,10 +62,12 @@ impl Tokens {
     }
 
     fn make(&self, name: &str) -> String {
-        let forged = |header: Value| {
+        let forged_until = |exp: Value, header: Value| {
             let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string().as_bytes());
-            format!("{}.{}.{}", part(&header), part(&json!({"sub": "reader"})), URL_SAFE_NO_PAD.encode([0; 64]))
+            let claims = json!({"iss": ISSUER, "aud": "api", "sub": "reader", "exp": exp});
+            format!("{}.{}.{}", part(&header), part(&claims), URL_SAFE_NO_PAD.encode([0; 64]))
         };
+        let forged = |header| forged_until(json!(NOW + 600), header);
         match name {
             "T" => self.sign(|_| {}),
             "T2" => self.sign(|claims| claims["sub"] = json!("somebody else")),
@@ -73,6 +79,14 @@ impl Tokens {
             "LASTING" => self.sign(|claims| {
                 claims.as_object_mut().expect("an object").remove("exp");
             }),
+            "BACKDATED" => self.sign(|claims| claims["iat"] = json!(NOW - 500)),
+            "BOUND" => self.sign(|claims| claims["cnf"] = json!({"jkt": "x"})),
+            "ENDURING" => self.sign(|claims| claims["exp"] = json!(NOW + 3600)),
+            "EVENT" => self.sign(|claims| claims["events"] = json!({"https://events.example/logout": {}})),
+            "NONCED" => self.sign(|claims| claims["nonce"] = json!("n")),
+            "PARTY" => self.sign(|claims| claims["azp"] = json!("another-api")),
+            "POSTDATED" => self.sign(|claims| claims["iat"] = json!(NOW + 60)),
+            "T3" => self.sign(|claims| claims["jti"] = json!("t3")),
             "REVOKED" => self.sign(|claims| claims["jti"] = json!("revoked")),
             "ROLES" => self.sign(|claims| claims["roles"] = json!({"reader": true})),
             "HS256" => JwtSigner::new(self.hmac.clone()).sign(&json!({"sub": "reader"})).expect("a token"),
@@ -80,9 +94,13 @@ impl Tokens {
                 let other = self.key.clone().with_key_id("k2").expect("a kid");
                 JwtSigner::new(other).sign(&json!({"iss": ISSUER, "aud": "api", "exp": NOW + 600})).expect("a token")
             }
+            "TEXTUAL" => forged_until(json!("tomorrow"), json!({"alg": "ES256", "kid": "k1"})),
+            "NAMELESS" => forged(json!({"alg": "ES256"})),
+            "TYPED" => JwtSigner::new(self.key.clone()).token_type("dpop+jwt").sign(&json!({})).expect("a token"),
             "CSRF" => csrf_tokens().issue(&self.named("T")).expect("a token"),
             "CSRF2" => csrf_tokens().issue(&self.named("T2")).expect("a token"),
             "NONE" => forged(json!({"alg": "none"})),
+            "RS256" => forged(json!({"alg": "RS256", "kid": "k1"})),
             "CRIT" => forged(json!({"alg": "ES256", "kid": "k1", "crit": ["exp"]})),
             "B" => {
                 let good = self.named("T");
@@ -115,16 +133,27 @@ impl Tokens {
         self.builder(world).build().expect("a guard")
     }
 
+    /// The guard of a world, telling `observer`.
+    pub(crate) fn guard_told(&self, world: &str, observer: impl Observer) -> Guard {
+        match world {
+            "later" => Guard::later_told(observer).0,
+            _ => self.builder(world).observer(observer).build().expect("a guard"),
+        }
+    }
+
     /// A guard that has its keys from somewhere else.
     pub(crate) fn with_keys(keys: impl KeyProvider) -> GuardBuilder {
+        Self::with_verifier(verifier(keys).build().expect("a verifier"))
+    }
+
+    fn with_verifier(verifier: impl TokenVerifier) -> GuardBuilder {
         let rbac = RbacAuthorizer::builder()
             .role("reader", ["posts:read"])
             .role("admin", ["posts:write"])
             .inherits("admin", "reader")
             .build()
             .expect("a catalog");
-        let verifier = JwtVerifier::builder(keys).issuer(ISSUER).audience("api").clock(FakeClock::at(NOW.into()));
-        Guard::builder(verifier.build().expect("a verifier")).authorizer(rbac).realm("api")
+        Guard::builder(verifier).authorizer(rbac).realm("api")
     }
 
     /// What the guard of a world is made with.
@@ -161,6 +190,26 @@ impl Tokens {
                     .build()
                     .expect("metadata"),
             ),
+            "rotated" => {
+                let other = SigningKey::generate(Algorithm::ES256).and_then(|key| key.with_key_id("k2"));
+                Self::with_keys(StaticKeys::from_keys([
+                    self.key.verifying_key().clone(),
+                    other.expect("a key").verifying_key().clone(),
+                ]))
+            }
+            "strict" => {
+                let strict = verifier(keys.clone()).subject("reader").max_age(Duration::from_secs(300));
+                let strict = strict.max_lifetime(Duration::from_secs(1200)).check(|token| match token.token_id() {
+                    Some("t3") => Err(OWN_CHECK),
+                    _ => Ok(()),
+                });
+                Self::with_verifier(strict.build().expect("a verifier"))
+            }
+            "login" => Self::with_verifier(Login(verifier(keys.clone()).id_tokens_only().build().expect("a verifier"))),
+            "password" => {
+                let basic = HeaderExtractor::new("authorization").and_then(|header| header.prefix("Basic"));
+                Self::with_verifier(Stranger).extractor(basic.expect("a scheme"))
+            }
             "down" => Self::with_keys(Down),
             "unknown" => builder().revocation(Unsure),
             "undecided" => builder().authorizer(Unsure),
@@ -169,8 +218,38 @@ impl Tokens {
     }
 }
 
+/// What the check of an application's own says no with.
+pub(crate) const OWN_CHECK: &str = "not_the_third";
+
+fn verifier(keys: impl KeyProvider) -> JwtVerifierBuilder {
+    JwtVerifier::builder(keys).issuer(ISSUER).audience("api").clock(FakeClock::at(NOW.into()))
+}
+
 fn csrf_tokens() -> CsrfTokens {
     CsrfTokens::new(FleetKey::new([7; 32]).expect("a key"))
+}
+
+/// The end of a login, which sent the nonce `n` and was given the access token `x`.
+#[derive(Debug)]
+struct Login(JwtVerifier);
+#[async_trait]
+impl TokenVerifier for Login {
+    async fn verify(&self, credential: &Credential<'_>) -> Result<VerifiedToken, VerifyError> {
+        let token = self.0.verify(credential).await?;
+        token.check_nonce("n")?;
+        token.check_access_token("x")?;
+        Ok(token)
+    }
+}
+
+/// Knows nobody's password.
+#[derive(Debug)]
+struct Stranger;
+#[async_trait]
+impl TokenVerifier for Stranger {
+    async fn verify(&self, _: &Credential<'_>) -> Result<VerifiedToken, VerifyError> {
+        Err(Rejection::Credentials.into())
+    }
 }
 
 /// Bodies of an application's own.

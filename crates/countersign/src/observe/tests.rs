@@ -254,6 +254,7 @@ fn every_reason() -> Vec<Reason> {
     let rejections = [
         Rejection::TooLarge,
         Rejection::Malformed,
+        Rejection::Padding,
         Rejection::Algorithm,
         Rejection::CriticalHeader,
         Rejection::TokenType,
@@ -275,6 +276,7 @@ fn every_reason() -> Vec<Reason> {
         Rejection::TooOld,
         Rejection::Lifetime,
         Rejection::Confirmation,
+        Rejection::SecurityEvent,
         Rejection::Credentials,
     ];
     let others = [
