@@ -29,6 +29,7 @@
 //! cache of verified tokens.
 
 mod alg;
+mod authority;
 pub mod authorize;
 mod base64url;
 pub mod cache;

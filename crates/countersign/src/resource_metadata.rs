@@ -1,5 +1,6 @@
 //! OAuth 2.0 protected resource metadata (RFC 9728): where clients learn who issues tokens for this service.
 
+use crate::authority::{check_origin, usual_form};
 use crate::config::ConfigError;
 use crate::extract::BearerMethod;
 use bytes::Bytes;
@@ -42,6 +43,8 @@ pub const MEDIA_TYPE: &str = "application/json";
 
 /// The path below which documents stand (RFC 9728 §3.1).
 pub const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+
+const HTTPS_PORT: u16 = 443;
 
 /// RFC 9728 §2. Members without a value are left out (§3.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -165,7 +168,8 @@ impl ResourceMetadataBuilder {
     ///
     /// # Errors
     /// [`ConfigError`] that names the setting: a URL that is not `https`, an identifier or issuer with a query or a fragment
-    /// (an identifier's query is legal in RFC 9728, and no path to route by), or a scope that is none (RFC 6749 §3.3).
+    /// (an identifier's query is legal in RFC 9728, and no path to route by), an identifier whose host or port is not in the
+    /// form that clients write, or a scope that is none (RFC 6749 §3.3).
     pub fn build(self) -> Result<ResourceMetadata, ConfigError> {
         let members = self.members;
         let pages = [
@@ -189,6 +193,8 @@ impl ResourceMetadataBuilder {
         }
         let path = check_identifier("resource", &members.resource)?;
         let path_at = members.resource.len() - path.len();
+        // Clients compare it with the URL that they came by (RFC 9728 §3.3), which they write in one form.
+        check_origin("resource", members.resource.get(..path_at).unwrap_or_default())?;
         let mut url = members.resource.clone();
         // A slash that is all there is of a path goes (RFC 9728 §3.1).
         url.truncate(if path == "/" { path_at } else { url.len() });
@@ -205,11 +211,15 @@ pub(crate) fn check_https<'u>(setting: &'static str, url: &'u str) -> Result<&'u
     let refused = || ConfigError::new(setting, "not a URL such as `https://api.example/path`");
     let rest = url.strip_prefix("https://").ok_or_else(refused)?;
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    let is_host = |octet: u8| octet.is_ascii_alphanumeric() || b".-_:[]".contains(&octet);
+    usual_form(authority, HTTPS_PORT).map_err(|problem| ConfigError::new(setting, problem))?;
     let is_rest = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?#%".contains(&octet);
-    let has_host = authority.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[');
-    if !has_host || !authority.bytes().all(is_host) || !path.bytes().all(is_rest) {
+    if !path.bytes().all(is_rest) {
         return Err(refused());
+    }
+    let is_encoded =
+        |part: &str| matches!(part.as_bytes(), [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
+    if !path.split('%').skip(1).all(is_encoded) {
+        return Err(ConfigError::new(setting, "has a `%` without two hexadecimal digits behind it"));
     }
     Ok(path)
 }
@@ -239,6 +249,7 @@ mod tests {
             ("https://api.example/v1/", "https://api.example", "/v1/"),
             ("https://api.example:8443/a/b", "https://api.example:8443", "/a/b"),
             ("https://[::1]/a", "https://[::1]", "/a"),
+            ("https://api.example/%7Ea", "https://api.example", "/%7Ea"),
             ("https://api.example//", "https://api.example", "//"),
         ];
         for (resource, host, path) in cases {
@@ -296,6 +307,15 @@ mod tests {
             "https://api.example/\r\nX: y",
             "https://api.example/é",
             "https://é.example",
+            "https://%zz",
+            "https://[",
+            "https://[::1",
+            "https://api.example:99999",
+            "https://api.example:x/",
+            "https://api..example",
+            "https://api.example/%zz",
+            "https://api.example/%4",
+            "https://api.example/a%",
         ];
         let not_for_identifiers =
             ["https://api.example?a", "https://api.example/a#b", "https://api.example/../a", "https://api.example/."];
@@ -309,6 +329,12 @@ mod tests {
             assert_eq!(ResourceMetadata::builder(url).build().unwrap_err().setting(), "resource", "{url}");
             let issuer = new().authorization_server(url).build();
             assert_eq!(issuer.unwrap_err().setting(), "authorization_server", "{url}");
+        }
+        // An issuer is written as it writes itself, and a page is found all the same.
+        for url in ["https://api.example:443/a", "https://API.example/a", "https://api.example:/a"] {
+            let error = ResourceMetadata::builder(url).build().expect_err(url).to_string();
+            assert_eq!(error, "`resource`: in a form that no client sends: write `https://api.example`", "{url}");
+            assert!(new().authorization_server(url).documentation(url).build().is_ok(), "{url}");
         }
         for scope in ["", "a b", "a\"", "a\\", "é"] {
             assert_eq!(new().scopes(["a", scope]).build().unwrap_err().setting(), "scopes", "{scope}");
