@@ -14,7 +14,8 @@ pub use query::QueryExtractor;
 pub use subprotocol::SubprotocolExtractor;
 
 use crate::request::{Credential, RequestView};
-use std::fmt::Debug;
+use serde::Serialize;
+use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 /// A request that cannot be taken as it is.
@@ -66,6 +67,12 @@ pub trait TokenExtractor: Debug + Send + Sync + 'static {
         None
     }
 
+    /// Where this looks, for [manifests](crate::manifest) and what is made of them. What [`field`](Self::field) says, unless
+    /// there is more to say.
+    fn place(&self) -> Place {
+        self.field().map_or(Place::Elsewhere, |field| Place::Header(field.to_owned()))
+    }
+
     /// The authentication scheme that a challenge names (RFC 9110 §11.1).
     fn scheme(&self) -> &str {
         SCHEME_OF_TOKENS
@@ -99,6 +106,43 @@ impl BearerMethod {
     }
 }
 
+/// The place in a request where a credential stands.
+///
+/// ```
+/// use countersign::extract::{CookieExtractor, HeaderExtractor, Place, TokenExtractor};
+///
+/// assert_eq!(HeaderExtractor::bearer().place(), Place::Authorization("Bearer".into()));
+/// assert_eq!(CookieExtractor::new("__Host-session")?.place().to_string(), "cookie __Host-session");
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Place {
+    /// The field `Authorization`, behind this scheme (RFC 9110 §11.6.2).
+    Authorization(String),
+    /// A header field of this name, in lower case.
+    Header(String),
+    /// A cookie of this name.
+    Cookie(String),
+    /// A parameter of the query of this name.
+    Query(String),
+    /// Where an extractor of the application's own looks, that does not say.
+    Elsewhere,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Authorization(scheme) => write!(f, "authorization {scheme}"),
+            Self::Header(name) => write!(f, "header {name}"),
+            Self::Cookie(name) => write!(f, "cookie {name}"),
+            Self::Query(name) => write!(f, "query {name}"),
+            Self::Elsewhere => f.write_str("elsewhere"),
+        }
+    }
+}
+
 macro_rules! forward {
     ($($pointer:ident),*) => {$(
         #[deny(clippy::missing_trait_methods)]
@@ -109,6 +153,10 @@ macro_rules! forward {
 
             fn field(&self) -> Option<&str> {
                 (**self).field()
+            }
+
+            fn place(&self) -> Place {
+                (**self).place()
             }
 
             fn scheme(&self) -> &str {
@@ -184,6 +232,38 @@ mod tests {
         ];
         for (extractor, method) in cases {
             assert_eq!(extractor.bearer_method(), method, "{extractor:?}");
+        }
+    }
+
+    #[test]
+    fn each_extractor_says_where_it_looks() {
+        #[derive(Debug)]
+        struct Own(Option<&'static str>);
+        impl TokenExtractor for Own {
+            fn extract<'r>(&self, _: &RequestView<'r>) -> Result<Option<Credential<'r>>, ExtractError> {
+                Ok(None)
+            }
+            fn field(&self) -> Option<&str> {
+                self.0
+            }
+        }
+        let header = |name, scheme: &str| -> Box<dyn TokenExtractor> {
+            Box::new(HeaderExtractor::new(name).and_then(|header| header.prefix(scheme)).expect("a scheme"))
+        };
+        let places = extractors().map(|(_, extractor)| extractor.place().to_string());
+        let expected =
+            ["authorization Bearer", "header x-token", "cookie t", "header sec-websocket-protocol", "query t"];
+        assert_eq!(places, expected);
+        let cases: [(Box<dyn TokenExtractor>, &str); 6] = [
+            (header("Authorization", "Token"), "authorization Token"),
+            (header("X-Token", "Bearer"), "header x-token"),
+            (Box::new(HeaderExtractor::new("Authorization").expect("a name")), "header authorization"),
+            (Box::new(Own(None)), "elsewhere"),
+            (Box::new(Own(Some("x-device"))), "header x-device"),
+            (Box::new(Arc::new(HeaderExtractor::bearer())), "authorization Bearer"),
+        ];
+        for (extractor, place) in cases {
+            assert_eq!(extractor.place().to_string(), place, "{extractor:?}");
         }
     }
 

@@ -22,7 +22,7 @@ use crate::challenge::check_text;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
 use crate::denial::{BodyStyle, CorrelationId, Denial, Presentation, Renderer};
-use crate::extract::{HeaderExtractor, TokenExtractor, is_token};
+use crate::extract::{HeaderExtractor, Place, TokenExtractor, is_token};
 use crate::observe::{NoObserver, Observer};
 use crate::provider::Unavailable;
 use crate::reason::Reason;
@@ -194,9 +194,9 @@ impl Guard {
         }
     }
 
-    /// The authentication schemes that challenges name.
-    pub(crate) fn schemes(&self) -> Vec<String> {
-        self.parts().presentation.schemes.clone()
+    /// Where its extractors look, each place once.
+    pub(crate) fn places(&self) -> Vec<Place> {
+        self.parts().places()
     }
 
     /// What it is made of at the moment.

@@ -29,10 +29,10 @@ pub use tags::{TagPolicy, Untagged};
 
 use crate::authorize::Requirement;
 use crate::config::ConfigError;
+use crate::extract::{Place, SCHEME_OF_TOKENS};
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 /// The methods that a route can have. Exhaustive on purpose: an adapter that forgets one must not compile.
 ///
@@ -126,11 +126,22 @@ pub struct Route {
     pub path: PathTemplate,
     /// Whom it lets in.
     pub access: Access,
+    /// Where its guard looked for the credential when the table was built, if the route is not public. Left out of JSON and
+    /// text where that is `Authorization: Bearer` alone. A guard that is [handed over later](crate::Guard::later) is not
+    /// known by then: build the table again for its manifest.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub credentials: Vec<Place>,
     /// The tags that it was declared with, in order, each once.
     pub tags: Vec<String>,
-    /// The authentication schemes of its guard.
-    #[serde(skip)]
-    schemes: Arc<[String]>,
+}
+
+/// Whether nothing need be said of these.
+fn is_usual(credentials: &[Place]) -> bool {
+    match credentials {
+        [] => true,
+        [Place::Authorization(scheme)] => scheme.eq_ignore_ascii_case(SCHEME_OF_TOKENS),
+        _ => false,
+    }
 }
 
 /// All that a guarded router serves, in the order of paths and methods.
@@ -182,12 +193,16 @@ impl Manifest {
     }
 }
 
-/// A line for each route: method, path, whom it lets in, tags.
+/// A line for each route: method, path, whom it lets in, by which credentials where these are unusual, tags.
 impl fmt::Display for Manifest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.routes.iter().map(|route| route.path.as_str().len()).max().unwrap_or_default();
-        for Route { method, path, access, tags, .. } in &self.routes {
+        for Route { method, path, access, credentials, tags } in &self.routes {
             write!(f, "{:8} {:width$}  {access}", method.as_str(), path.as_str())?;
+            if !is_usual(credentials) {
+                let places: Vec<_> = credentials.iter().map(ToString::to_string).collect();
+                write!(f, "  by {}", places.join(", "))?;
+            }
             if !tags.is_empty() {
                 write!(f, "  [{}]", tags.join(", "))?;
             }

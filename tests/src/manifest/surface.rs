@@ -101,6 +101,28 @@ fn the_same_declarations_give_one_manifest_in_each_framework() {
     }
 }
 
+#[test]
+fn guards_that_look_in_different_places_are_told_apart_in_each_framework() {
+    let tokens = Tokens::new();
+    let (header, cookie) = (tokens.guard("default"), tokens.guard("cookie"));
+    fn manifest<R: Router>(header: &Guard, cookie: &Guard) -> (String, String) {
+        let nested = R::new(cookie).requires("POST", "/me", authenticated());
+        let table = R::new(header).requires("POST", "/me", authenticated()).nest("/site", nested);
+        let manifest = table.build().expect("a router").1;
+        (pretty(&manifest), pretty(&manifest.openapi()))
+    }
+    let axum = manifest::<GuardedRouter>(&header, &cookie);
+    assert_eq!(axum, manifest::<GuardedScope>(&header, &cookie));
+    assert_eq!(axum, manifest::<GuardedRoutes>(&header, &cookie));
+    let json: serde_json::Value = serde_json::from_str(&axum.0).expect("JSON");
+    assert_eq!(json["routes"][0].get("credentials"), None);
+    let both = serde_json::json!([{"authorization": "Bearer"}, {"cookie": "t"}]);
+    assert_eq!(json["routes"][1]["credentials"], both);
+    let openapi: serde_json::Value = serde_json::from_str(&axum.1).expect("JSON");
+    let ways = serde_json::json!([{"bearer": []}, {"cookie.t": []}]);
+    assert_eq!(openapi["paths"]["/site/me"]["post"]["security"], ways);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_route_lets_in_whom_the_manifest_says() {
     let tokens = Tokens::new();

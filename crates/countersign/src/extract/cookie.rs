@@ -1,4 +1,4 @@
-use super::{CsrfTokens, ExtractError, MAX_LINES, SCHEME_OF_TOKENS, TokenExtractor, is_token, token68};
+use super::{CsrfTokens, ExtractError, MAX_LINES, Place, SCHEME_OF_TOKENS, TokenExtractor, is_token, token68};
 use crate::authority::check_origin;
 use crate::config::ConfigError;
 use crate::request::{Credential, RequestView};
@@ -167,6 +167,10 @@ impl TokenExtractor for CookieExtractor {
             return Err(ExtractError::CrossSite);
         }
         Ok(Some(Credential::new(SCHEME_OF_TOKENS, text)))
+    }
+
+    fn place(&self) -> Place {
+        Place::Cookie(self.name.clone())
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{BearerMethod, ExtractError, SCHEME_OF_TOKENS, TokenExtractor, is_tchar, is_token, token68};
+use super::{BearerMethod, ExtractError, Place, SCHEME_OF_TOKENS, TokenExtractor, is_tchar, is_token, token68};
 use crate::config::ConfigError;
 use crate::request::{Credential, RequestView};
 
@@ -84,6 +84,13 @@ impl TokenExtractor for HeaderExtractor {
         match &self.prefix {
             Some(prefix) => Self::credential(value, prefix),
             None => Ok(Some(Credential::new(SCHEME_OF_TOKENS, token68(value)?))),
+        }
+    }
+
+    fn place(&self) -> Place {
+        match &self.prefix {
+            Some(scheme) if self.name == "authorization" => Place::Authorization(scheme.clone()),
+            _ => Place::Header(self.name.clone()),
         }
     }
 

@@ -1,4 +1,4 @@
-use super::{BearerMethod, ExtractError, SCHEME_OF_TOKENS, TokenExtractor, token68};
+use super::{BearerMethod, ExtractError, Place, SCHEME_OF_TOKENS, TokenExtractor, token68};
 use crate::config::ConfigError;
 use crate::request::{Credential, RequestView};
 use std::borrow::Cow;
@@ -63,6 +63,10 @@ impl TokenExtractor for QueryExtractor {
             Cow::Owned(octets) => Cow::Owned(token68(&octets)?.to_owned()),
         };
         Ok(Some(Credential::new(SCHEME_OF_TOKENS, text)))
+    }
+
+    fn place(&self) -> Place {
+        Place::Query(self.name.clone())
     }
 
     fn bearer_method(&self) -> Option<BearerMethod> {

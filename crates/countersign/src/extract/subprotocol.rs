@@ -1,4 +1,4 @@
-use super::{ExtractError, MAX_LINES, SCHEME_OF_TOKENS, TokenExtractor, is_token, token68};
+use super::{ExtractError, MAX_LINES, Place, SCHEME_OF_TOKENS, TokenExtractor, is_token, token68};
 use crate::config::ConfigError;
 use crate::request::{Credential, RequestView};
 
@@ -92,6 +92,10 @@ impl TokenExtractor for SubprotocolExtractor {
             }
         }
         Ok(found.map(|text| Credential::new(SCHEME_OF_TOKENS, text)))
+    }
+
+    fn place(&self) -> Place {
+        Place::Header(FIELD.to_owned())
     }
 }
 

@@ -2,7 +2,7 @@ use super::{NoToken, Refusal, Verdict};
 use crate::authorize::Authorizer;
 use crate::clock::Clock;
 use crate::denial::{CorrelationId, Denial, Presentation};
-use crate::extract::{ExtractError, TokenExtractor};
+use crate::extract::{ExtractError, Place, TokenExtractor};
 use crate::observe::{Event, Observer};
 use crate::provider::Unavailable;
 use crate::reason::Reason;
@@ -77,6 +77,21 @@ impl Parts {
             Ok(None) => Err(NoToken::Anonymous),
             Err(reason) => Err(NoToken::Refused(reason.into())),
         }
+    }
+
+    /// Where its extractors look, each place once.
+    pub(super) fn places(&self) -> Vec<Place> {
+        let is_same = |one: &Place, other: &Place| match (one, other) {
+            (Place::Authorization(one), Place::Authorization(other)) => one.eq_ignore_ascii_case(other),
+            _ => one == other,
+        };
+        let mut places: Vec<Place> = Vec::new();
+        for place in self.extractors.iter().map(TokenExtractor::place) {
+            if !places.iter().any(|other| is_same(other, &place)) {
+                places.push(place);
+            }
+        }
+        places
     }
 
     pub(super) fn deny(&self, refusal: Refusal, missing_scopes: &[String], correlation_id: CorrelationId) -> Denial {

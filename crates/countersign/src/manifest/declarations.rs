@@ -3,10 +3,10 @@ use super::tags::Rules;
 use super::{Access, Manifest, Method, PathTemplate, Route, Segment, TagPolicy};
 use crate::authorize::Requirement;
 use crate::config::ConfigError;
+use crate::extract::Place;
 use crate::guard::{Check, Guard};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
 /// The routes of a table as they are declared: what the guarded routers of the adapters share.
 ///
@@ -186,9 +186,9 @@ impl<H> Declarations<H> {
         let Self { guard, policy, entries, nested } = self;
         let own = policy.map(|policy| Rules::new(policy, &guard, prefix)).transpose()?;
         let rules = own.as_ref().or(outer);
-        let schemes: Arc<[String]> = guard.schemes().into();
+        let places = guard.places();
         for entry in entries {
-            found.push(entry.resolve(&guard, &schemes, prefix, rules)?);
+            found.push(entry.resolve(&guard, &places, prefix, rules)?);
         }
         for (own_prefix, table) in nested {
             match own_prefix {
@@ -223,7 +223,7 @@ impl<H> Entry<H> {
     fn resolve(
         self,
         guard: &Guard,
-        schemes: &Arc<[String]>,
+        places: &[Place],
         prefix: Option<&PathTemplate>,
         rules: Option<&Rules>,
     ) -> Result<Found<H>, ConfigError> {
@@ -250,7 +250,8 @@ impl<H> Entry<H> {
             }
         };
         let method = method.parse().map_err(|error: ConfigError| wrong(&error))?;
-        let route = Route { method, path: template, access, tags, schemes: schemes.clone() };
+        let credentials = if access == Access::Public { Vec::new() } else { places.to_vec() };
+        let route = Route { method, path: template, access, credentials, tags };
         Ok(Found { route, word, gate, handler })
     }
 }

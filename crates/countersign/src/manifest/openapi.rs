@@ -1,5 +1,6 @@
 use super::{Access, Manifest, Route, Segment};
 use crate::authorize::Requirement;
+use crate::extract::Place;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -14,7 +15,8 @@ impl Manifest {
     /// A public route has an empty `security`, so that a default of the document does not apply to it. Elsewhere, each
     /// element of `security` is one way to be let in, with the names of the roles, permissions, scopes and actions that it
     /// takes; a requirement of more than 16 alternatives names none here, and is whole in `x-countersign-requires`. Schemes
-    /// are those of the guard's challenges. OpenAPI knows no tails: `{*rest}` is `{rest}`.
+    /// are where the route's guard looks: `http` where that is `Authorization`, and `apiKey` in a cookie, the query or another
+    /// field. OpenAPI knows no tails: `{*rest}` is `{rest}`.
     ///
     /// It says what each route requires: publish it where clients may know that.
     ///
@@ -44,7 +46,7 @@ impl Manifest {
                 operations.insert(route.method.as_str().to_ascii_lowercase(), operation(route));
             }
             if let Access::Requires(_) = route.access {
-                schemes.extend(route.schemes.iter().map(|scheme| (scheme_name(scheme), scheme_object(scheme))));
+                schemes.extend(route.credentials.iter().map(|place| (scheme_name(place), scheme_object(place))));
             }
         }
         json!({"paths": paths, "components": {"securitySchemes": schemes}})
@@ -63,29 +65,73 @@ fn operation(route: &Route) -> Value {
     let Access::Requires(requirement) = &route.access else { return json!({"security": []}) };
     let ways = alternatives(requirement).unwrap_or_else(|| vec![BTreeSet::new()]);
     let security: Vec<_> = route
-        .schemes
+        .credentials
         .iter()
-        .flat_map(|scheme| ways.iter().map(move |names| json!({scheme_name(scheme): names})))
+        .flat_map(|place| ways.iter().map(move |names| json!({scheme_name(place): names})))
         .collect();
     let mut responses = Map::new();
-    responses.insert("401".into(), json!({"description": "No valid token"}));
-    if *requirement != Requirement::Authenticated {
-        responses.insert("403".into(), json!({"description": "A valid token that does not suffice"}));
+    let mut answer = |status: &str, description: &str| {
+        responses.insert(status.to_owned(), json!({"description": description}));
+    };
+    answer("400", "A credential that is malformed, or several that differ");
+    answer("401", "No valid token");
+    // A cookie of a request that another site caused is refused whatever it is worth.
+    let may_cross_sites = route.credentials.iter().any(|place| matches!(place, Place::Cookie(_)));
+    match (*requirement != Requirement::Authenticated, may_cross_sites) {
+        (true, true) => answer("403", "A valid token that does not suffice, or a request from another site"),
+        (true, false) => answer("403", "A valid token that does not suffice"),
+        (false, true) => answer("403", "A request from another site"),
+        (false, false) => {}
     }
-    responses.insert("503".into(), json!({"description": "It cannot be told whether the token suffices"}));
+    answer("503", "It cannot be told whether the token suffices");
     json!({"security": security, "x-countersign-requires": requirement.to_string(), "responses": responses})
 }
 
-/// The name among the components, which have fewer characters to choose from than schemes.
-fn scheme_name(scheme: &str) -> String {
-    let allowed = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c.to_ascii_lowercase() } else { '_' };
-    scheme.chars().map(allowed).collect()
+/// The name among the components, one for each place.
+fn scheme_name(place: &Place) -> String {
+    match place {
+        Place::Authorization(scheme) => match scheme.to_ascii_lowercase().as_str() {
+            usual @ ("bearer" | "basic") => usual.to_owned(),
+            other => format!("authorization.{}", component(other)),
+        },
+        Place::Header(name) => format!("header.{}", component(name)),
+        Place::Cookie(name) => format!("cookie.{}", component(name)),
+        Place::Query(name) => format!("query.{}", component(name)),
+        Place::Elsewhere => "elsewhere".to_owned(),
+    }
 }
 
-fn scheme_object(scheme: &str) -> Value {
-    match scheme.to_ascii_lowercase().as_str() {
-        "bearer" => json!({"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}),
-        other => json!({"type": "http", "scheme": other}),
+/// Names of components have fewer characters to choose from than those of fields: for each of the others a full stop and
+/// its number, and so for the full stop itself.
+fn component(name: &str) -> String {
+    let mut component = String::with_capacity(name.len());
+    for octet in name.bytes() {
+        if octet.is_ascii_alphanumeric() || b"_-".contains(&octet) {
+            component.push(char::from(octet));
+        } else {
+            component.push_str(&format!(".{octet:02x}"));
+        }
+    }
+    component
+}
+
+fn scheme_object(place: &Place) -> Value {
+    let api_key = |place: &str, name: &str| json!({"type": "apiKey", "in": place, "name": name});
+    match place {
+        Place::Authorization(scheme) => match scheme.to_ascii_lowercase().as_str() {
+            "bearer" => json!({"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}),
+            other => json!({"type": "http", "scheme": other}),
+        },
+        Place::Header(name) => api_key("header", name),
+        Place::Cookie(name) => api_key("cookie", name),
+        Place::Query(name) => {
+            let danger = "Danger: addresses are written into logs and histories (RFC 9700 §4.3.2)";
+            json!({"type": "apiKey", "in": "query", "name": name, "description": danger})
+        }
+        // Nothing that OpenAPI has a type for: a name that says so, and no place that is none.
+        Place::Elsewhere => {
+            json!({"type": "http", "scheme": "x-elsewhere", "description": "As the application documents it"})
+        }
     }
 }
 

@@ -1,6 +1,9 @@
+mod openapi;
+
 use super::*;
 use crate::authorize::{AccessRequest, Authorizer, Decision};
-use crate::authorize::{action, any_role, authenticated, permissions, role, scopes};
+use crate::authorize::{authenticated, permissions, role};
+use crate::extract::{CookieExtractor, HeaderExtractor};
 use crate::guard::Guard;
 use crate::token::VerifiedToken;
 use crate::verifier::{TokenVerifier, VerifyError};
@@ -355,49 +358,22 @@ fn get_serves_head_unless_a_route_of_its_own_does() {
 }
 
 #[test]
-fn openapi_lists_each_way_to_be_let_in() {
-    let many = |n: usize| any_role((0..n).map(|nth| format!("r{nth:02}")));
-    let cases = [
-        (authenticated(), json!([{"bearer": []}])),
-        (role("a"), json!([{"bearer": ["a"]}])),
-        (any_role(["a", "b"]), json!([{"bearer": ["a"]}, {"bearer": ["b"]}])),
-        (permissions(["b", "a"]), json!([{"bearer": ["a", "b"]}])),
-        (scopes(["s"]).and(any_role(["a", "b"])), json!([{"bearer": ["a", "s"]}, {"bearer": ["b", "s"]}])),
-        (action("x").or(permissions(["a", "b"])), json!([{"bearer": ["x"]}, {"bearer": ["a", "b"]}])),
-        (many(17), json!([{"bearer": []}])),
-        (many(4).and(many(5)), json!([{"bearer": []}])),
-    ];
-    for (requirement, expected) in cases {
-        let text = requirement.to_string();
-        let document =
-            table().requires("PUT", "/a/{b}/{*c}", requirement, "").build().expect("a plan").manifest.openapi();
-        let operation = &document["paths"]["/a/{b}/{c}"]["put"];
-        assert_eq!(operation["security"], expected, "{text}");
-        assert_eq!(operation["x-countersign-requires"], text);
-        assert!(operation["responses"]["401"].is_object());
-        assert_eq!(operation["responses"]["403"].is_object(), text != "authenticated");
-    }
-    let public = table().public("GET", "/", "").build().expect("a plan").manifest.openapi();
-    assert_eq!(public, json!({"paths": {"/": {"get": {"security": []}}}, "components": {"securitySchemes": {}}}));
-}
-
-#[test]
-fn openapi_names_the_schemes_of_each_routes_guard() {
-    use crate::extract::HeaderExtractor;
-    let custom = HeaderExtractor::new("authorization").and_then(|custom| custom.prefix("X!Token")).expect("a scheme");
-    let both = Guard::builder(Stub).extractor(HeaderExtractor::bearer()).extractor(custom).build().expect("a guard");
-    let plan = Declarations::new(&both)
-        .requires("GET", "/both", scopes(["a"]), "")
-        .merge(table().requires("GET", "/one", scopes(["a"]), ""))
+fn the_manifest_tells_guards_apart_that_look_in_different_places() {
+    let cookie = CookieExtractor::new("t").expect("a name");
+    let cookie = Guard::builder(Stub).authorizer(Stub).extractor(cookie).extractor(HeaderExtractor::bearer());
+    let nested = Declarations::new(&cookie.build().expect("a guard"));
+    let plan = table()
+        .requires("GET", "/a", role("a"), "")
+        .nest("/n", nested.requires("GET", "/a", role("a"), "").public("GET", "/b", ""))
         .build()
         .expect("a plan");
-    let document = plan.manifest.openapi();
-    assert_eq!(document["paths"]["/both"]["get"]["security"], json!([{"bearer": ["a"]}, {"x_token": ["a"]}]));
-    assert_eq!(document["paths"]["/one"]["get"]["security"], json!([{"bearer": ["a"]}]));
-    assert_eq!(
-        document["components"]["securitySchemes"],
-        json!({"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}, "x_token": {"type": "http", "scheme": "x!token"}})
-    );
+    let expected = "GET      /a    role(a)\n\
+                    GET      /n/a  role(a)  by cookie t, authorization Bearer\n\
+                    GET      /n/b  public\n";
+    assert_eq!(plan.manifest.to_string(), expected);
+    let json = serde_json::to_value(&plan.manifest).expect("JSON");
+    let credentials = [0, 1, 2].map(|nth: usize| json["routes"][nth]["credentials"].clone());
+    assert_eq!(credentials, [json!(null), json!([{"cookie": "t"}, {"authorization": "Bearer"}]), json!(null)]);
 }
 
 /// Declarations that may or may not fit together.
