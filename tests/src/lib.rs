@@ -51,4 +51,6 @@ mod secrecy;
 #[cfg(test)]
 mod tonic;
 #[cfg(test)]
+mod tower;
+#[cfg(test)]
 mod websocket;

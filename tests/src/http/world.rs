@@ -156,9 +156,14 @@ impl Tokens {
         Guard::builder(verifier).authorizer(rbac).realm("api")
     }
 
+    /// What the tokens are verified with.
+    pub(crate) fn keys(&self) -> StaticKeys {
+        StaticKeys::from_keys([self.key.verifying_key().clone()])
+    }
+
     /// What the guard of a world is made with.
     pub(crate) fn builder(&self, world: &str) -> GuardBuilder {
-        let keys = StaticKeys::from_keys([self.key.verifying_key().clone()]);
+        let keys = self.keys();
         let builder = || Self::with_keys(keys.clone());
         let cookie = || CookieExtractor::new("t").and_then(|t| t.origin("https://app.example")).expect("a cookie");
         let denylist = || {
