@@ -1,4 +1,4 @@
-//! CORS preflights before routes that take every method.
+//! Routes that take every method: CORS preflights before them, and cookies from other sites.
 
 use super::client::send;
 use super::servers::listener;
@@ -38,6 +38,17 @@ fn actix_server(guard: &Guard) -> SocketAddr {
     address
 }
 
+fn warp_server(guard: &Guard) -> SocketAddr {
+    use countersign_warp::{GuardExt, Guarded};
+
+    let admin = guard.require(role("admin")).expect("a role that is known");
+    let any = warp::path!("any").guarded(admin, |route| warp::Filter::map(route, |_| "any"));
+    let (listener, address) = listener();
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+    tokio::spawn(warp::serve(any).incoming(listener).run());
+    address
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preflight_passes_where_it_was_asked_for_and_nothing_else_does() {
     let tokens = Tokens::new();
@@ -66,6 +77,34 @@ async fn a_preflight_passes_where_it_was_asked_for_and_nothing_else_does() {
                 let answer = send(server, method, path, &headers, b"").await;
                 let expected = if passes { with } else { without };
                 assert_eq!(answer.status, *expected, "{method} {path} {headers:?} in {framework}, passes: {passes}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cookie_on_a_route_of_every_method_is_asked_where_it_comes_from_unless_the_method_is_safe() {
+    let tokens = Tokens::new();
+    let guard = tokens.guard("cookie");
+    let cookie = ("Cookie".to_owned(), format!("t={}", tokens.named("ADMIN")).into_bytes());
+    let cross = ("Sec-Fetch-Site".to_owned(), b"cross-site".to_vec());
+    let own = ("Sec-Fetch-Site".to_owned(), b"same-origin".to_vec());
+    let servers = [("axum", axum_server(&guard)), ("actix-web", actix_server(&guard)), ("warp", warp_server(&guard))];
+    for (framework, server) in servers {
+        for (method, across_sites) in [
+            ("GET", 200),
+            ("OPTIONS", 200),
+            ("TRACE", 200),
+            ("POST", 403),
+            ("DELETE", 403),
+            ("CONNECT", 403),
+            ("QUERY", 403),
+            ("Trace", 403),
+        ] {
+            for (site, expected) in [(&cross, across_sites), (&own, 200)] {
+                let answer = send(server, method, "/any", &[cookie.clone(), site.clone()], b"").await;
+                assert_eq!(answer.status, expected, "{method} {site:?} in {framework}: {answer:?}");
+                assert!(!answer.body.contains(&tokens.named("ADMIN")), "{method} in {framework}");
             }
         }
     }
