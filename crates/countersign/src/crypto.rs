@@ -33,13 +33,13 @@
 mod aws_lc;
 #[cfg(all(feature = "aws-lc", feature = "ring"))]
 mod both;
-#[cfg(any(feature = "aws-lc", feature = "ring"))]
 mod edwards;
 #[cfg(feature = "ring")]
 mod ring;
 
 #[cfg(feature = "aws-lc")]
 pub use self::aws_lc::AwsLc;
+pub use self::edwards::check_ed25519_r;
 #[cfg(feature = "ring")]
 pub use self::ring::Ring;
 

@@ -118,7 +118,9 @@ impl Jwk {
         Ok(self.thumbprint_with(default_backend()?))
     }
 
-    pub(crate) fn thumbprint_with(&self, backend: &dyn Backend) -> Thumbprint {
+    /// The same thumbprint, hashed by a backend of the caller's choice.
+    #[must_use]
+    pub fn thumbprint_with(&self, backend: &dyn Backend) -> Thumbprint {
         // RFC 7638 §3.2: the required members, in lexicographic order, without white space.
         let canonical = match &self.material {
             PublicMaterial::Rsa { modulus, exponent } => {
@@ -550,13 +552,16 @@ pub(crate) fn without_leading_zeros(integer: &[u8]) -> &[u8] {
 }
 
 impl PublicMaterial {
-    /// The same, if it may be trusted with a signature.
-    pub(crate) fn checked(self) -> Result<Self, KeyError> {
+    /// The same, if it may be trusted with a signature. Whether a point is on its curve is for a backend to say.
+    ///
+    /// # Errors
+    /// [`KeyError`] for an RSA key of fewer than 2048 bits or more than 8192, an impossible or factored modulus, an even or
+    /// huge exponent, an Ed25519 point of small order or in a second spelling, an ML-DSA key of the wrong length.
+    pub fn checked(self) -> Result<Self, KeyError> {
         match self {
             Self::Rsa { modulus, exponent } => rsa_material(&modulus, &exponent),
             Self::Ed25519(key) => ed25519_material(&key),
             Self::Akp { algorithm, public } => akp_material(algorithm, public),
-            // Whether the point is on its curve is for the backend to say.
             point @ Self::Ec { .. } => Ok(point),
         }
     }

@@ -10,7 +10,7 @@ use crate::crypto::{
     Backend, PrivateMaterial, PublicMaterial, RsaSize, SignatureMismatch, SignatureVerifier, Signer, SigningFailed,
     default_backend, small_rsa_verifier,
 };
-use crate::jwk::{Jwk, is_key_id, material_family, read_private};
+use crate::jwk::{Jwk, is_key_id, material_family};
 use crate::key_error::KeyError;
 use crate::secret::Secret;
 use serde_json::Value;
@@ -123,16 +123,7 @@ impl VerifyingKey {
     /// # Ok::<(), countersign::keys::KeyError>(())
     /// ```
     pub fn from_secret_jwk(algorithm: Algorithm, json: &str) -> Result<Self, KeyError> {
-        let jwk = read_private(json, "verify")?;
-        let PrivateMaterial::Secret(secret) = &jwk.material else { return Err(KeyError::WrongAlgorithm) };
-        if jwk.algorithm.is_some_and(|own| own != algorithm) {
-            return Err(KeyError::WrongAlgorithm);
-        }
-        let key = Self::from_secret(algorithm, secret.expose())?;
-        Ok(match jwk.key_id {
-            Some(key_id) => key.with_key_id(key_id)?,
-            None => key,
-        })
+        Self::from_secret_jwk_with(default_backend()?, algorithm, json)
     }
 
     /// A public key from a JWK, for `algorithm`.
@@ -144,24 +135,13 @@ impl VerifyingKey {
         Self::from_jwk_with(default_backend()?, algorithm, jwk)
     }
 
-    pub(crate) fn from_jwk_with(backend: &dyn Backend, algorithm: Algorithm, jwk: &Jwk) -> Result<Self, KeyError> {
-        if jwk.algorithm().is_some_and(|own| !own.is_same_as(algorithm)) {
-            return Err(KeyError::WrongAlgorithm);
-        }
-        let key = Self::from_material(backend, algorithm, jwk.material().clone())?;
-        match jwk.key_id() {
-            Some(key_id) => key.with_key_id(key_id),
-            None => Ok(key),
-        }
-    }
-
     /// A public key in PEM: `PUBLIC KEY` (SPKI) or `RSA PUBLIC KEY` (PKCS#1). Text around the block is skipped.
     ///
     /// # Errors
     /// [`KeyError::Malformed`] for anything else: private keys, two keys, be it on one line, more than
     /// [`MAX_KEY_BYTES`](crate::jwk::MAX_KEY_BYTES).
     pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
-        Self::from_material(default_backend()?, algorithm, der::public_from_pem(pem.as_ref())?)
+        Self::from_pem_with(default_backend()?, algorithm, pem)
     }
 
     /// A public key in DER: SPKI or PKCS#1.
@@ -169,7 +149,7 @@ impl VerifyingKey {
     /// # Errors
     /// [`KeyError::Malformed`] for anything else.
     pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
-        Self::from_material(default_backend()?, algorithm, der::public_from_der(der)?)
+        Self::from_der_with(default_backend()?, algorithm, der)
     }
 
     /// Public key material, on a backend of the caller's choice.

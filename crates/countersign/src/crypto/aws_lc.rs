@@ -1,6 +1,6 @@
 use super::{
     Backend, Curve, Hash, PrivateMaterial, PublicMaterial, RsaSize, SignatureMismatch, SignatureVerifier, Signer,
-    SigningFailed, SigningParts, edwards, opaque_debug,
+    SigningFailed, SigningParts, check_ed25519_r, opaque_debug,
 };
 use crate::alg::{Algorithm, Family};
 use crate::config::ConfigError;
@@ -315,7 +315,7 @@ struct EdVerifier(ParsedPublicKey);
 
 impl SignatureVerifier for EdVerifier {
     fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureMismatch> {
-        edwards::check_r(signature)?;
+        check_ed25519_r(signature)?;
         self.0.verify_sig(message, signature).map_err(|_| SignatureMismatch)
     }
 }

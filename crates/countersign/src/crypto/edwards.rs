@@ -10,7 +10,10 @@ static SMALL_ORDER: LazyLock<[[u8; 32]; 8]> =
 
 /// Refuses an R of small order, which only somebody who means to confuse verifiers makes (RFC 8032 §8.4 leaves that open).
 ///
-/// An S beyond the group's order and an R in a second spelling are refused by the libraries.
-pub(super) fn check_r(signature: &[u8]) -> Result<(), SignatureMismatch> {
+/// For backends: an S beyond the group's order and an R in a second spelling are refused by the libraries.
+///
+/// # Errors
+/// [`SignatureMismatch`] for such an R.
+pub fn check_ed25519_r(signature: &[u8]) -> Result<(), SignatureMismatch> {
     if SMALL_ORDER.iter().any(|point| signature.starts_with(point)) { Err(SignatureMismatch) } else { Ok(()) }
 }

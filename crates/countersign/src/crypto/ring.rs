@@ -1,6 +1,6 @@
 use super::{
     Backend, Curve, Hash, PrivateMaterial, PublicMaterial, SignatureMismatch, SignatureVerifier, Signer, SigningFailed,
-    SigningParts, edwards, opaque_debug,
+    SigningParts, check_ed25519_r, opaque_debug,
 };
 use crate::alg::{Algorithm, Family};
 use crate::key_error::KeyError;
@@ -244,7 +244,7 @@ struct EdVerifier(sig::UnparsedPublicKey<[u8; 32]>);
 
 impl SignatureVerifier for EdVerifier {
     fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureMismatch> {
-        edwards::check_r(signature)?;
+        check_ed25519_r(signature)?;
         self.0.verify(message, signature).map_err(|_| SignatureMismatch)
     }
 }

@@ -78,23 +78,7 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError::Unsupported`] for a secret.
     pub fn to_pkcs8_der(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-        match self.private()? {
-            PrivateMaterial::Rsa(rsa) => pkcs8(RSA, Some(AnyRef::NULL), &pkcs1_private(rsa)?),
-            PrivateMaterial::Ec { curve, scalar, point } => {
-                // PKCS#8 has named the curve; `openssl` leaves it out here, too.
-                let key = sec1::EcPrivateKey { private_key: scalar, parameters: None, public_key: Some(point) };
-                pkcs8(EC, Some(AnyRef::from(&name(*curve))), &secret(&key)?)
-            }
-            PrivateMaterial::Ed25519 { seed, .. } => {
-                let seed = OctetStringRef::new(seed).map_err(|_| UNWRITABLE)?;
-                pkcs8(ED25519, None, &secret(&seed)?)
-            }
-            PrivateMaterial::Akp { algorithm, seed, .. } => {
-                let seed = AnyRef::new(ML_DSA_SEED, seed).map_err(|_| UNWRITABLE)?;
-                pkcs8(ml_dsa(*algorithm)?, None, &secret(&seed)?)
-            }
-            PrivateMaterial::Secret(_) => Err(NO_PRIVATE_KEY),
-        }
+        self.private()?.to_pkcs8_der()
     }
 
     /// The private key in PEM: `PRIVATE KEY`.
@@ -120,10 +104,7 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError::Unsupported`] for every other key.
     pub fn to_pkcs1_der(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-        match self.private()? {
-            PrivateMaterial::Rsa(rsa) => pkcs1_private(rsa),
-            _ => Err(NOT_RSA),
-        }
+        self.private()?.to_pkcs1_der()
     }
 
     /// An RSA private key in PEM: `RSA PRIVATE KEY`.
@@ -158,6 +139,44 @@ impl SigningKey {
 
     fn private(&self) -> Result<&PrivateMaterial, KeyError> {
         self.private.as_deref().ok_or(NO_PRIVATE_KEY)
+    }
+}
+
+/// For backends that hand a key on to a library. What these methods return is wiped when it is dropped.
+impl PrivateMaterial {
+    /// As [`SigningKey::to_pkcs8_der`].
+    ///
+    /// # Errors
+    /// [`KeyError::Unsupported`] for a secret.
+    pub fn to_pkcs8_der(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        match self {
+            Self::Rsa(rsa) => pkcs8(RSA, Some(AnyRef::NULL), &pkcs1_private(rsa)?),
+            Self::Ec { curve, scalar, point } => {
+                // PKCS#8 has named the curve; `openssl` leaves it out here, too.
+                let key = sec1::EcPrivateKey { private_key: scalar, parameters: None, public_key: Some(point) };
+                pkcs8(EC, Some(AnyRef::from(&name(*curve))), &secret(&key)?)
+            }
+            Self::Ed25519 { seed, .. } => {
+                let seed = OctetStringRef::new(seed).map_err(|_| UNWRITABLE)?;
+                pkcs8(ED25519, None, &secret(&seed)?)
+            }
+            Self::Akp { algorithm, seed, .. } => {
+                let seed = AnyRef::new(ML_DSA_SEED, seed).map_err(|_| UNWRITABLE)?;
+                pkcs8(ml_dsa(*algorithm)?, None, &secret(&seed)?)
+            }
+            Self::Secret(_) => Err(NO_PRIVATE_KEY),
+        }
+    }
+
+    /// As [`SigningKey::to_pkcs1_der`].
+    ///
+    /// # Errors
+    /// [`KeyError::Unsupported`] for every key but RSA's.
+    pub fn to_pkcs1_der(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        match self {
+            Self::Rsa(rsa) => pkcs1_private(rsa),
+            _ => Err(NOT_RSA),
+        }
     }
 }
 
