@@ -27,6 +27,8 @@ const READS_JSON: &[&str] = &[
     "-p",
     "countersign",
     "-p",
+    "countersign-jsonwebtoken",
+    "-p",
     "countersign-keys",
     "-p",
     "countersign-rbac",
@@ -53,6 +55,10 @@ const ON_AWS_LC: &[&str] = &[
 /// The core on no backend at all, which builds and says what is missing.
 const ON_NOTHING: &[&str] = &["-p", "countersign", "--no-default-features", "--lib", "no_backend"];
 
+/// The bridge on RustCrypto alone, without C and assembler: the tables that its backend is held to.
+const ON_RUST_CRYPTO: &[&str] =
+    &["-p", "countersign-jsonwebtoken", "--features", "rust_crypto", "--lib", "--no-fail-fast"];
+
 /// The state machine of the key provider under shuttle: a build of its own, because a flag of the compiler chooses it.
 const MODEL: &[&str] = &[
     "-p",
@@ -77,7 +83,9 @@ pub(crate) fn run(arguments: Parser) -> Result<(), Failure> {
     if own.is_empty() {
         let reads_json = |feature| READS_JSON.iter().chain([&feature]).map(OsString::from).collect();
         runs.extend(SERDE_JSON_FEATURES.map(|feature| (reads_json(feature), None)));
-        runs.extend([ON_AWS_LC, ON_NOTHING].map(|run| (run.iter().map(OsString::from).collect(), None)));
+        runs.extend(
+            [ON_AWS_LC, ON_NOTHING, ON_RUST_CRYPTO].map(|run| (run.iter().map(OsString::from).collect(), None)),
+        );
         runs.push((MODEL.iter().map(OsString::from).collect(), Some(MODEL_FLAGS)));
     }
     let mut sum = Tally::default();

@@ -109,4 +109,6 @@ impl fmt::Display for Tally {
 }
 
 #[cfg(test)]
+mod jsonwebtoken;
+#[cfg(test)]
 mod tests;

@@ -1,9 +1,11 @@
 //! Who depends on whom, as `deny.toml` allows it and DESIGN wants it.
 
-use super::{METADATA, root};
+use super::{METADATA, host, root};
 use cargo_metadata::{DependencyKind, PackageId};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::env;
+use std::process::Command;
 
 /// A crate, and all who may depend on it directly.
 type Rules = BTreeMap<String, BTreeSet<String>>;
@@ -12,7 +14,8 @@ type Rules = BTreeMap<String, BTreeSet<String>>;
 type Edge = (String, String);
 
 const FLOOR_1: &[&str] = &["countersign"];
-const FLOOR_2: &[&str] = &["countersign-cache", "countersign-keys", "countersign-rbac", "countersign-testkit"];
+const FLOOR_2: &[&str] =
+    &["countersign-cache", "countersign-jsonwebtoken", "countersign-keys", "countersign-rbac", "countersign-testkit"];
 const FLOOR_3: &[&str] = &["countersign-actix", "countersign-axum", "countersign-warp"];
 const FLOOR_4: &[&str] = &["core_only", "countersign-examples", "countersign-tests", "xtask"];
 
@@ -25,6 +28,7 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("http", &["countersign-axum"]),
     ("hyper", &[]),
     ("hyper-util", &[]),
+    ("jsonwebtoken", &["countersign-jsonwebtoken"]),
     ("metrics", &["countersign"]),
     ("metrics-exporter-prometheus", &[]),
     ("redis", &["countersign-cache"]),
@@ -189,6 +193,8 @@ fn a_forbidden_edge_is_seen() {
         ("countersign-keys", "tracing"),
         ("countersign-cache", "reqwest"),
         ("countersign-rbac", "ring"),
+        ("countersign-keys", "countersign-jsonwebtoken"),
+        ("countersign", "jsonwebtoken"),
         ("countersign-testkit", "countersign-axum"),
         ("countersign-axum", "countersign-keys"),
         ("countersign-axum", "countersign-warp"),
@@ -218,6 +224,27 @@ fn what_the_core_does_without_is_seen_where_it_is() {
         assert!(keys.contains(name) && is_kept_out_of_the_core(name), "{name}");
     }
     assert!(!is_kept_out_of_the_core("httpdate"));
+}
+
+/// What the bridge is built of with this feature alone.
+fn bridge_with(feature: &str) -> BTreeSet<String> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let tree = ["tree", "--offline", "--locked", "--prefix", "none", "--edges", "normal,build", "--format", "{p}"];
+    let of = ["--package", "countersign-jsonwebtoken", "--features", feature, "--target", &host()];
+    let output = Command::new(cargo).current_dir(root()).args(tree).args(of).output().expect("cargo");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("text");
+    text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_bridge_on_rust_crypto_takes_no_c_compiler_and_no_assembler() {
+    const BUILDS_C: [&str; 6] = ["aws-lc-rs", "aws-lc-sys", "cc", "cmake", "openssl-sys", "ring"];
+    let in_rust = bridge_with("rust_crypto");
+    assert!(in_rust.contains("rsa") && in_rust.contains("p256"), "{in_rust:?}");
+    let found: Vec<_> = BUILDS_C.iter().filter(|name| in_rust.contains(**name)).collect();
+    assert_eq!(found, [&""; 0]);
+    assert!(bridge_with("aws_lc_rs").contains("aws-lc-sys"), "what builds C is seen where it is");
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn a_document_counts_the_keys_that_a_verifier_would_have() {
 }
 
 /// All cases in the files of a folder.
-fn run_folder(folder: &Path, under: &Under) -> (Tally, String) {
+pub(super) fn run_folder(folder: &Path, under: &Under) -> (Tally, String) {
     let files = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let files = files.map(|file| file.expect("a file").path());
     let mut tally = Tally::default();
