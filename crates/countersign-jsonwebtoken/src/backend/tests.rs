@@ -219,6 +219,53 @@ fn public_keys_are_taken_and_refused_as_ring_does() {
     }
 }
 
+/// What a build without ring and aws-lc has: every form of key, and tokens from end to end.
+#[test]
+fn keys_of_every_form_come_in_and_verify_tokens() {
+    use countersign::JwtVerifier;
+    use countersign::issue::JwtSigner;
+    use countersign::jwk::{Jwk, JwkSet};
+    use countersign::provider::{KeyProvider, KeySet};
+    use countersign::request::Credential;
+    use countersign::verify::TokenVerifier;
+
+    fn accepts(keys: impl KeyProvider, algorithm: Algorithm, token: &str) -> bool {
+        let verifier = JwtVerifier::builder(keys).algorithms([algorithm]).issuer("a").audience("b").build();
+        let verdict = verifier.expect("a verifier").verify_now(&Credential::new("Bearer", token));
+        verdict.expect("keys in memory").is_ok()
+    }
+
+    let claims = serde_json::json!({"iss": "a", "aud": "b", "exp": 4_102_444_800_u64});
+    for (name, backend) in BACKENDS {
+        for (at, (algorithm, keys)) in KEYS.iter().enumerate() {
+            let token = JwtSigner::new(keys[at % keys.len()].clone()).sign(&claims).expect("a token");
+            let other =
+                format!("{}{}", &token[..token.len() - 4], if token.ends_with("AAAA") { "BBBB" } else { "AAAA" });
+            let read = if algorithm.is_symmetric() {
+                let jwk = format!(r#"{{"kty":"oct","k":"{}w"}}"#, "BwcH".repeat(21) + "B");
+                vec![VerifyingKey::from_secret_jwk_with(backend, *algorithm, &jwk)]
+            } else {
+                let public = keys[0].verifying_key();
+                let jwk = serde_json::to_string(&public.jwk().expect("public")).expect("JSON");
+                let set = JwkSet::parse(&format!(r#"{{"keys":[{jwk}]}}"#)).expect("a set");
+                assert!(accepts(KeySet::from_jwks_with(backend, &set), *algorithm, &token), "{algorithm} on {name}");
+                let jwk = Jwk::parse(&jwk).expect("a key");
+                assert!(!jwk.thumbprint_with(backend).to_string().is_empty());
+                vec![
+                    VerifyingKey::from_jwk_with(backend, *algorithm, &jwk),
+                    VerifyingKey::from_pem_with(backend, *algorithm, public.to_spki_pem().expect("PEM")),
+                    VerifyingKey::from_der_with(backend, *algorithm, &public.to_spki_der().expect("DER")),
+                ]
+            };
+            for key in read {
+                let key = key.unwrap_or_else(|error| panic!("{algorithm} on {name}: {error}"));
+                assert!(accepts(key.clone(), *algorithm, &token), "{algorithm} on {name}");
+                assert!(!accepts(key, *algorithm, &other), "{algorithm} on {name}");
+            }
+        }
+    }
+}
+
 #[test]
 fn secrets_are_held_to_the_rules_of_the_core() {
     let cases: [(Algorithm, &[u8], bool); 6] = [
