@@ -369,7 +369,58 @@ fn a_provider_that_panics_or_answers_for_another_algorithm_has_not_verified() {
         assert_eq!(SigningKey::from_material(&backend, Algorithm::HS512, &secret).err(), Some(NOT_TAKEN));
     }
     let stubborn = ProviderBackend::new(&STUBBORN);
+    let secret = private(Algorithm::HS512).expect("a secret");
+    assert_eq!(stubborn.signer(Algorithm::HS512, &secret).err(), Some(NOT_TAKEN));
     assert!(VerifyingKey::from_secret_with(&stubborn, Algorithm::HS256, &[7; 64]).is_ok());
+}
+
+/// Says yes to every signature.
+struct Yes(theirs::Algorithm);
+
+impl theirs::signature::Verifier<Vec<u8>> for Yes {
+    fn verify(&self, _: &[u8], _: &Vec<u8>) -> Result<(), theirs::signature::Error> {
+        Ok(())
+    }
+}
+
+impl theirs::crypto::JwtVerifier for Yes {
+    fn algorithm(&self) -> theirs::Algorithm {
+        self.0
+    }
+}
+
+#[test]
+fn what_a_provider_does_not_check_is_checked_all_the_same() {
+    static LAX: CryptoProvider = CryptoProvider {
+        signer_factory: |algorithm, _| {
+            let other = PrivateMaterial::Ed25519 { seed: Zeroizing::new(vec![9; 32]), public: None };
+            let other = EncodingKey::from_ed_der(&other.to_pkcs8_der().expect("PKCS#8"));
+            (BACKENDS[0].1.provider.signer_factory)(algorithm, &other)
+        },
+        verifier_factory: |algorithm, _| Ok(Box::new(Yes(*algorithm))),
+        key_utils: KeyUtils::new_unimplemented(),
+    };
+    static SIGNS_BY_ANOTHER_KEY: CryptoProvider = CryptoProvider {
+        signer_factory: LAX.signer_factory,
+        verifier_factory: |algorithm, key| (BACKENDS[0].1.provider.verifier_factory)(algorithm, key),
+        key_utils: KeyUtils::new_unimplemented(),
+    };
+    let lax = ProviderBackend::new(&LAX);
+    for (algorithm, keys) in KEYS.iter() {
+        let key = match keys[0].verifying_key().jwk() {
+            Some(jwk) => VerifyingKey::from_jwk_with(&lax, *algorithm, &jwk),
+            None => VerifyingKey::from_secret_with(&lax, *algorithm, &[7; 64]),
+        };
+        let key = key.expect("a key");
+        let signature = keys[0].sign(b"m").expect("sign");
+        assert!(key.verify(b"m", &signature).is_ok(), "{algorithm}");
+        for len in [0, signature.len() - 1, signature.len() + 1] {
+            assert!(key.verify(b"m", &vec![1; len]).is_err(), "{algorithm}: {len} octets");
+        }
+    }
+    let ed25519 = private(Algorithm::Ed25519).expect("a key");
+    let refused = ProviderBackend::new(&SIGNS_BY_ANOTHER_KEY).signer(Algorithm::Ed25519, &ed25519).err();
+    assert_eq!(refused, Some(INCONSISTENT));
 }
 
 #[test]

@@ -37,6 +37,10 @@ fn a_key_serves_the_algorithms_of_its_family_and_kind_alone() {
                 || [asked, key.algorithm()].iter().all(|one| one.name().starts_with(['R', 'P']));
             assert_eq!(signing_key(asked, &encoding).is_ok(), fits, "{} as {asked}", key.algorithm());
             assert_eq!(verifying_key(asked, &decoding).is_ok(), fits, "{} as {asked}", key.algorithm());
+            if let Err(none) = signature_of(asked) {
+                assert_eq!(signing_key(asked, &encoding).map(drop), Err(none), "{} as {asked}", key.algorithm());
+                assert_eq!(verifying_key(asked, &decoding).map(drop), Err(none), "{} as {asked}", key.algorithm());
+            }
         }
     }
 }
