@@ -12,6 +12,7 @@ use countersign::{Algorithm, VerifyingKey};
 use countersign_jsonwebtoken::ToJsonwebtoken;
 use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 use jsonwebtoken::jwk::{Jwk, JwkSet, ThumbprintHash};
+use jsonwebtoken::jws::Jws;
 use jsonwebtoken::{DecodingKey, Header, Validation, crypto, dangerous, decode, decode_header};
 use serde_json::Value;
 use std::panic::catch_unwind;
@@ -21,7 +22,8 @@ pub(super) fn judge(case: &Case) -> Option<Verdict> {
     // A second installation fails, and changes nothing.
     let _ = DEFAULT_PROVIDER.install_default();
     let judged = catch_unwind(|| match case.level.as_str() {
-        "jws" => Some(jws(case)),
+        "jws" => Some(jws(case, &case.token)),
+        "jws-json" if case.payload.is_none() => Some(json(case)),
         "jwt" => Some(jwt(case)),
         "parse" => Some(dangerous::insecure_decode::<Value>(&case.token).map(drop).map_err(|error| error.to_string())),
         "jwks" if case.format.as_deref() == Some("jwks") => Some(jwks(case)),
@@ -74,9 +76,17 @@ fn allowed(case: &Case, key: &DecodingKey) -> Vec<jsonwebtoken::Algorithm> {
     known.filter(|algorithm| algorithm.family() == key.family()).collect()
 }
 
-fn jws(case: &Case) -> Result<(), String> {
-    let header = decode_header(&case.token).map_err(|error| error.to_string())?;
-    let (message, signature) = case.token.rsplit_once('.').ok_or("no signature")?;
+/// Flattened is what it reads; its own `jws::decode` takes claims alone.
+fn json(case: &Case) -> Result<(), String> {
+    let document = case.json.as_deref().unwrap_or_default();
+    let Jws { protected, payload, signature, .. } =
+        serde_json::from_str::<Jws<Value>>(document).map_err(|error| error.to_string())?;
+    jws(case, &format!("{protected}.{payload}.{signature}"))
+}
+
+fn jws(case: &Case, token: &str) -> Result<(), String> {
+    let header = decode_header(token).map_err(|error| error.to_string())?;
+    let (message, signature) = token.rsplit_once('.').ok_or("no signature")?;
     // The octets are verified as they stand; to read the payload is left to the caller.
     let (_, payload) = message.split_once('.').ok_or("no payload")?;
     URL_SAFE_NO_PAD.decode(payload).map_err(|error| error.to_string())?;
