@@ -26,6 +26,8 @@ use zeroize::Zeroizing;
 ///   aws-lc.
 /// - It generates no keys: `openssl genpkey` does.
 /// - A provider that panics has not verified and cannot sign.
+/// - In a build without ring and aws-lc, what takes no backend by value stays without: fleet keys, anti-CSRF tokens, the token
+///   cache, `at_hash`, and the random `jti` of [`Claims`](countersign::issue::Claims), to which `token_id` gives one.
 ///
 /// ```
 /// use countersign::{Algorithm, JwtVerifier, VerifyingKey};

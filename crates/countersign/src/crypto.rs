@@ -27,7 +27,7 @@
 //! ```
 //!
 //! Without either, what needs a signature or a hash is refused with [`KeyError::NoBackend`](crate::keys::KeyError), unless
-//! the caller has a [`Backend`] of its own.
+//! the caller has a [`Backend`] of its own. `countersign-jsonwebtoken` has one that is Rust alone.
 
 #[cfg(feature = "aws-lc")]
 mod aws_lc;
