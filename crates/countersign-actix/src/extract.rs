@@ -228,7 +228,7 @@ fn conclude<A>(
 ) -> Option<Result<A, Refusal>> {
     match answer {
         Ok(Some(answer)) => Some(Ok(answer)),
-        Ok(None) => Some(Err(Refusal(planted.screening.want_of_credentials(view)))),
+        Ok(None) => Some(Err(Refusal(planted.screening().want_of_credentials(view)))),
         Err(denial) => {
             planted.refuse(denial, request.clone());
             None
@@ -248,7 +248,7 @@ pub(crate) fn extract<Q: Question, T: 'static>(request: &HttpRequest, wrap: fn(Q
     {
         let headers = Headers(request.headers());
         let view = view(request, &headers);
-        if let Some(answer) = Q::ask_now(&planted.screening, &view) {
+        if let Some(answer) = Q::ask_now(planted.screening(), &view) {
             let answer = conclude(&planted, request, &view, answer);
             return Extracting(State::Ready(answer.map(|answer| answer.map(wrap))));
         }
@@ -261,7 +261,7 @@ async fn wait<Q: Question>(planted: &Planted, request: &HttpRequest) -> Result<Q
     let answer = {
         let headers = Headers(request.headers());
         let view = view(request, &headers);
-        conclude(planted, request, &view, Q::ask(&planted.screening, &view).await)
+        conclude(planted, request, &view, Q::ask(planted.screening(), &view).await)
     };
     match answer {
         Some(answer) => answer,
@@ -323,7 +323,7 @@ where
             let resource = loading.await.map_err(Into::into)?;
             let authorized = {
                 let headers = Headers(request.headers());
-                planted.screening.authorize(&view(&request, &headers), resource).await
+                planted.screening().authorize(&view(&request, &headers), resource).await
             };
             match authorized {
                 Ok(authorized) => Ok(Self(authorized)),

@@ -15,11 +15,13 @@ use std::task::{Context, Poll};
 /// actix turns a failed extractor inside `Option<…>` into `None`, and would let a bad token pass as no token. So the
 /// extractor leaves its refusal here and waits, and the middleware that planted this answers in its stead.
 #[derive(Clone)]
-pub(crate) struct Planted {
-    pub(crate) screening: Screening,
-    refused: Rc<Cell<Option<Refused>>>,
+pub(crate) struct Planted(Rc<Place>);
+
+struct Place {
+    screening: Screening,
+    refused: Cell<Option<Refused>>,
     /// What was planted further out, and is asked again once the inner service has answered.
-    outer: Option<Box<Self>>,
+    outer: Option<Planted>,
 }
 
 /// A refusal, and the request that its answer needs.
@@ -31,29 +33,33 @@ struct Refused {
 impl Planted {
     fn plant(request: &ServiceRequest, guard: &Guard) -> Self {
         let mut extensions = request.extensions_mut();
-        let outer = extensions.get::<Self>().cloned().map(Box::new);
-        let screening = Screening::enter(guard, outer.as_ref().map(|planted| &planted.screening));
-        let planted = Self { screening, refused: Rc::default(), outer };
+        let outer = extensions.get::<Self>().cloned();
+        let screening = Screening::enter(guard, outer.as_ref().map(Self::screening));
+        let planted = Self(Rc::new(Place { screening, refused: Cell::default(), outer }));
         extensions.insert(planted.clone());
         planted
     }
 
+    pub(crate) fn screening(&self) -> &Screening {
+        &self.0.screening
+    }
+
     /// Ends the request with a refusal: the handler, if it has not run yet, never does.
     pub(crate) fn refuse(&self, denial: Denial, request: HttpRequest) {
-        self.refused.set(Some(Refused { denial, request }));
+        self.0.refused.set(Some(Refused { denial, request }));
     }
 
     /// Tells the refusal that an extractor came to, where it is what the handler's caller is answered with.
     fn tell(&self, error: Option<&Error>) {
         if let Some(Refusal(denial)) = error.and_then(Error::as_error) {
-            self.screening.tell(denial);
+            self.screening().tell(denial);
         }
     }
 
     fn uproot(self, request: &HttpRequest) {
         let mut extensions = request.extensions_mut();
-        match self.outer {
-            Some(outer) => drop(extensions.insert(*outer)),
+        match &self.0.outer {
+            Some(outer) => drop(extensions.insert(outer.clone())),
             None => drop(extensions.remove::<Self>()),
         }
     }
@@ -70,7 +76,7 @@ where
     let mut call = pin!(service.call(request));
     let answer = poll_fn(|context| {
         let answer = call.as_mut().poll(context);
-        match planted.refused.take() {
+        match planted.0.refused.take() {
             Some(refused) => Poll::Ready(Err(refused)),
             None => answer.map(Ok),
         }
@@ -203,9 +209,14 @@ where
             let answer = {
                 let headers = Headers(request.headers());
                 let view = view(request.request(), &headers);
+                let screening = planted.screening();
                 match check.is_exempt(&view) {
                     true => Ok(()),
-                    false => check.judge(&planted.screening, &view).await.map(drop),
+                    // A verdict from memory boxes no future of the verifier's.
+                    false => match check.judge_now(screening, &view) {
+                        Some(answer) => answer.map(drop),
+                        None => check.judge(screening, &view).await.map(drop),
+                    },
                 }
             };
             match answer {

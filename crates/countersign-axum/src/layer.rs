@@ -2,7 +2,7 @@ use crate::{Refusal, with_view};
 use countersign::screening::{Check, Screening};
 use countersign::{Bytes, Denial, Guard, VerifiedToken};
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use pin_project_lite::pin_project;
 use std::future::Future;
 use std::pin::Pin;
@@ -47,9 +47,20 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for GuardService<S> {
     }
 
     fn call(&mut self, mut request: Request<B>) -> S::Future {
-        let screening = Screening::enter(&self.guard, request.extensions().get::<Screening>());
-        request.extensions_mut().insert(screening);
+        plant(&self.guard, request.extensions_mut());
         self.inner.call(request)
+    }
+}
+
+/// The screening by this guard, which stands with the request for whoever asks further in.
+fn plant(guard: &Guard, extensions: &mut Extensions) -> Screening {
+    match extensions.get::<Screening>() {
+        Some(planted) if planted.guard().is_same_as(guard) => planted.clone(),
+        outer => {
+            let screening = Screening::enter(guard, outer);
+            extensions.insert(screening.clone());
+            screening
+        }
     }
 }
 
@@ -97,8 +108,7 @@ where
     fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
         // Bodies are `Send` and not `Sync`: the request is taken apart before anything is awaited.
         let (mut parts, body) = request.into_parts();
-        let screening = self.check.screening(parts.extensions.get::<Screening>());
-        parts.extensions.insert(screening.clone());
+        let screening = plant(self.check.guard(), &mut parts.extensions);
         let answer = with_view!(&parts, view => match self.check.is_exempt(&view) {
             true => Some(Ok(())),
             false => self.check.judge_now(&screening, &view).map(|answer| answer.map(drop)),

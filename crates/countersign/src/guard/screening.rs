@@ -17,20 +17,28 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Screening(Arc<Screened>);
 
+/// One allocation for each guard that meets a request.
 #[derive(Debug)]
 struct Screened {
-    guard: Guard,
-    /// What the guard was made of when the request came: one that is replaced meanwhile judges it to the end.
-    parts: Arc<Parts>,
-    /// Shared with an earlier screening by the same guard.
-    progress: Arc<Progress>,
+    judging: Judging,
     /// The guards planted further out.
     outer: Option<Screening>,
 }
 
+#[derive(Debug)]
+enum Judging {
+    First(Progress),
+    /// By a guard that stands further out too, with another one between: what it finds is shared with that screening, which
+    /// is a first one.
+    Again(Screening),
+}
+
 /// How far one guard has got with one request.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Progress {
+    guard: Guard,
+    /// What the guard was made of when the request came: one that is replaced meanwhile judges it to the end.
+    parts: Arc<Parts>,
     /// Verified, whether or not revocation has been asked yet.
     token: OnceLock<VerifiedToken>,
     verdict: OnceLock<Verdict>,
@@ -43,38 +51,65 @@ struct Progress {
     passed: Passed,
 }
 
+impl Progress {
+    fn new(guard: &Guard) -> Self {
+        Self {
+            guard: guard.clone(),
+            parts: guard.parts(),
+            token: OnceLock::new(),
+            verdict: OnceLock::new(),
+            nobody: OnceLock::new(),
+            nobody_told: AtomicBool::new(false),
+            correlation_id: OnceLock::new(),
+            passed: Passed::default(),
+        }
+    }
+}
+
 impl Screening {
     /// The screening by `guard` of a request that came through `outer`: an earlier one of the same guard, or a new
     /// one.
     #[must_use]
     pub fn enter(guard: &Guard, outer: Option<&Self>) -> Self {
         let earlier = std::iter::successors(outer, |screening| screening.0.outer.as_ref())
-            .find(|screening| screening.0.guard.is_same_as(guard));
-        match (earlier, outer) {
+            .find(|screening| screening.guard().is_same_as(guard));
+        let judging = match (earlier, outer) {
             // The innermost guard is the one that handlers ask.
-            (Some(earlier), Some(innermost)) if std::ptr::eq(earlier, innermost) => earlier.clone(),
-            _ => Self(Arc::new(Screened {
-                guard: guard.clone(),
-                parts: earlier.map_or_else(|| guard.parts(), |earlier| Arc::clone(&earlier.0.parts)),
-                progress: earlier.map_or_else(Arc::default, |earlier| earlier.0.progress.clone()),
-                outer: outer.cloned(),
-            })),
+            (Some(earlier), Some(innermost)) if std::ptr::eq(earlier, innermost) => return earlier.clone(),
+            (Some(earlier), _) => Judging::Again(earlier.first().clone()),
+            (None, _) => Judging::First(Progress::new(guard)),
+        };
+        Self(Arc::new(Screened { judging, outer: outer.cloned() }))
+    }
+
+    /// The screening that holds the progress of this one.
+    fn first(&self) -> &Self {
+        match &self.0.judging {
+            Judging::First(_) => self,
+            Judging::Again(first) => first,
+        }
+    }
+
+    fn progress(&self) -> &Progress {
+        match &self.0.judging {
+            Judging::First(progress) => progress,
+            Judging::Again(first) => first.progress(),
         }
     }
 
     /// The guard.
     #[must_use]
     pub fn guard(&self) -> &Guard {
-        &self.0.guard
+        &self.progress().guard
     }
 
     pub(super) fn parts(&self) -> &Parts {
-        &self.0.parts
+        &self.progress().parts
     }
 
     /// The verdict, reached without waiting; `None` where [`verdict`](Self::verdict) must be asked.
     pub fn verdict_now(&self, request: &RequestView<'_>) -> Option<&Verdict> {
-        let Screened { parts, progress, .. } = &*self.0;
+        let progress @ Progress { parts, .. } = self.progress();
         if let Some(verdict) = progress.verdict.get() {
             return Some(verdict);
         }
@@ -92,7 +127,7 @@ impl Screening {
 
     /// The verdict. `request` must be the one that this screening was made for.
     pub async fn verdict(&self, request: &RequestView<'_>) -> &Verdict {
-        let Screened { parts, progress, .. } = &*self.0;
+        let progress @ Progress { parts, .. } = self.progress();
         if let Some(verdict) = progress.verdict.get() {
             return verdict;
         }
@@ -110,7 +145,7 @@ impl Screening {
 
     /// Keeps what was found as the verdict and tells it, unless another asker was faster.
     fn reach(&self, request: &RequestView<'_>, found: Result<VerifiedToken, NoToken>, started: Duration) -> &Verdict {
-        let Screened { parts, progress, .. } = &*self.0;
+        let progress @ Progress { parts, .. } = self.progress();
         let mut is_first = false;
         let verdict = progress.verdict.get_or_init(|| {
             is_first = true;
@@ -129,16 +164,16 @@ impl Screening {
     }
 
     pub(super) fn correlation_id(&self, request: &RequestView<'_>) -> CorrelationId {
-        let Screened { parts, progress, .. } = &*self.0;
+        let progress @ Progress { parts, .. } = self.progress();
         progress.correlation_id.get_or_init(|| CorrelationId::of(request, &parts.correlation_header)).clone()
     }
 
     pub(super) fn note_passed(&self, check: &Check) {
-        self.0.progress.passed.note(check);
+        self.progress().passed.note(check);
     }
 
     pub(super) fn passed(&self) -> Vec<Check> {
-        self.0.progress.passed.all()
+        self.progress().passed.all()
     }
 
     pub(super) fn refuse_nobody(&self, request: &RequestView<'_>) -> Denial {
@@ -183,7 +218,7 @@ impl Screening {
     /// take it for "nobody". Where it becomes the answer, [`tell`](Self::tell) it.
     #[must_use]
     pub fn want_of_credentials(&self, request: &RequestView<'_>) -> Denial {
-        let Screened { parts, progress, .. } = &*self.0;
+        let progress @ Progress { parts, .. } = self.progress();
         let refuse = || parts.deny(Reason::NoCredentials.into(), &[], self.correlation_id(request));
         progress.nobody.get_or_init(refuse).clone()
     }
@@ -192,7 +227,7 @@ impl Screening {
     /// [`want_of_credentials`](Self::want_of_credentials) of this request and guard: every other one has been told. Once is
     /// enough, and a second time does nothing.
     pub fn tell(&self, denial: &Denial) {
-        let Screened { parts, progress, .. } = &*self.0;
+        let progress @ Progress { parts, .. } = self.progress();
         let is_own = progress.nobody.get().is_some_and(|own| own.is_same_as(denial));
         if is_own && !progress.nobody_told.swap(true, Ordering::Relaxed) {
             parts.tell_refused(denial);
@@ -221,7 +256,7 @@ impl Screening {
     /// ```
     #[must_use]
     pub fn sent_token(&self, request: &RequestView<'_>) -> Option<SentToken> {
-        let Screened { parts, progress, .. } = &*self.0;
+        let progress @ Progress { parts, .. } = self.progress();
         let Verdict::Verified(_) = progress.verdict.get()? else { return None };
         let credential = parts.extract(request).ok()??;
         Some(SentToken::new(&credential))
@@ -236,7 +271,7 @@ impl Screening {
     /// The [`Denial`] of a token whose claims do not fit: 401, `invalid_token`.
     pub fn claims<C: DeserializeOwned>(&self, token: &VerifiedToken) -> Result<C, Denial> {
         token.claims().map_err(|_| {
-            let Screened { parts, progress, .. } = &*self.0;
+            let progress @ Progress { parts, .. } = self.progress();
             let correlation_id = progress.correlation_id.get_or_init(CorrelationId::random).clone();
             let denial = parts.deny(Reason::ClaimsType.into(), &[], correlation_id);
             parts.tell_refused(&denial);
