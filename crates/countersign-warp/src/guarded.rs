@@ -1,8 +1,13 @@
+use crate::ask::Seen;
 use crate::{Ask, Refusal};
 use countersign::Denial;
-use countersign::request::{HeaderSource, RequestView};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::convert::Infallible;
+use std::fmt;
+use std::future::ready;
 use warp::filters::BoxedFilter;
-use warp::http::{HeaderMap, HeaderValue, Method};
+use warp::http::{HeaderMap, Method};
 use warp::path::FullPath;
 use warp::{Filter, Rejection, Reply, reject};
 
@@ -56,22 +61,51 @@ mod sealed {
 }
 
 /// Asks, and rejects with the denial. [`answer`] turns it into this route's answer before any other route sees it.
-pub(crate) fn asking<A: Ask>(ask: A) -> BoxedFilter<(A::Answer,)> {
-    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
-    warp::method()
-        .and(warp::path::full())
-        .and(query)
-        .and(warp::header::headers_cloned())
-        .and_then(move |method: Method, path: FullPath, query: String, headers: HeaderMap| {
+pub(crate) fn asking<A: Ask>(
+    ask: A,
+) -> impl Filter<Extract = (A::Answer,), Error = Rejection> + Clone + Send + Sync + 'static {
+    warp::method().and(warp::path::full()).and(query()).and(warp::header::headers_cloned()).and_then(
+        move |method: Method, path: FullPath, query: String, headers: HeaderMap| {
             let ask = ask.clone();
-            async move {
-                let query = (!query.is_empty()).then_some(query.as_str());
-                let headers = Headers(headers);
-                let request = RequestView::new(method.as_str(), path.as_str(), query, &headers);
-                ask.ask(&request).await.map_err(|denial| reject::custom(Denied(denial)))
-            }
-        })
-        .boxed()
+            async move { ask.ask(Seen::new(method, path, query, headers)).await.map_err(denied) }
+        },
+    )
+}
+
+/// The query, empty where there is none. warp allocates a rejection for a query that is not there, so it is looked for
+/// first. `&` alone is no query either.
+fn query() -> impl Filter<Extract = (String,), Error = Infallible> + Copy + Send + Sync + 'static {
+    let none = |HasQuery(has_query)| ready(if has_query { Err(reject::not_found()) } else { Ok(String::new()) });
+    warp::query::<HasQuery>().and_then(none).or(warp::query::raw()).unify().or(warp::any().map(String::new)).unify()
+}
+
+/// Whether there is anything in a query. It can be made of every query: warp would log one that it cannot read, and a token
+/// may stand there.
+struct HasQuery(bool);
+
+impl<'de> Deserialize<'de> for HasQuery {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Anything)
+    }
+}
+
+struct Anything;
+
+impl<'de> Visitor<'de> for Anything {
+    type Value = HasQuery;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a query")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut query: M) -> Result<HasQuery, M::Error> {
+        Ok(HasQuery(!matches!(query.next_key::<IgnoredAny>(), Ok(None))))
+    }
+}
+
+/// The rejection that stands for a denial within its route.
+pub(crate) fn denied(denial: Denial) -> Rejection {
+    reject::custom(Denied(denial))
 }
 
 pub(crate) async fn answer(rejection: Rejection) -> Result<warp::reply::Response, Rejection> {
@@ -82,14 +116,6 @@ pub(crate) async fn answer(rejection: Rejection) -> Result<warp::reply::Response
 }
 
 #[derive(Debug)]
-pub(crate) struct Denied(pub(crate) Denial);
+struct Denied(Denial);
 
 impl reject::Reject for Denied {}
-
-struct Headers(HeaderMap);
-
-impl HeaderSource for Headers {
-    fn header(&self, name: &str, nth: usize) -> Option<&[u8]> {
-        self.0.get_all(name).iter().nth(nth).map(HeaderValue::as_bytes)
-    }
-}

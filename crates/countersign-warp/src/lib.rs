@@ -38,8 +38,9 @@
 //!
 //! - [`require`](GuardExt::require) refuses whoever does not meet the requirement, and gives the rest of the route the
 //!   verified token; [`protect`](GuardExt::protect) demands a valid token alone.
-//! - [`prove`](GuardExt::prove) demands what a type says, and gives the rest of the route the proof to hand on. To decide on
-//!   what the route has loaded, ask [`Guard::authorize`].
+//! - [`prove`](GuardExt::prove) demands what a type says, and gives the rest of the route the proof to hand on;
+//!   `guard.optional().prove::<R>()` takes nobody, too. `guard.protect().prove_on::<R>()` gives a [`Proving`], which decides on
+//!   the thing that the route has loaded.
 //! - [`optional`](GuardExt::optional) takes nobody too, and refuses bad tokens.
 //! - `.sent()` on what `require`, `protect` and `optional` give hands on the token itself, to send on.
 //! - `.claims::<C>()` on each of them gives the rest of the route [`Claims<C>`] instead.
@@ -58,9 +59,10 @@ mod routes;
 #[cfg(feature = "ws")]
 mod tenure;
 
-pub use ask::{Ask, Claims, Optional, OptionalClaims, OptionalSent, Proven, Required, RequiredClaims, RequiredSent};
+pub use ask::{Ask, Claims, Optional, OptionalClaims, OptionalProof, OptionalSent};
 #[cfg(feature = "ws")]
 pub use ask::{OptionalTenure, RequiredTenure};
+pub use ask::{Proven, ProvenOn, Proving, Required, RequiredClaims, RequiredSent};
 pub use guarded::Guarded;
 pub use refusal::Refusal;
 pub use route::{GuardedReply, GuardedRoute};
@@ -111,7 +113,7 @@ impl GuardExt for Guard {
     }
 
     fn prove<R: Requires>(&self) -> Result<Proven<R>, ConfigError> {
-        self.check(R::requirement()).map(Proven::new)
+        self.protect().prove()
     }
 
     fn describe(&self) -> BoxedFilter<(Response,)> {

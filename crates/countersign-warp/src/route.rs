@@ -1,8 +1,9 @@
-use crate::guarded::{Denied, asking};
-use crate::{Claims, GuardExt};
+use crate::guarded::asking;
+use crate::{Ask, Claims, GuardExt, Proving, Required};
+use countersign::authorize::{Proof, Requires};
 use countersign::manifest::PathParams;
-use countersign::reason::Reason;
-use countersign::{Guard, VerifiedToken};
+use countersign::request::SentToken;
+use countersign::{ConfigError, Guard, VerifiedToken};
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::future::{Future, ready};
@@ -14,20 +15,41 @@ use warp::{Filter, Rejection, Reply, reject};
 ///
 /// Method, path and requirement stand before whatever is done with it, and there is no other way to a reply, so that a
 /// route is what its declaration says. It has the values that the closures are given: [`PathParams`] first, and then the
-/// token or what [`and`](Self::and) adds.
+/// token, what is asked for in its stead, or what [`and`](Self::and) adds.
 pub struct GuardedRoute<F> {
     filter: F,
+    declared: Declared,
+}
+
+/// What a route is made from: with it, the token can be asked for in another form, in one verdict.
+struct Declared {
     guard: Guard,
+    /// What stands before the question; nothing once something has been added behind it.
+    head: Option<BoxedFilter<(PathParams,)>>,
+    /// What the declaration requires. Of a route for everybody, nobody asks it.
+    required: Required,
+    /// Why the route cannot be.
+    error: Option<ConfigError>,
 }
 
 /// The end of a route of [`GuardedRoutes`](crate::GuardedRoutes).
 pub struct GuardedReply {
     pub(crate) filter: BoxedFilter<(Response,)>,
+    pub(crate) error: Option<ConfigError>,
+}
+
+/// A route that cannot be, and is not built.
+fn nowhere<T: Send + 'static>() -> BoxedFilter<(PathParams, T)> {
+    warp::any().and_then(|| ready(Err(reject::not_found()))).untuple_one().boxed()
 }
 
 impl<F> GuardedRoute<F> {
-    pub(crate) fn new(filter: F, guard: Guard) -> Self {
-        Self { filter, guard }
+    pub(crate) fn new(filter: F, head: BoxedFilter<(PathParams,)>, guard: Guard, required: Required) -> Self {
+        Self { filter, declared: Declared { guard, head: Some(head), required, error: None } }
+    }
+
+    fn reply(self, filter: impl FnOnce(F) -> BoxedFilter<(Response,)>) -> GuardedReply {
+        GuardedReply { filter: filter(self.filter), error: self.declared.error }
     }
 }
 
@@ -35,8 +57,8 @@ impl GuardedRoute<BoxedFilter<(PathParams,)>> {
     /// Adds who asks, if anybody does. Bad tokens are refused.
     #[must_use]
     pub fn optional(self) -> GuardedRoute<BoxedFilter<(PathParams, Option<VerifiedToken>)>> {
-        let filter = self.filter.and(asking(self.guard.optional())).boxed();
-        GuardedRoute { filter, guard: self.guard }
+        let ask = self.declared.guard.optional();
+        self.asking(ask)
     }
 
     /// Adds the claims of whoever asks, if anybody does. Bad tokens are refused, and those whose claims do not fit the type.
@@ -45,8 +67,36 @@ impl GuardedRoute<BoxedFilter<(PathParams,)>> {
     where
         C: DeserializeOwned + Send + 'static,
     {
-        let filter = self.filter.and(asking(self.guard.optional().claims())).boxed();
-        GuardedRoute { filter, guard: self.guard }
+        let ask = self.declared.guard.optional().claims();
+        self.asking(ask)
+    }
+
+    /// Adds the token as it was sent, if one was. Bad tokens are refused.
+    #[must_use]
+    pub fn optional_sent(self) -> GuardedRoute<BoxedFilter<(PathParams, Option<SentToken>)>> {
+        let ask = self.declared.guard.optional().sent();
+        self.asking(ask)
+    }
+
+    /// Adds the proof that whoever asks meets `R`, if anybody does. Whoever does not meet it is refused. Where the guard cannot
+    /// judge `R`, [`build`](crate::GuardedRoutes::build) says so.
+    #[must_use]
+    pub fn optional_proof<R: Requires>(self) -> GuardedRoute<BoxedFilter<(PathParams, Option<Proof<R>>)>> {
+        let ask = self.declared.guard.optional().prove::<R>();
+        self.asking_if(ask, Self::asking)
+    }
+
+    /// Adds how long whoever asks may stay, if anybody does. Tokens within their leeway are refused.
+    #[cfg(feature = "ws")]
+    #[must_use]
+    pub fn optional_tenure(self) -> GuardedRoute<BoxedFilter<(PathParams, Option<crate::Tenure>)>> {
+        let ask = self.declared.guard.optional().tenure();
+        self.asking(ask)
+    }
+
+    fn asking<A: Ask>(self, ask: A) -> GuardedRoute<BoxedFilter<(PathParams, A::Answer)>> {
+        let Self { filter, declared } = self;
+        GuardedRoute { filter: filter.and(asking(ask)).boxed(), declared: Declared { head: None, ..declared } }
     }
 }
 
@@ -57,12 +107,62 @@ impl GuardedRoute<BoxedFilter<(PathParams, VerifiedToken)>> {
     where
         C: DeserializeOwned + Send + 'static,
     {
-        let guard = self.guard.clone();
-        let claims = move |params, token: VerifiedToken| {
-            let refuse = |_| reject::custom(Denied(guard.refuse(Reason::ClaimsType)));
-            ready(token.claims().map(|claims| (params, Claims(claims))).map_err(refuse))
-        };
-        GuardedRoute { filter: self.filter.and_then(claims).untuple_one().boxed(), guard: self.guard }
+        let ask = self.declared.required.clone().claims();
+        self.asking(ask)
+    }
+
+    /// The token as it was sent in its stead: to call another service in the same name.
+    #[must_use]
+    pub fn sent(self) -> GuardedRoute<BoxedFilter<(PathParams, SentToken)>> {
+        let ask = self.declared.required.clone().sent();
+        self.asking(ask)
+    }
+
+    /// The proof that whoever asks meets `R`, beside what the declaration requires. Where the guard cannot judge `R`,
+    /// [`build`](crate::GuardedRoutes::build) says so. The manifest tells what is declared.
+    #[must_use]
+    pub fn prove<R: Requires>(self) -> GuardedRoute<BoxedFilter<(PathParams, Proof<R>)>> {
+        let ask = self.declared.required.clone().prove::<R>();
+        self.asking_if(ask, Self::asking)
+    }
+
+    /// What decides whether `R` is met on the thing that the route is about, once it is loaded. As of [`prove`](Self::prove).
+    #[must_use]
+    pub fn prove_on<R: Requires>(self) -> GuardedRoute<BoxedFilter<(PathParams, Proving<R>)>> {
+        let ask = self.declared.required.clone().prove_on::<R>();
+        self.asking_if(ask, Self::asking)
+    }
+
+    /// How long whoever asks may stay in its stead. Tokens within their leeway are refused.
+    #[cfg(feature = "ws")]
+    #[must_use]
+    pub fn tenure(self) -> GuardedRoute<BoxedFilter<(PathParams, crate::Tenure)>> {
+        let ask = self.declared.required.clone().tenure();
+        self.asking(ask)
+    }
+
+    /// Asks in the place of the question for the token, unless something else stands behind that already.
+    fn asking<A: Ask>(self, ask: A) -> GuardedRoute<BoxedFilter<(PathParams, A::Answer)>> {
+        let Self { filter, declared } = self;
+        let head = declared.head.clone().unwrap_or_else(|| filter.map(|params, _| params).boxed());
+        GuardedRoute { filter: head.and(asking(ask)).boxed(), declared: Declared { head: None, ..declared } }
+    }
+}
+
+impl<F> GuardedRoute<F> {
+    /// Asks, or keeps why that cannot be asked.
+    fn asking_if<A: Ask>(
+        self,
+        ask: Result<A, ConfigError>,
+        asking: impl FnOnce(Self, A) -> GuardedRoute<BoxedFilter<(PathParams, A::Answer)>>,
+    ) -> GuardedRoute<BoxedFilter<(PathParams, A::Answer)>> {
+        match ask {
+            Ok(ask) => asking(self, ask),
+            Err(error) => GuardedRoute {
+                filter: nowhere(),
+                declared: Declared { error: Some(error), head: None, ..self.declared },
+            },
+        }
     }
 }
 
@@ -77,7 +177,11 @@ macro_rules! arities {
                 G::Error: Into<Rejection>,
                 More: Send + 'static,
             {
-                GuardedRoute { filter: self.filter.and(more.boxed()).boxed(), guard: self.guard }
+                let Self { filter, declared } = self;
+                GuardedRoute {
+                    filter: filter.and(more.boxed()).boxed(),
+                    declared: Declared { head: None, ..declared },
+                }
             }
 
             /// The reply, at once.
@@ -87,7 +191,7 @@ macro_rules! arities {
                 H: Fn($($extract),*) -> R + Clone + Send + Sync + 'static,
                 R: Reply + 'static,
             {
-                GuardedReply { filter: self.filter.map(handler).map(R::into_response).boxed() }
+                self.reply(|filter| filter.map(handler).map(R::into_response).boxed())
             }
 
             /// The reply of a future.
@@ -98,7 +202,7 @@ macro_rules! arities {
                 N: Future<Output = R> + Send + 'static,
                 R: Reply + Send + 'static,
             {
-                GuardedReply { filter: self.filter.then(handler).map(R::into_response).boxed() }
+                self.reply(|filter| filter.then(handler).map(R::into_response).boxed())
             }
 
             /// The reply of a future, or its rejection, which goes on as warp's rejections do.
@@ -109,7 +213,7 @@ macro_rules! arities {
                 N: Future<Output = Result<R, Rejection>> + Send + 'static,
                 R: Reply + Send + 'static,
             {
-                GuardedReply { filter: self.filter.and_then(handler).map(R::into_response).boxed() }
+                self.reply(|filter| filter.and_then(handler).map(R::into_response).boxed())
             }
         }
     )*};

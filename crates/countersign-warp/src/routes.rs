@@ -1,5 +1,5 @@
 use crate::guarded::{answer, asking};
-use crate::{GuardExt, GuardedReply, GuardedRoute, Required};
+use crate::{GuardedReply, GuardedRoute, Required};
 use countersign::authorize::Requirement;
 use countersign::manifest::{Declarations, Gate, Manifest, Method, PathParams, PathTemplate, TagPolicy};
 use countersign::{ConfigError, Guard, VerifiedToken};
@@ -64,28 +64,27 @@ enum Mount {
 
 impl Mount {
     fn onto(self, head: BoxedFilter<(PathParams,)>, gate: Gate) -> GuardedReply {
-        let guard = match &gate {
-            Gate::Open(guard) => guard.clone(),
-            Gate::Checked(check) => check.guard().clone(),
+        let (guard, check) = match gate {
+            Gate::Open(guard) => (guard, None),
+            Gate::Checked(check) => (check.guard().clone(), Some(check)),
         };
-        match (self, gate) {
-            (Self::Public(rest), Gate::Open(_)) => rest(GuardedRoute::new(head, guard)),
-            (Self::Requires(rest), Gate::Checked(check)) => {
-                rest(GuardedRoute::new(head.and(asking(Required::new(check))).boxed(), guard))
+        let required = Required::new(check.clone().unwrap_or_else(|| guard.check_authenticated()));
+        let ask = asking(required.clone());
+        let whole = head.clone();
+        match (self, check) {
+            (Self::Public(rest), None) => rest(GuardedRoute::new(head, whole, guard, required)),
+            (Self::Requires(rest), _) => rest(GuardedRoute::new(head.and(ask).boxed(), whole, guard, required)),
+            (Self::Tagged(rest), None) => {
+                let head = head.map(|params| (params, None)).untuple_one().boxed();
+                rest(GuardedRoute::new(head, whole, guard, required))
             }
-            (Self::Tagged(rest), Gate::Open(_)) => {
-                rest(GuardedRoute::new(head.map(|params| (params, None)).untuple_one().boxed(), guard))
+            (Self::Tagged(rest), Some(_)) => {
+                rest(GuardedRoute::new(head.and(ask.map(Some)).boxed(), whole, guard, required))
             }
-            (Self::Tagged(rest), Gate::Checked(check)) => {
-                rest(GuardedRoute::new(head.and(asking(Required::new(check)).map(Some)).boxed(), guard))
-            }
-            // No declaration comes to these two. Whatever asks for less than the gate or the rest wants is not built.
-            (Self::Public(rest), Gate::Checked(check)) => {
-                let head = head.and(asking(Required::new(check))).map(|params, _| params).boxed();
-                rest(GuardedRoute::new(head, guard))
-            }
-            (Self::Requires(rest), Gate::Open(_)) => {
-                rest(GuardedRoute::new(head.and(asking(guard.protect())).boxed(), guard))
+            // No declaration comes to this one. Whatever asks for less than the gate is not built.
+            (Self::Public(rest), Some(_)) => {
+                let head = head.and(ask).map(|params, _| params).boxed();
+                rest(GuardedRoute::new(head.clone(), head, guard, required))
             }
         }
     }
@@ -150,7 +149,8 @@ impl GuardedRoutes {
     /// The filter, and what it serves. What it is combined with by `or` is in no manifest.
     ///
     /// # Errors
-    /// [`ConfigError`] that names the first route that cannot be: see [`Declarations::build`].
+    /// [`ConfigError`] that names the first route that cannot be: see [`Declarations::build`]. Of a proof that a route's closure
+    /// wants, it names what the guard cannot judge.
     pub fn build(self) -> Result<(BoxedFilter<(Response,)>, Manifest), ConfigError> {
         let plan = self.table.build()?;
         let paths: Arc<[PathTemplate]> = plan.paths.iter().map(|path| path.path.clone()).collect();
@@ -159,6 +159,9 @@ impl GuardedRoutes {
             for route in path.routes {
                 let head = at(paths.clone(), nth).and(method(route.method, route.serves_head)).boxed();
                 let reply = route.handler.onto(head, route.gate);
+                if let Some(error) = reply.error {
+                    return Err(error);
+                }
                 let filter = reply.filter.recover(answer).unify().boxed();
                 branches.push(Branch { paths: vec![path.path.clone()], filter });
             }

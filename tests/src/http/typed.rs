@@ -3,12 +3,16 @@
 use super::client::{Answer, send};
 use super::servers::listener;
 use super::world::Tokens;
-use countersign::Guard;
+use bytes::Bytes;
 use countersign::authorize::policy::{async_policy_fn, deny_overrides};
 use countersign::authorize::{
-    All, Any, AsResource, Attribute, Attributes, Proof, Requirement, Requires, Resource, action, role,
+    All, Any, AsResource, Attribute, Attributes, Proof, Requirement, Requires, Resource, action, permissions, role,
 };
+use countersign::request::RequestView;
+use countersign::screening::Screening;
+use countersign::{Guard, VerifiedToken};
 use countersign_rbac::RbacAuthorizer;
+use countersign_warp::Proving;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -192,21 +196,16 @@ fn warp_server(guard: &Guard, loads: &Loads) -> SocketAddr {
         .guarded(guard.prove::<Any<(roles::Reader, roles::Admin)>>().expect("known names"), |route| {
             route.map(|_| "either")
         });
-    let (edit_guard, asked_guard, loads) = (guard.clone(), guard.clone(), loads.clone());
-    let edit = path!("posts" / String).and(warp::post()).guarded(guard.protect(), |route| {
-        route.and(warp::body::bytes()).then(move |id: String, token, body: warp::hyper::body::Bytes| {
-            let (guard, loads) = (edit_guard.clone(), loads.clone());
-            async move {
-                let Some(post) = load(&loads, &id) else {
-                    return http::StatusCode::NOT_FOUND.into_response();
-                };
-                match guard.authorize::<EditPost, _>(&token, post).await {
-                    Ok(post) => (post.id.clone() + &String::from_utf8_lossy(&body)).into_response(),
-                    Err(denial) => Refusal(denial).into_response(),
-                }
-            }
-        })
-    });
+    let option = path!("option")
+        .and(warp::get())
+        .guarded(guard.optional().prove::<perm::PostsWrite>().expect("known names"), |route| {
+            route.map(|who: Option<Proof<perm::PostsWrite>>| who.is_some().to_string())
+        });
+    let (asked_guard, loads) = (guard.clone(), loads.clone());
+    let may_edit = guard.protect().prove_on::<EditPost>().expect("known names");
+    let edit = path!("posts" / String)
+        .and(warp::post())
+        .guarded(may_edit, |route| route.and(warp::body::bytes()).and_then(editing(&loads)));
     let asked = path!("asked").and(warp::get()).guarded(guard.protect(), |route| {
         route.then(move |token| {
             let guard = asked_guard.clone();
@@ -220,7 +219,62 @@ fn warp_server(guard: &Guard, loads: &Loads) -> SocketAddr {
     });
     let (listener, address) = listener();
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-    tokio::spawn(warp::serve(both.or(either).or(edit).or(asked)).incoming(listener).run());
+    tokio::spawn(warp::serve(both.or(either).or(option).or(edit).or(asked)).incoming(listener).run());
+    address
+}
+
+/// Loads a post, and edits it where that is allowed.
+fn editing(loads: &Loads) -> impl Fn(String, Proving<EditPost>, Bytes) -> Editing + Clone + Send + Sync + 'static {
+    let loads = loads.clone();
+    move |id, may_edit, body| {
+        let loads = loads.clone();
+        Box::pin(async move {
+            let post = may_edit.on(load(&loads, &id).ok_or_else(warp::reject::not_found)?).await?;
+            Ok(post.id.clone() + &String::from_utf8_lossy(&body))
+        })
+    }
+}
+
+type Editing = Pin<Box<dyn Future<Output = Result<String, warp::Rejection>> + Send>>;
+
+/// The same routes, in a table.
+fn warp_table(guard: &Guard, loads: &Loads) -> SocketAddr {
+    use countersign::authorize::authenticated;
+    use countersign_warp::{GuardedRoutes, Refusal};
+    use warp::Reply;
+
+    let (asked_guard, edit) = (guard.clone(), editing(loads));
+    let (routes, _) = GuardedRoutes::new(guard)
+        .requires("GET", "/both", permissions(["posts:read"]), |route| {
+            route.prove::<All<(perm::PostsRead, perm::PostsWrite)>>().map(|_, proof| split(proof))
+        })
+        .requires("GET", "/either", authenticated(), |route| {
+            route.prove::<Any<(roles::Reader, roles::Admin)>>().map(|_, _| "either")
+        })
+        .public("GET", "/option", |route| {
+            route.optional_proof::<perm::PostsWrite>().map(|_, who| who.is_some().to_string())
+        })
+        .requires("POST", "/posts/{id}", authenticated(), |route| {
+            route.prove_on().and(warp::body::bytes()).and_then(move |params, may_edit, body| {
+                edit(params.get("id").unwrap_or_default().to_owned(), may_edit, body)
+            })
+        })
+        .requires("GET", "/asked", authenticated(), |route| {
+            route.then(move |_, token| {
+                let guard = asked_guard.clone();
+                async move {
+                    match guard.authorize::<EditPost, _>(&token, Post { id: "reader".into() }).await {
+                        Ok(post) => post.id.clone().into_response(),
+                        Err(denial) => Refusal(denial).into_response(),
+                    }
+                }
+            })
+        })
+        .build()
+        .expect("routes");
+    let (listener, address) = listener();
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+    tokio::spawn(warp::serve(routes).incoming(listener).run());
     address
 }
 
@@ -235,35 +289,40 @@ async fn ask(server: SocketAddr, method: &str, path: &str, token: Option<&str>) 
 async fn types_require_the_same_in_every_framework() {
     let tokens = Tokens::new();
     let guard = guard(&tokens);
-    // Method, path, token, status, body of a good answer, whether the post was loaded; the frameworks that have it.
+    // Method, path, token, status, body of a good answer, whether the post was loaded; how many servers have it.
     type Row = (&'static str, &'static str, &'static str, u16, &'static str, bool, usize);
     let table: &[Row] = &[
-        ("GET", "/both", "ADMIN", 200, "reader, reader", false, 3),
-        ("GET", "/both", "T", 403, "", false, 3),
-        ("GET", "/both", "", 401, "", false, 3),
-        ("GET", "/both", "E", 401, "", false, 3),
-        ("GET", "/both", "REVOKED", 401, "", false, 3),
-        ("GET", "/both", "ROLES", 403, "", false, 3),
-        ("GET", "/either", "T", 200, "either", false, 3),
-        ("GET", "/either", "ADMIN", 200, "either", false, 3),
-        ("GET", "/option", "", 200, "false", false, 2),
-        ("GET", "/option", "ADMIN", 200, "true", false, 2),
-        ("GET", "/option", "T", 403, "", false, 2),
-        ("GET", "/option", "B", 401, "", false, 2),
+        ("GET", "/both", "ADMIN", 200, "reader, reader", false, 4),
+        ("GET", "/both", "T", 403, "", false, 4),
+        ("GET", "/both", "", 401, "", false, 4),
+        ("GET", "/both", "E", 401, "", false, 4),
+        ("GET", "/both", "REVOKED", 401, "", false, 4),
+        ("GET", "/both", "ROLES", 403, "", false, 4),
+        ("GET", "/either", "T", 200, "either", false, 4),
+        ("GET", "/either", "ADMIN", 200, "either", false, 4),
+        ("GET", "/option", "", 200, "false", false, 4),
+        ("GET", "/option", "ADMIN", 200, "true", false, 4),
+        ("GET", "/option", "T", 403, "", false, 4),
+        ("GET", "/option", "B", 401, "", false, 4),
         ("GET", "/misused", "ADMIN", 500, "", false, 2),
         ("GET", "/misused", "", 401, "", false, 2),
-        ("POST", "/posts/reader", "T", 200, "reader!", true, 3),
-        ("POST", "/posts/other", "T", 403, "", true, 3),
-        ("POST", "/posts/lost", "T", 503, "", true, 3),
-        ("POST", "/posts/reader", "", 401, "", false, 3),
-        ("POST", "/posts/reader", "B", 401, "", false, 3),
-        ("POST", "/posts/gone", "", 401, "", false, 3),
-        ("POST", "/posts/gone", "T", 404, "", true, 3),
-        ("GET", "/asked", "T", 200, "reader", false, 3),
-        ("GET", "/asked", "T2", 403, "", false, 3),
+        ("POST", "/posts/reader", "T", 200, "reader!", true, 4),
+        ("POST", "/posts/other", "T", 403, "", true, 4),
+        ("POST", "/posts/lost", "T", 503, "", true, 4),
+        ("POST", "/posts/reader", "", 401, "", false, 4),
+        ("POST", "/posts/reader", "B", 401, "", false, 4),
+        ("POST", "/posts/gone", "", 401, "", false, 4),
+        ("POST", "/posts/gone", "T", 404, "", true, 4),
+        ("GET", "/asked", "T", 200, "reader", false, 4),
+        ("GET", "/asked", "T2", 403, "", false, 4),
     ];
-    let loads: [Loads; 3] = Default::default();
-    let servers = [axum_server(&guard, &loads[0]), actix_server(&guard, &loads[1]), warp_server(&guard, &loads[2])];
+    let loads: [Loads; 4] = Default::default();
+    let servers = [
+        axum_server(&guard, &loads[0]),
+        actix_server(&guard, &loads[1]),
+        warp_server(&guard, &loads[2]),
+        warp_table(&guard, &loads[3]),
+    ];
     for (method, path, token, status, body, is_loaded, frameworks) in table {
         let mut first: Option<Answer> = None;
         for (server, loads) in servers.iter().zip(&loads).take(*frameworks) {
@@ -283,5 +342,82 @@ async fn types_require_the_same_in_every_framework() {
                 assert_eq!(answer.body, first.body, "{path}");
             }
         }
+    }
+}
+
+async fn verified(guard: &Guard, tokens: &Tokens) -> VerifiedToken {
+    let headers = [("authorization", format!("Bearer {}", tokens.named("T")))];
+    let request = RequestView::new("GET", "/", None, &headers);
+    Screening::enter(guard, None).require(&request).await.expect("a token")
+}
+
+/// What only tables have to show: what their routes are given in the token's stead, and what cannot be built.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_of_warp_hands_out_what_its_heads_do() {
+    use countersign::authorize::authenticated;
+    use countersign_warp::{Claims, GuardedRoutes};
+    use warp::Filter;
+
+    let tokens = Tokens::new();
+    let guard = guard(&tokens);
+    let token = verified(&guard, &tokens).await;
+    let (routes, manifest) = GuardedRoutes::new(&guard)
+        .requires("GET", "/sent", permissions(["posts:read"]), |route| {
+            route.sent().map(|_, sent| sent.expose().to_owned())
+        })
+        .public("GET", "/optional/sent", |route| {
+            route.optional_sent().map(|_, sent| sent.map_or_else(String::new, |sent| sent.expose().to_owned()))
+        })
+        .requires("GET", "/tenure", permissions(["posts:read"]), |route| {
+            route.tenure().map(|_, tenure| tenure.token().subject().unwrap_or_default().to_owned())
+        })
+        .public("GET", "/optional/tenure", |route| {
+            route.optional_tenure().map(|_, tenure| tenure.is_some().to_string())
+        })
+        // Whatever stands before the question for claims still does.
+        .public("GET", "/added", move |route| {
+            let added = warp::header::exact("x-open", "sesame").map(move || token.clone());
+            route.and(added).claims().map(|_, Claims(claims): Claims<serde_json::Value>| claims["sub"].to_string())
+        })
+        .build()
+        .expect("routes");
+    assert_eq!(manifest.to_string().lines().count(), 5);
+    let (listener, server) = listener();
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+    tokio::spawn(warp::serve(routes).incoming(listener).run());
+
+    let own = |name: &str| tokens.named(name);
+    let table = [
+        ("/sent", "T", 200, own("T")),
+        ("/sent", "", 401, String::new()),
+        ("/sent", "ROLES", 403, String::new()),
+        ("/optional/sent", "T", 200, own("T")),
+        ("/optional/sent", "", 200, String::new()),
+        ("/optional/sent", "B", 401, String::new()),
+        ("/tenure", "T", 200, "reader".into()),
+        ("/tenure", "ROLES", 403, String::new()),
+        ("/tenure", "", 401, String::new()),
+        ("/optional/tenure", "T", 200, "true".into()),
+        ("/optional/tenure", "", 200, "false".into()),
+        ("/optional/tenure", "E", 401, String::new()),
+        ("/added", "T", 400, String::new()),
+    ];
+    for (path, token, status, body) in table {
+        let token = (!token.is_empty()).then(|| own(token));
+        let answer = ask(server, "GET", path, token.as_deref()).await;
+        assert_eq!(answer.status, status, "{path} {token:?}: {answer:?}");
+        if status == 200 {
+            assert_eq!(answer.body, body, "{path}");
+        }
+    }
+
+    type Rest = fn(GuardedRoutes) -> GuardedRoutes;
+    let unjudged: [Rest; 3] = [
+        |table| table.requires("GET", "/", authenticated(), |route| route.prove::<Nameless>().map(|_, _| "")),
+        |table| table.requires("GET", "/", authenticated(), |route| route.prove_on::<Nameless>().map(|_, _| "")),
+        |table| table.public("GET", "/", |route| route.optional_proof::<Nameless>().map(|_, _| "")),
+    ];
+    for (nth, add) in unjudged.into_iter().enumerate() {
+        assert!(add(GuardedRoutes::new(&guard)).build().is_err(), "{nth}");
     }
 }

@@ -1,0 +1,248 @@
+use super::{Ask, Claims, Seen};
+use crate::guarded::denied;
+use countersign::authorize::{AsResource, Authorized, Proof, Requires};
+use countersign::request::{RequestView, SentToken};
+use countersign::screening::{Check, Screening};
+use countersign::{ConfigError, Denial, VerifiedToken};
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::marker::PhantomData;
+use warp::Rejection;
+
+/// Demands a token, and perhaps more of it. Made by [`GuardExt::require`](crate::GuardExt::require) and
+/// [`GuardExt::protect`](crate::GuardExt::protect).
+#[derive(Clone, Debug)]
+pub struct Required {
+    check: Check,
+}
+
+impl Required {
+    pub(crate) fn new(check: Check) -> Self {
+        Self { check }
+    }
+
+    /// Hands on the token's claims. Tokens whose claims do not fit the type are refused.
+    #[must_use]
+    pub fn claims<C: DeserializeOwned + Send + 'static>(self) -> RequiredClaims<C> {
+        RequiredClaims { check: self.check, claims: PhantomData }
+    }
+
+    /// Hands on the token as it was sent: to call another service in the same name.
+    #[must_use]
+    pub fn sent(self) -> RequiredSent {
+        RequiredSent { check: self.check }
+    }
+
+    /// Demands `R` too, a requirement that is a type, and hands on the proof.
+    ///
+    /// # Errors
+    /// As of [`GuardExt::prove`](crate::GuardExt::prove).
+    pub fn prove<R: Requires>(self) -> Result<Proven<R>, ConfigError> {
+        let proved = self.check.guard().check(R::requirement())?;
+        Ok(Proven { first: self.check, proved, of: PhantomData })
+    }
+
+    /// Hands on what decides whether `R` is met on the thing that the route is about, once it is loaded.
+    ///
+    /// # Errors
+    /// As of [`GuardExt::prove`](crate::GuardExt::prove).
+    pub fn prove_on<R: Requires>(self) -> Result<ProvenOn<R>, ConfigError> {
+        let proved = self.check.guard().check(R::requirement())?;
+        Ok(ProvenOn { first: self.check, proved, of: PhantomData })
+    }
+
+    /// Hands on how long whoever asks may stay. Tokens within their leeway are refused.
+    #[cfg(feature = "ws")]
+    #[must_use]
+    pub fn tenure(self) -> RequiredTenure {
+        RequiredTenure { check: self.check }
+    }
+}
+
+impl Ask for Required {
+    type Answer = VerifiedToken;
+
+    async fn ask(&self, request: Seen) -> Result<VerifiedToken, Denial> {
+        judge(&self.check, &self.check.screening(None), &request.view()).await
+    }
+}
+
+/// From memory where that is possible: then no future of the verifier's is boxed.
+async fn judge(check: &Check, screening: &Screening, request: &RequestView<'_>) -> Result<VerifiedToken, Denial> {
+    match check.judge_now(screening, request) {
+        Some(answer) => answer,
+        None => check.judge(screening, request).await,
+    }
+}
+
+/// [`Required`], handing on the token as it was sent.
+#[derive(Clone, Debug)]
+pub struct RequiredSent {
+    check: Check,
+}
+
+impl Ask for RequiredSent {
+    type Answer = SentToken;
+
+    async fn ask(&self, request: Seen) -> Result<SentToken, Denial> {
+        let (screening, request) = (self.check.screening(None), request.view());
+        judge(&self.check, &screening, &request).await?;
+        screening.sent_token(&request).ok_or_else(Denial::unguarded)
+    }
+}
+
+/// [`Required`], handing on a [`Tenure`](crate::Tenure).
+#[cfg(feature = "ws")]
+#[derive(Clone, Debug)]
+pub struct RequiredTenure {
+    check: Check,
+}
+
+#[cfg(feature = "ws")]
+impl Ask for RequiredTenure {
+    type Answer = crate::Tenure;
+
+    async fn ask(&self, request: Seen) -> Result<crate::Tenure, Denial> {
+        let (screening, request) = (self.check.screening(None), request.view());
+        judge(&self.check, &screening, &request).await?;
+        screening.tenure(&request).await.map(crate::Tenure)
+    }
+}
+
+/// [`Required`], handing on claims.
+#[derive(Debug)]
+pub struct RequiredClaims<C> {
+    check: Check,
+    claims: PhantomData<fn() -> C>,
+}
+
+impl<C> Clone for RequiredClaims<C> {
+    fn clone(&self) -> Self {
+        Self { check: self.check.clone(), claims: PhantomData }
+    }
+}
+
+impl<C: DeserializeOwned + Send + 'static> Ask for RequiredClaims<C> {
+    type Answer = Claims<C>;
+
+    async fn ask(&self, request: Seen) -> Result<Claims<C>, Denial> {
+        let screening = self.check.screening(None);
+        let token = judge(&self.check, &screening, &request.view()).await?;
+        screening.claims(&token).map(Claims)
+    }
+}
+
+/// Demands that a requirement which is a type is met, and hands on the proof. Made by
+/// [`GuardExt::prove`](crate::GuardExt::prove).
+#[derive(Debug)]
+pub struct Proven<R> {
+    first: Check,
+    /// Kept, so that what is declared is held against a guard that is handed over later.
+    proved: Check,
+    of: PhantomData<fn() -> R>,
+}
+
+impl<R> Clone for Proven<R> {
+    fn clone(&self) -> Self {
+        Self { first: self.first.clone(), proved: self.proved.clone(), of: PhantomData }
+    }
+}
+
+impl<R: Requires> Ask for Proven<R> {
+    type Answer = Proof<R>;
+
+    async fn ask(&self, request: Seen) -> Result<Proof<R>, Denial> {
+        let (screening, request) = (self.first.screening(None), request.view());
+        judge(&self.first, &screening, &request).await?;
+        screening.prove(&request).await
+    }
+}
+
+/// Demands a token, and hands on a [`Proving`]. Made by [`Required::prove_on`].
+#[derive(Debug)]
+pub struct ProvenOn<R> {
+    first: Check,
+    /// As of [`Proven`].
+    proved: Check,
+    of: PhantomData<fn() -> R>,
+}
+
+impl<R> Clone for ProvenOn<R> {
+    fn clone(&self) -> Self {
+        Self { first: self.first.clone(), proved: self.proved.clone(), of: PhantomData }
+    }
+}
+
+impl<R: Requires> Ask for ProvenOn<R> {
+    type Answer = Proving<R>;
+
+    async fn ask(&self, request: Seen) -> Result<Proving<R>, Denial> {
+        let screening = self.first.screening(None);
+        let token = judge(&self.first, &screening, &request.view()).await?;
+        Ok(Proving { token, screening, request, of: PhantomData })
+    }
+}
+
+/// A request with a valid token, before it is known whether it meets `R` on the thing that it is about.
+///
+/// ```
+/// use countersign::authorize::{AsResource, Requirement, Requires, Resource, action};
+/// use countersign::{ConfigError, Guard};
+/// use countersign_warp::{GuardExt, Guarded, Proving};
+/// use warp::filters::BoxedFilter;
+/// use warp::reply::Response;
+/// use warp::{Filter, Rejection};
+///
+/// struct Post { id: String, text: String }
+///
+/// impl AsResource for Post {
+///     fn as_resource(&self) -> Resource<'_> { Resource::new("post", &self.id) }
+/// }
+///
+/// struct ReadPost;
+/// impl Requires for ReadPost {
+///     fn requirement() -> Requirement { action("posts:read") }
+/// }
+///
+/// /// Loads nothing for strangers.
+/// async fn read(id: String, may_read: Proving<ReadPost>) -> Result<String, Rejection> {
+///     let post = Post { id, text: "from the database".into() };
+///     Ok(may_read.on(post).await?.text.clone())
+/// }
+///
+/// fn route(guard: &Guard) -> Result<BoxedFilter<(Response,)>, ConfigError> {
+///     let may_read = guard.protect().prove_on::<ReadPost>()?;
+///     Ok(warp::path!("posts" / String).and(warp::get()).guarded(may_read, |route| route.and_then(read)))
+/// }
+/// ```
+#[must_use]
+pub struct Proving<R> {
+    token: VerifiedToken,
+    screening: Screening,
+    request: Seen,
+    of: PhantomData<fn() -> R>,
+}
+
+impl<R> Proving<R> {
+    /// Who asks.
+    #[must_use]
+    pub fn token(&self) -> &VerifiedToken {
+        &self.token
+    }
+}
+
+impl<R: Requires> Proving<R> {
+    /// That whoever asks meets `R` on `resource`, which comes back with the decision, or not at all.
+    ///
+    /// # Errors
+    /// The denial as a rejection: returned from the route, it is the route's answer.
+    pub async fn on<T: AsResource + Sync>(self, resource: T) -> Result<Authorized<T, R>, Rejection> {
+        self.screening.authorize(&self.request.view(), resource).await.map_err(denied)
+    }
+}
+
+impl<R> fmt::Debug for Proving<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proving").finish_non_exhaustive()
+    }
+}
