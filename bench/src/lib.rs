@@ -4,13 +4,17 @@
 //! answer it; Countersign comes first. All cases of a group are measured in one run, in rounds: each round asks everybody
 //! a batch of times, so that what disturbs the machine disturbs them all. A figure is the median of its rounds.
 //!
+//! What a server answers over loopback is measured by `wrk`: see [`Served`].
+//!
 //! Two programs measure: `bench` the time, with the allocator that everybody has, and `count` the allocations, with one
 //! that counts. A counter in the way of the clock would slow down most those who allocate most.
 
 pub mod groups;
+mod load;
 mod report;
 mod run;
 
+pub use load::{Load, Served, loaded};
 pub use report::{Bound, Measure, Report, Row, Target};
 pub use run::{Pace, counted, timed};
 
@@ -25,6 +29,8 @@ pub struct Group {
     pub cases: fn() -> Vec<Case>,
     /// What Countersign is to reach.
     pub targets: fn() -> Vec<Target>,
+    /// Servers to be asked over loopback. They are started when this is called.
+    pub served: fn() -> Vec<Served>,
 }
 
 /// One question, and those who answer it. The first of them is what the others are compared with.

@@ -10,13 +10,15 @@ pub struct Pace {
     pub rounds: usize,
     /// How long a turn is at least.
     pub turn: Duration,
+    /// How often both routes of a server are asked, for a second each.
+    pub loads: usize,
 }
 
 impl Pace {
     /// For figures to be told.
-    pub const FULL: Self = Self { rounds: 400, turn: Duration::from_micros(500) };
+    pub const FULL: Self = Self { rounds: 400, turn: Duration::from_micros(500), loads: 15 };
     /// For a look.
-    pub const QUICK: Self = Self { rounds: 60, turn: Duration::from_micros(200) };
+    pub const QUICK: Self = Self { rounds: 60, turn: Duration::from_micros(200), loads: 7 };
 }
 
 /// The time of one answer of each contender of each case, in nanoseconds. Before the first round everybody answers until

@@ -1,6 +1,6 @@
 //! `bench [--quick] [--out FILE] [GROUP]…`: prints the table, and writes it as JSON.
 
-use countersign_bench::{Measure, Pace, Report, Row, groups, timed};
+use countersign_bench::{Measure, Pace, Report, Row, groups, loaded, timed};
 use lexopt::{Arg, Parser, ValueExt};
 use std::error::Error;
 use std::path::PathBuf;
@@ -48,7 +48,14 @@ fn run() -> Result<(), Box<dyn Error>> {
         });
         let report = Report { rows: rows.collect(), targets: (group.targets)() };
         println!("{}\n\n{report}", group.name);
-        all.extend(report.rows);
+        for row in &report.rows {
+            all.push(serde_json::to_value(row)?);
+        }
+        drop(cases);
+        for load in loaded(&(group.served)(), pace)? {
+            println!("{load}");
+            all.push(serde_json::to_value(load)?);
+        }
     }
     if let Some(out) = out {
         fs::write(&out, serde_json::to_vec_pretty(&all)?).map_err(|error| format!("{}: {error}", out.display()))?;

@@ -9,7 +9,7 @@ mod policies;
 
 use crate::{Bound, Case, Group, Target};
 
-pub(super) const GROUP: Group = Group { name: "authorization", cases, targets };
+pub(super) const GROUP: Group = Group { name: "authorization", cases, targets, served: Vec::new };
 
 const OURS: &str = "countersign";
 

@@ -15,7 +15,7 @@ use crate::{Bound, Case, Group, Target};
 use fixture::{Alg, Fixture, Size};
 use ours::LINES;
 
-pub(super) const GROUP: Group = Group { name: "verification", cases, targets };
+pub(super) const GROUP: Group = Group { name: "verification", cases, targets, served: Vec::new };
 
 fn cases() -> Vec<Case> {
     let fixtures = Alg::ALL.map(Fixture::new);

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: the benchmarks of the package `bench`, which stands outside the workspace with the peers that it
 //! builds.
 
-use crate::Failure;
+use crate::{Failure, programs};
 use lexopt::{Arg, Parser};
 use std::env;
 use std::ffi::OsString;
@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const FOLDER: &str = "bench";
+/// The group that has servers.
+const SERVERS: &str = "http";
 const REPORT: &str = "compare.json";
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -18,10 +20,20 @@ struct Plan {
     groups: Vec<String>,
 }
 
+impl Plan {
+    /// Whether servers are asked over loopback.
+    fn asks_servers(&self) -> bool {
+        self.groups.is_empty() || self.groups.iter().any(|group| group == SERVERS)
+    }
+}
+
 pub(crate) fn run(arguments: Parser) -> Result<(), Failure> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let plan = plan(arguments, &groups(&root)?)?;
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from).join("bench");
+    if plan.asks_servers() {
+        programs::provide("the measurements over loopback", &["wrk"])?;
+    }
     build(&root, &target)?;
     let report = target.join(REPORT);
     let mut bench = Command::new(target.join("release").join(format!("bench{}", env::consts::EXE_SUFFIX)));
@@ -101,8 +113,17 @@ mod tests {
     }
 
     #[test]
+    fn wrk_is_wanted_where_servers_are_asked() {
+        let plan = |groups: &[&str]| Plan { quick: false, groups: groups.iter().map(|&group| group.into()).collect() };
+        for (groups, is_wanted) in [(&[][..], true), (&["http"], true), (&["authorization"], false)] {
+            assert_eq!(plan(groups).asks_servers(), is_wanted, "{groups:?}");
+        }
+    }
+
+    #[test]
     fn a_group_is_a_file() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        assert!(groups(&root).unwrap().contains(&"authorization".to_owned()));
+        let groups = groups(&root).unwrap();
+        assert!(groups.contains(&"authorization".to_owned()) && groups.contains(&SERVERS.to_owned()));
     }
 }

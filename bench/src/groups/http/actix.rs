@@ -1,11 +1,12 @@
 //! A service of actix-web.
 
-use super::{BARE, CACHED, EACH, FIELD, User, call, guard, runtime};
+use super::{BARE, CACHED, EACH, FIELD, GUARDED, OPEN, User, call, guard, runtime};
 use crate::Case;
 use actix_web::dev::{Service, ServiceResponse};
 use actix_web::test::{TestRequest, init_service};
-use actix_web::{App, Error, web};
+use actix_web::{App, Error, HttpServer, web};
 use countersign_actix::{Claims, GuardExt};
+use std::net::TcpListener;
 
 pub(super) const NAME: &str = "a request to actix-web";
 
@@ -15,7 +16,7 @@ where
 {
     let runtime = runtime();
     move || {
-        let request = TestRequest::get().uri("/me").insert_header(("authorization", FIELD.as_str()));
+        let request = TestRequest::get().uri(GUARDED).insert_header(("authorization", FIELD.as_str()));
         let request = request.insert_header(("accept", "*/*")).insert_header(("user-agent", "bench")).to_request();
         call(&runtime, async { service.call(request).await.expect("an answer").status().as_u16() })
     }
@@ -25,12 +26,22 @@ pub(super) fn case() -> Case {
     let guarded = |is_cached: bool| {
         let app = App::new()
             .wrap(guard(is_cached).layer())
-            .route("/me", web::get().to(async |Claims(me): Claims<User>| me.sub));
+            .route(GUARDED, web::get().to(async |Claims(me): Claims<User>| me.sub));
         calling(runtime().block_on(init_service(app)))
     };
-    let bare = App::new().route("/me", web::get().to(async || "7"));
+    let bare = App::new().route(GUARDED, web::get().to(async || "7"));
     Case::new(NAME)
         .with(CACHED, guarded(true))
         .with(EACH, guarded(false))
         .with(BARE, calling(runtime().block_on(init_service(bare))))
+}
+
+pub(super) fn serve(listener: TcpListener) {
+    let guard = guard(true);
+    let app = move || {
+        let me = web::resource(GUARDED).wrap(guard.layer()).get(async |Claims(me): Claims<User>| me.sub);
+        App::new().service(me).route(OPEN, web::get().to(async || "7"))
+    };
+    let server = HttpServer::new(app).workers(1).disable_signals().listen(listener).expect("a listener");
+    runtime().block_on(server.run()).expect("a server");
 }

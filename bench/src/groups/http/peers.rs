@@ -42,7 +42,8 @@ fn jwt_authorizer() -> impl FnMut() -> u16 {
     let authorizer: Authorizer<User> = runtime.block_on(authorizer).expect("an authorizer");
     let router: Router = Router::new()
         .route("/me", get(|JwtClaims(user): JwtClaims<User>| async { user.sub }))
-        .layer(authorizer.into_layer());
+        .layer(authorizer.into_layer())
+        .with_state(());
     move || {
         let router = router.clone();
         let (parts, _) = request().into_parts();
@@ -72,6 +73,7 @@ fn oauth_resource_server() -> impl FnMut() -> u16 {
         let token = authority.token().alg(Algorithm::ES256).expires_in(86_400).sign();
         (Router::new().route("/me", get(whoami)).route_layer(layer), format!("Bearer {token}"))
     });
+    let router: Router = router.with_state(());
     move || {
         let router = router.clone();
         let mut request = request();
