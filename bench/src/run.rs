@@ -16,9 +16,9 @@ pub struct Pace {
 
 impl Pace {
     /// For figures to be told.
-    pub const FULL: Self = Self { rounds: 400, turn: Duration::from_micros(500), loads: 15 };
+    pub const FULL: Self = Self { rounds: 400, turn: Duration::from_micros(500), loads: 30 };
     /// For a look.
-    pub const QUICK: Self = Self { rounds: 60, turn: Duration::from_micros(200), loads: 7 };
+    pub const QUICK: Self = Self { rounds: 60, turn: Duration::from_micros(200), loads: 12 };
 }
 
 /// The time of one answer of each contender of each case, in nanoseconds. Before the first round everybody answers until

@@ -74,9 +74,10 @@ fn cases() -> Vec<Case> {
 }
 
 fn targets() -> Vec<Target> {
-    let mut targets: Vec<_> = [axum::NAME, actix::NAME, warp::NAME]
+    // A layer of axum is boxed by axum, as the idle one shows.
+    let mut targets: Vec<_> = [(axum::NAME, axum::IDLE), (actix::NAME, BARE), (warp::NAME, BARE)]
         .into_iter()
-        .map(|case| Target::new(case, CACHED, Bound::AllocationsBeyond(5), (case, BARE)))
+        .map(|(case, control)| Target::new(case, CACHED, Bound::AllocationsBeyond(5), (case, control)))
         .collect();
     for peer in peers::NAMES {
         targets.push(Target::new(axum::NAME, CACHED, Bound::Faster(1.0), (axum::NAME, peer)));

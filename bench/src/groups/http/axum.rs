@@ -9,11 +9,22 @@ use countersign_axum::{Claims, GuardExt};
 use http::Request;
 use std::net::TcpListener;
 use tower::ServiceExt;
+use tower::layer::layer_fn;
+use tower::util::MapRequest;
 
 pub(super) const NAME: &str = "a request to axum";
+pub(super) const IDLE: &str = "no guard, an idle layer";
 
 pub(super) fn request() -> Request<Body> {
     REQUEST.clone().map(|()| Body::empty())
+}
+
+/// What axum takes for any layer that leaves something with the request: it boxes the layer, its future and the thing.
+fn idle<S>(service: S) -> MapRequest<S, impl Fn(Request<Body>) -> Request<Body> + Clone> {
+    MapRequest::new(service, |mut request: Request<Body>| {
+        request.extensions_mut().insert(7_u8);
+        request
+    })
 }
 
 /// How often a router is called.
@@ -40,6 +51,7 @@ pub(super) fn case() -> Case {
         .with(CACHED, calling(guarded(true)))
         .with(EACH, calling(guarded(false)))
         .with(BARE, calling(bare(GUARDED)))
+        .with(IDLE, calling(bare(GUARDED).layer(layer_fn(idle))))
 }
 
 pub(super) fn serve(listener: TcpListener) {
