@@ -181,8 +181,17 @@ pub(crate) const SCHEME_OF_TOKENS: &str = "Bearer";
 pub(crate) fn token68(value: &[u8]) -> Result<&str, ExtractError> {
     let padding = value.iter().rev().take_while(|octet| **octet == b'=').count();
     let body = value.get(..value.len() - padding).unwrap_or_default();
-    let is_body = |octet: &u8| octet.is_ascii_alphanumeric() || b"-._~+/".contains(octet);
-    if body.is_empty() || !body.iter().all(is_body) {
+    let is_body = |octet: u8| {
+        octet.is_ascii_alphanumeric()
+            | (octet == b'-')
+            | (octet == b'_')
+            | (octet == b'.')
+            | (octet == b'~')
+            | (octet == b'+')
+            | (octet == b'/')
+    };
+    // All of it is looked at, many octets at a time.
+    if body.is_empty() || !body.iter().fold(true, |all, octet| all & is_body(*octet)) {
         return Err(ExtractError::Malformed);
     }
     std::str::from_utf8(value).map_err(|_| ExtractError::Malformed)
