@@ -9,16 +9,21 @@
 //! Two programs measure: `bench` the time, with the allocator that everybody has, and `count` the allocations, with one
 //! that counts. A counter in the way of the clock would slow down most those who allocate most.
 
+pub mod counts;
+#[cfg(feature = "peers")]
 pub mod groups;
 mod load;
 mod report;
 mod run;
+#[cfg_attr(not(feature = "peers"), expect(dead_code, reason = "less is counted than measured"))]
+mod tokens;
 
 pub use load::{Load, Served, loaded};
 pub use report::{Bound, Measure, Report, Row, Target};
 pub use run::{Pace, counted, timed};
 
 use std::hint::black_box;
+use std::time::Duration;
 
 /// Questions that are compared with one another.
 #[derive(Debug)]
@@ -52,12 +57,20 @@ impl Case {
     /// Lets `answer` be measured. It is called often, must do the same each time, and sets nothing up: what a service
     /// builds once is built before.
     #[must_use]
-    pub fn with<T>(mut self, name: &'static str, mut answer: impl FnMut() -> T + 'static) -> Self {
+    pub fn with<T>(self, name: &'static str, mut answer: impl FnMut() -> T + 'static) -> Self {
         let batch = move |times| {
-            for _ in 0..times {
-                black_box(answer());
-            }
+            run::taken(|| {
+                for _ in 0..times {
+                    black_box(answer());
+                }
+            })
         };
+        self.with_clock(name, batch)
+    }
+
+    /// Lets `batch` be measured, which answers so many times and tells how long that took, without its preparations.
+    #[must_use]
+    pub fn with_clock(mut self, name: &'static str, batch: impl FnMut(u64) -> Duration + 'static) -> Self {
         self.contenders.push(Contender { name, batch: Box::new(batch) });
         self
     }
@@ -67,8 +80,8 @@ impl Case {
 pub struct Contender {
     /// Who.
     pub name: &'static str,
-    /// Answers so many times.
-    pub(crate) batch: Box<dyn FnMut(u64)>,
+    /// Answers so many times, and tells how long that took.
+    pub(crate) batch: Box<dyn FnMut(u64) -> Duration>,
 }
 
 impl std::fmt::Debug for Contender {

@@ -48,6 +48,9 @@ pub enum Bound {
     Within(f64),
     /// No more nanoseconds beyond the other's.
     Beyond(f64),
+    /// With two threads at least so many times as much faster than with one as the other is. Those with one thread, of
+    /// the same case: ours and the other.
+    Scaling(f64, [&'static str; 2]),
     /// No more allocations.
     Allocations(usize),
     /// No more allocations beyond the other's.
@@ -131,6 +134,19 @@ impl Report {
                 (
                     judged(median, minimum) <= bound,
                     format!("{bound} ns beyond {beside}: {median:.0} ns (minima {minimum:.0} ns)"),
+                )
+            }
+            Bound::Scaling(bound, [one_of_ours, one_of_others]) => {
+                let one = |name| self.row(&(ours.case.clone(), name));
+                let (one_of_ours, one_of_others) = (one(one_of_ours)?, one(one_of_others)?);
+                let scaling = |of: fn(&Row) -> f64| {
+                    let [ours, other] = [of(one_of_ours) / of(ours), of(one_of_others) / of(other)];
+                    (ours / other, format!("{ours:.2} / {other:.2}"))
+                };
+                let ((median, _), (minimum, told)) = (scaling(|row| row.ns), scaling(|row| row.minimum));
+                (
+                    judged(median, minimum) >= bound,
+                    format!("{bound} × the scaling of {beside}: {median:.3} × (minima {minimum:.3} ×: {told})"),
                 )
             }
             Bound::AllocationsBeyond(bound) => {

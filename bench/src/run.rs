@@ -18,7 +18,7 @@ impl Pace {
     /// For figures to be told.
     pub const FULL: Self = Self { rounds: 400, turn: Duration::from_micros(500), loads: 30 };
     /// For a look.
-    pub const QUICK: Self = Self { rounds: 60, turn: Duration::from_micros(200), loads: 12 };
+    pub const QUICK: Self = Self { rounds: 200, turn: Duration::from_micros(200), loads: 12 };
 }
 
 /// The time of one answer of each contender of each case, in nanoseconds. Before the first round everybody answers until
@@ -35,7 +35,7 @@ pub fn timed(cases: &mut [Case], pace: Pace) -> Vec<Vec<Measure>> {
             order.reverse();
         }
         for turn in order {
-            let taken = taken(&mut contenders[turn].batch, times[turn]);
+            let taken = (contenders[turn].batch)(times[turn]);
             samples[turn].push(taken.as_nanos() as f64 / times[turn] as f64);
         }
     }
@@ -44,18 +44,18 @@ pub fn timed(cases: &mut [Case], pace: Pace) -> Vec<Vec<Measure>> {
 }
 
 /// How often to ask, for a turn to be full.
-fn times(batch: &mut dyn FnMut(u64), turn: Duration) -> u64 {
+fn times(batch: &mut dyn FnMut(u64) -> Duration, turn: Duration) -> u64 {
     let mut times = 1;
-    while taken(batch, times) < turn {
+    while batch(times) < turn {
         times *= 2;
     }
     times
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is what measures")]
-fn taken(batch: &mut dyn FnMut(u64), times: u64) -> Duration {
+pub(crate) fn taken(work: impl FnOnce()) -> Duration {
     let begin = Instant::now();
-    batch(times);
+    work();
     begin.elapsed()
 }
 
@@ -64,7 +64,7 @@ fn taken(batch: &mut dyn FnMut(u64), times: u64) -> Duration {
 #[must_use]
 pub fn counted(cases: &mut [Case], count: impl Fn() -> usize) -> Vec<Vec<usize>> {
     const TIMES: u64 = 8;
-    let each = |batch: &mut dyn FnMut(u64)| {
+    let each = |batch: &mut dyn FnMut(u64) -> Duration| {
         batch(TIMES);
         let before = count();
         batch(TIMES);

@@ -3,17 +3,17 @@
 //! Everybody looks for the key among ten by the token's `kid`, holds the token to one issuer, one audience and the times,
 //! and reads the claims into a type that owns them. What a service builds once, keys and rules, is built before.
 
-mod bare;
-mod fixture;
 mod issuers;
+#[cfg(feature = "josekit")]
+mod josekit;
 mod jsonwebtoken;
 mod jwt_simple;
 mod keys;
-mod ours;
+mod threads;
 
+use crate::tokens::fixture::{Alg, Fixture, Size};
+use crate::tokens::ours::{self, AWS_LC, LINES, RING};
 use crate::{Bound, Case, Group, Target};
-use fixture::{Alg, Fixture, Size};
-use ours::LINES;
 
 pub(super) const GROUP: Group = Group { name: "verification", cases, targets, served: Vec::new };
 
@@ -31,6 +31,7 @@ fn cases() -> Vec<Case> {
     cases.extend(REFUSED.map(|refused| refusal(hs256, refused)));
     cases.extend([keys::case(rs256), keys::hot(rs256), keys::cold(rs256)]);
     cases.extend([issuers::case(rs256, 1), issuers::case(rs256, issuers::MANY)]);
+    cases.extend([threads::case(hs256), threads::case(rs256)]);
     cases
 }
 
@@ -57,6 +58,8 @@ fn refusal(fixture: &Fixture, refused: Refused) -> Case {
     for line in LINES {
         case = case.with(line.name, ours::refusing(line, fixture, token.clone()));
     }
+    #[cfg(feature = "josekit")]
+    let case = case.with(josekit::NAME, josekit::verifying(fixture, token.clone()));
     case.with(jsonwebtoken::v11::NAME, jsonwebtoken::v11::verifying(fixture, token.clone()))
         .with(jsonwebtoken::v9::NAME, jsonwebtoken::v9::verifying(fixture, token.clone()))
         .with(jwt_simple::NAME, jwt_simple::verifying(fixture, token))
@@ -69,6 +72,8 @@ fn into_a_type(fixture: &Fixture, size: Size) -> Case {
         case = case.with(line.name, taken(ours::verifying(line, fixture, token.clone())));
         case = case.with(line.bare, (line.verify)(fixture, &token));
     }
+    #[cfg(feature = "josekit")]
+    let case = case.with(josekit::NAME, taken(josekit::verifying(fixture, token.clone())));
     case.with(jsonwebtoken::v11::NAME, taken(jsonwebtoken::v11::verifying(fixture, token.clone())))
         .with(jsonwebtoken::v9::NAME, taken(jsonwebtoken::v9::verifying(fixture, token.clone())))
         .with(jwt_simple::NAME, taken(jwt_simple::verifying(fixture, token)))
@@ -99,42 +104,63 @@ fn signing(fixture: &Fixture) -> Case {
     for line in LINES {
         case = case.with(line.name, ours::signing(line, fixture)).with(line.bare, (line.sign)(fixture));
     }
+    #[cfg(feature = "josekit")]
+    let case = case.with(josekit::NAME, josekit::signing(fixture));
     case.with(jsonwebtoken::v11::NAME, jsonwebtoken::v11::signing(fixture))
         .with(jsonwebtoken::v9::NAME, jsonwebtoken::v9::signing(fixture))
         .with(jwt_simple::NAME, jwt_simple::signing(fixture))
 }
 
-/// Those of one backend: a second backend has a list of its own.
+/// aws-lc's, unless ring is named.
 fn targets() -> Vec<Target> {
-    let [ring] = LINES else { unreachable!("one backend") };
+    let ours = AWS_LC.name;
     let mut targets = Vec::new();
-    for alg in Alg::ALL {
-        let (small, alone) = (alg.of_size(Size::Small), name_without_a_type(alg));
-        targets.push(Target::new(&small, ring.name, Bound::AtMost(1.07), (&small, ring.bare)));
-        targets.push(Target::new(&alone, ring.name, Bound::AllocationsBeyond(2), (&alone, ring.bare)));
-    }
     for (alg, size, peer, at_most) in [
         (Alg::HS256, Size::Small, jsonwebtoken::v11::NAME, 0.28),
         (Alg::HS256, Size::Small, jsonwebtoken::v9::NAME, 0.38),
         (Alg::HS256, Size::Large, jsonwebtoken::v11::NAME, 0.45),
         (Alg::HS256, Size::Large, jsonwebtoken::v9::NAME, 0.55),
+        (Alg::RS256, Size::Small, jsonwebtoken::v11::NAME, 0.74),
+        (Alg::RS256, Size::Large, jsonwebtoken::v11::NAME, 0.70),
+        (Alg::RS256, Size::Small, AWS_LC.bare, 1.05),
+        (Alg::ES256, Size::Small, AWS_LC.bare, 1.03),
+        (Alg::EdDSA, Size::Small, AWS_LC.bare, 1.03),
     ] {
         let case = alg.of_size(size);
-        targets.push(Target::new(&case, ring.name, Bound::AtMost(at_most), (&case, peer)));
+        targets.push(Target::new(&case, ours, Bound::AtMost(at_most), (&case, peer)));
+    }
+    for alg in Alg::ALL {
+        let case = alg.of_size(Size::Small);
+        targets.push(Target::new(&case, RING.name, Bound::AtMost(1.07), (&case, RING.bare)));
+    }
+    for alg in Alg::ALL {
+        let case = name_without_a_type(alg);
+        for line in LINES {
+            targets.push(Target::new(&case, line.name, Bound::AllocationsBeyond(2), (&case, line.bare)));
+        }
     }
     let taken = Alg::HS256.of_size(Size::Small);
     for Refused { what, .. } in REFUSED {
-        targets.push(Target::new(what, ring.name, Bound::AtMost(1.2), (&taken, ring.name)));
-        targets.push(Target::allocations(what, ring.name, usize::from(what != MEGABYTE)));
+        for line in LINES {
+            targets.push(Target::new(what, line.name, Bound::AtMost(1.2), (&taken, line.name)));
+            targets.push(Target::allocations(what, line.name, usize::from(what != MEGABYTE)));
+        }
     }
-    targets.push(Target::new(MEGABYTE, ring.name, Bound::Within(50.0), (MEGABYTE, ring.name)));
-    targets.push(Target::new(keys::NAME, ring.name, Bound::Beyond(25.0), (keys::NAME, keys::MAP)));
+    targets.push(Target::new(MEGABYTE, ours, Bound::Within(50.0), (MEGABYTE, ours)));
+    for provider in [ours, keys::PROVIDER, keys::HANGING] {
+        targets.push(Target::new(keys::NAME, provider, Bound::Beyond(25.0), (keys::NAME, keys::MAP)));
+    }
     let rs256 = Alg::RS256.of_size(Size::Small);
     for (hit, at_most) in [(keys::HOT, 0.02), (keys::COLD, 0.08)] {
-        targets.push(Target::new(hit, ring.name, Bound::AtMost(at_most), (&rs256, jsonwebtoken::v11::NAME)));
-        targets.push(Target::allocations(hit, ring.name, 0));
+        targets.push(Target::new(hit, ours, Bound::AtMost(at_most), (&rs256, jsonwebtoken::v11::NAME)));
+        targets.push(Target::allocations(hit, ours, 0));
+    }
+    for alg in [Alg::HS256, Alg::RS256] {
+        let case = threads::name(alg);
+        let scaling = Bound::Scaling(0.95, [threads::ONE; 2]);
+        targets.push(Target::new(&case, threads::SHARED, scaling, (&case, threads::APART)));
     }
     let (one, many) = (issuers::name(1), issuers::name(issuers::MANY));
-    targets.push(Target::new(&many, ring.name, Bound::AtMost(2.0), (&one, ring.name)));
+    targets.push(Target::new(&many, ours, Bound::AtMost(2.0), (&one, ours)));
     targets.into_iter().map(Target::by_minima).collect()
 }

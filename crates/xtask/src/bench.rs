@@ -7,16 +7,19 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 const FOLDER: &str = "bench";
 /// The group that has servers.
 const SERVERS: &str = "http";
-const REPORT: &str = "compare.json";
+/// josekit takes it, and only what is installed.
+const OPENSSL: &str = "openssl";
 
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Plan {
     quick: bool,
+    /// Built faster, for working: its figures are not to be told.
+    thin: bool,
     groups: Vec<String>,
 }
 
@@ -25,23 +28,58 @@ impl Plan {
     fn asks_servers(&self) -> bool {
         self.groups.is_empty() || self.groups.iter().any(|group| group == SERVERS)
     }
+
+    fn profile(&self) -> &'static str {
+        if self.thin { "thin" } else { "release" }
+    }
+
+    fn report(&self) -> &'static str {
+        if self.thin { "compare-thin.json" } else { "compare.json" }
+    }
 }
 
 pub(crate) fn run(arguments: Parser) -> Result<(), Failure> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = root();
     let plan = plan(arguments, &groups(&root)?)?;
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from).join("bench");
     if plan.asks_servers() {
         programs::provide("the measurements over loopback", &["wrk"])?;
     }
-    build(&root, &target)?;
-    let report = target.join(REPORT);
-    let mut bench = Command::new(target.join("release").join(format!("bench{}", env::consts::EXE_SUFFIX)));
-    bench.arg("--out").arg(&report).args(plan.quick.then_some("--quick")).args(plan.groups);
+    let has_openssl = has_openssl();
+    let features: &[&str] = if has_openssl { &["--features", "josekit"] } else { &[] };
+    build(plan.profile(), &[&["--bin", "bench", "--bin", "count"], features].concat())?;
+    if !has_openssl {
+        println!("josekit is left out: `pkg-config --exists openssl` finds none (Debian: pkg-config libssl-dev)\n");
+    }
+    let report = target().join(plan.report());
+    let mut bench = Command::new(program(plan.profile(), "bench"));
+    bench.arg("--out").arg(&report).args(plan.quick.then_some("--quick")).args(&plan.groups);
     succeed(&mut bench, "bench")?;
     let report = fs::canonicalize(&report).unwrap_or(report);
     println!("as JSON: {}", report.display());
+    if plan.thin {
+        println!("built with `--thin`: for working, not for telling");
+    }
     Ok(())
+}
+
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Where the package's programs and what they write are kept.
+pub(crate) fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from).join("bench")
+}
+
+/// One of the package's programs.
+pub(crate) fn program(profile: &str, name: &str) -> PathBuf {
+    target().join(profile).join(format!("{name}{}", env::consts::EXE_SUFFIX))
+}
+
+fn has_openssl() -> bool {
+    let mut asked = Command::new("pkg-config");
+    asked.args(["--exists", OPENSSL]).stdout(Stdio::null()).stderr(Stdio::null());
+    asked.status().is_ok_and(|status| status.success())
 }
 
 fn plan(mut arguments: Parser, known: &[String]) -> Result<Plan, Failure> {
@@ -49,6 +87,7 @@ fn plan(mut arguments: Parser, known: &[String]) -> Result<Plan, Failure> {
     while let Some(argument) = arguments.next()? {
         match argument {
             Arg::Long("quick") => plan.quick = true,
+            Arg::Long("thin") => plan.thin = true,
             Arg::Value(group) => match group.into_string() {
                 Ok(group) if known.contains(&group) => plan.groups.push(group),
                 Ok(group) => {
@@ -75,10 +114,12 @@ fn groups(root: &Path) -> Result<Vec<String>, Failure> {
     Ok(groups)
 }
 
-fn build(root: &Path, target: &Path) -> Result<(), Failure> {
+/// Builds programs of the package.
+pub(crate) fn build(profile: &str, what: &[&str]) -> Result<(), Failure> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
-    cargo.args(["build", "--release", "--locked", "--manifest-path"]).arg(root.join(FOLDER).join("Cargo.toml"));
-    succeed(cargo.arg("--target-dir").arg(target), "cargo build")
+    cargo.args(["build", "--profile", profile, "--locked", "--target-dir"]).arg(target());
+    cargo.arg("--manifest-path").arg(root().join(FOLDER).join("Cargo.toml"));
+    succeed(cargo.args(what), "cargo build")
 }
 
 fn succeed(command: &mut Command, name: &str) -> Result<(), Failure> {
@@ -101,7 +142,15 @@ mod tests {
     fn every_group_runs_unless_some_are_named() {
         assert_eq!(plan_of(&[]).unwrap(), Plan::default());
         let groups = vec!["authorization".to_owned()];
-        assert_eq!(plan_of(&["authorization", "--quick"]).unwrap(), Plan { quick: true, groups });
+        let plan = Plan { quick: true, thin: false, groups };
+        assert_eq!(plan_of(&["authorization", "--quick"]).unwrap(), plan);
+    }
+
+    #[test]
+    fn what_is_built_for_working_overwrites_no_report() {
+        let (thin, real) = (plan_of(&["--thin"]).unwrap(), plan_of(&[]).unwrap());
+        assert_ne!(thin.report(), real.report());
+        assert_ne!(thin.profile(), real.profile());
     }
 
     #[test]
@@ -114,7 +163,7 @@ mod tests {
 
     #[test]
     fn wrk_is_wanted_where_servers_are_asked() {
-        let plan = |groups: &[&str]| Plan { quick: false, groups: groups.iter().map(|&group| group.into()).collect() };
+        let plan = |groups: &[&str]| Plan { groups: groups.iter().map(|&group| group.into()).collect(), ..Plan::default() };
         for (groups, is_wanted) in [(&[][..], true), (&["http"], true), (&["authorization"], false)] {
             assert_eq!(plan(groups).asks_servers(), is_wanted, "{groups:?}");
         }
@@ -122,8 +171,7 @@ mod tests {
 
     #[test]
     fn a_group_is_a_file() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let groups = groups(&root).unwrap();
+        let groups = groups(&root()).unwrap();
         assert!(groups.contains(&"authorization".to_owned()) && groups.contains(&SERVERS.to_owned()));
     }
 }

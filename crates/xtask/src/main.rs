@@ -4,6 +4,7 @@
 
 mod bench;
 mod browser;
+mod counts;
 mod fuzz;
 mod programs;
 mod test;
@@ -23,13 +24,18 @@ struct Command {
 const COMMANDS: &[Command] = &[
     Command {
         name: "bench",
-        summary: "[GROUP]… [--quick]: measures us beside other libraries, in one run; a table, and compare.json",
+        summary: "[GROUP]… [--quick] [--thin]: measures us beside other libraries, in one run; a table, and compare.json",
         run: bench::run,
     },
     Command {
         name: "browser",
         summary: "Chromium, headless, uses the example `cookie_app` and is kept from abusing it",
         run: browser::run,
+    },
+    Command {
+        name: "counts",
+        summary: "[--record]: instructions by callgrind, compared with bench/counts.json; fails where they are more",
+        run: counts::run,
     },
     Command {
         name: "fuzz",
@@ -127,6 +133,8 @@ mod tests {
             vec!["bench", "--forever"],
             vec!["bench", "nothing"],
             vec!["browser", "firefox"],
+            vec!["counts", "--forever"],
+            vec!["counts", "parse"],
             vec!["fuzz", "--forever"],
             vec!["fuzz", "nothing"],
             vec!["vectors"],

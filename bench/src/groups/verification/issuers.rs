@@ -1,8 +1,8 @@
 //! A token of one issuer among many, each of which has ten keys.
 
-use super::fixture::Fixture;
-use super::ours::{LINES, verify};
 use crate::Case;
+use crate::tokens::fixture::Fixture;
+use crate::tokens::ours::{LINES, verify};
 use countersign::verify::IssuerRouter;
 
 pub(super) const MANY: usize = 1_000;
@@ -13,7 +13,7 @@ pub(super) fn name(issuers: usize) -> String {
 
 pub(super) fn case(fixture: &Fixture, issuers: usize) -> Case {
     let issuer = |n: usize| format!("https://issuer-{n:03}.example/");
-    let tokens: Vec<_> = (0..issuers).map(|n| fixture.from_issuer(&issuer(n))).collect();
+    let tokens: Vec<_> = (0..issuers).map(|n| fixture.small_of(&issuer(n))).collect();
     let mut case = Case::new(name(issuers));
     for line in LINES {
         let verifiers = (0..issuers).map(|n| line.builder(fixture, &issuer(n)).build().expect("the verifier"));

@@ -1,6 +1,6 @@
 //! jsonwebtoken, 11 on aws-lc and 9 on ring: `decode_header` for the `kid`, then `decode` with the key under it.
 
-use super::fixture::{AUDIENCE, Alg, Fixture, ISSUER, KEY_IDS, Me, Size, claims};
+use crate::tokens::fixture::{AUDIENCE, Alg, Fixture, ISSUER, KEY_IDS, Me, Size, claims};
 use std::collections::HashMap;
 
 macro_rules! version {

@@ -1,7 +1,7 @@
 //! jwt-simple, as it is without C (`pure-rust`): `Token::decode_metadata` for the `kid`, then `verify_token`, which takes
 //! its options by value. It reads the registered claims beside the type.
 
-use super::fixture::{AUDIENCE, Alg, EXPIRES, Fixture, ISSUER, KEY_IDS, Me, Size, me};
+use crate::tokens::fixture::{AUDIENCE, Alg, EXPIRES, Fixture, ISSUER, KEY_IDS, Me, Size, me};
 use jwt_simple::prelude::*;
 use std::collections::{HashMap, HashSet};
 

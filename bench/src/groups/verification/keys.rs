@@ -1,18 +1,28 @@
 //! A known key beside a bare map, and tokens that were verified before.
 
-use super::fixture::{AUDIENCE, Fixture, ISSUER, KEY_IDS};
-use super::ours::{LINES, verify};
 use crate::Case;
-use countersign::crypto::{SignatureMismatch, SignatureVerifier};
+use crate::tokens::fixture::{AUDIENCE, Fixture, ISSUER, KEY_IDS, SIGNS};
+use crate::tokens::ours::{LINES, verify};
+use countersign::crypto::{AwsLc, SignatureMismatch, SignatureVerifier};
+use countersign::jwk::JwkSet;
 use countersign::provider::{KeyProvider, KeyRequest};
 use countersign::verify::TokenCache;
-use countersign::{JwtVerifier, VerifyingKey};
+use countersign::{JwtVerifier, VerifyingKey, async_trait};
+use countersign_keys::{FetchError, FetchRequest, Fetched, JwksFetch, JwksProvider};
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::future::pending;
 use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
 
 pub(super) const NAME: &str = "a known key among 10";
 pub(super) const MAP: &str = "HashMap<String, VerifyingKey>";
+pub(super) const PROVIDER: &str = "JwksProvider";
+pub(super) const HANGING: &str = "JwksProvider, a refresh hangs";
 pub(super) const HOT: &str = "token cache, one RS256 token";
 pub(super) const COLD: &str = "token cache, 100 000 RS256 tokens in turn";
 const TOKENS: usize = 100_000;
@@ -22,13 +32,59 @@ pub(super) fn case(fixture: &Fixture) -> Case {
     for line in LINES {
         let (keys, algorithm) = (line.keys(fixture), fixture.alg.algorithm());
         case = case.with(line.name, move || {
-            let wanted = KeyRequest::new(algorithm).with_key_id(black_box(Some("key-5"))).with_issuer(Some(ISSUER));
+            let wanted = KeyRequest::new(algorithm).with_key_id(black_box(Some(SIGNS))).with_issuer(Some(ISSUER));
+            keys.key_now(&wanted)
+        });
+    }
+    for (name, is_refreshing) in [(PROVIDER, false), (HANGING, true)] {
+        let ((keys, runtime), algorithm) = (provider(fixture, is_refreshing), fixture.alg.algorithm());
+        case = case.with(name, move || {
+            let _ = &runtime;
+            let wanted = KeyRequest::new(algorithm).with_key_id(black_box(Some(SIGNS))).with_issuer(Some(ISSUER));
             keys.key_now(&wanted)
         });
     }
     let key = LINES[0].key(fixture);
     let keys: HashMap<String, VerifyingKey> = KEY_IDS.into_iter().map(|id| (id.to_owned(), key.clone())).collect();
-    case.with(MAP, move || keys.get(black_box("key-5")).cloned())
+    case.with(MAP, move || keys.get(black_box(SIGNS)).cloned())
+}
+
+/// Answers once, and hangs when it is asked again.
+#[derive(Debug)]
+struct Once {
+    document: Vec<u8>,
+    asked: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl JwksFetch for Once {
+    async fn fetch(&self, _: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
+        match self.asked.fetch_add(1, Ordering::Relaxed) {
+            0 => Ok(Fetched::new(self.document.clone())),
+            _ => pending().await,
+        }
+    }
+}
+
+/// A provider, and the runtime that has its refreshes: it stands still when this returns, and what is under way stays so.
+fn provider(fixture: &Fixture, is_refreshing: bool) -> (JwksProvider, Runtime) {
+    let key = fixture.key.verifying_key();
+    let keys = KEY_IDS.into_iter().map(|id| key.clone().with_key_id(id).ok().and_then(|key| key.jwk()).expect("a JWK"));
+    let document = serde_json::to_vec(&keys.collect::<JwkSet>()).expect("a document");
+    let asked = Arc::new(AtomicUsize::new(0));
+    let fetch = Once { document, asked: asked.clone() };
+    let keys = JwksProvider::url("https://issuer.example/jwks").fetch(fetch).backend(AwsLc).build();
+    let keys = keys.expect("the provider");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    runtime.block_on(async {
+        keys.ready().await.expect("keys");
+        if is_refreshing {
+            let wanted = KeyRequest::new(fixture.alg.algorithm()).with_key_id(Some("key-X")).with_issuer(Some(ISSUER));
+            let unknown = timeout(Duration::from_millis(20), keys.key(&wanted)).await;
+            assert!(unknown.is_err() && asked.load(Ordering::Relaxed) == 2, "a refresh is under way");
+        }
+    });
+    (keys, runtime)
 }
 
 pub(super) fn hot(fixture: &Fixture) -> Case {

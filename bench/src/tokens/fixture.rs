@@ -2,32 +2,32 @@
 //!
 //! The small token is 375 bytes long under HS256, and 674 under RS256; the large one 2 048 bytes under HS256.
 
+use countersign::crypto::RsaSize;
 use countersign::jws::{self, Header};
 use countersign::{Algorithm, SigningKey};
-use jwt_simple::algorithms::RS256KeyPair;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub(super) const ISSUER: &str = "https://issuer.example/";
-pub(super) const AUDIENCE: &str = "my-api";
-pub(super) const EXPIRES: u64 = 4_000_000_000;
+pub(crate) const ISSUER: &str = "https://issuer.example/";
+pub(crate) const AUDIENCE: &str = "my-api";
+pub(crate) const EXPIRES: u64 = 4_000_000_000;
 /// Ten, of which the last but four signs.
-pub(super) const KEY_IDS: [&str; 10] =
+pub(crate) const KEY_IDS: [&str; 10] =
     ["key-0", "key-1", "key-2", "key-3", "key-4", "key-5", "key-6", "key-7", "key-8", "key-9"];
-const SIGNS: &str = KEY_IDS[5];
+pub(crate) const SIGNS: &str = KEY_IDS[5];
 
 /// What a handler wants of the claims.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Me {
-    pub(super) name: String,
-    pub(super) email: String,
-    pub(super) scope: String,
+pub(crate) struct Me {
+    pub(crate) name: String,
+    pub(crate) email: String,
+    pub(crate) scope: String,
     #[serde(default)]
-    pub(super) permissions: Vec<String>,
+    pub(crate) permissions: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Alg {
+pub(crate) enum Alg {
     HS256,
     RS256,
     ES256,
@@ -35,19 +35,19 @@ pub(super) enum Alg {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Size {
+pub(crate) enum Size {
     Small,
     Large,
 }
 
 impl Alg {
-    pub(super) const ALL: [Self; 4] = [Self::HS256, Self::RS256, Self::ES256, Self::EdDSA];
+    pub(crate) const ALL: [Self; 4] = [Self::HS256, Self::RS256, Self::ES256, Self::EdDSA];
 
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         self.algorithm().name()
     }
 
-    pub(super) fn algorithm(self) -> Algorithm {
+    pub(crate) fn algorithm(self) -> Algorithm {
         match self {
             Self::HS256 => Algorithm::HS256,
             Self::RS256 => Algorithm::RS256,
@@ -56,29 +56,25 @@ impl Alg {
         }
     }
 
-    pub(super) fn of_size(self, size: Size) -> String {
+    pub(crate) fn of_size(self, size: Size) -> String {
         let size = if size == Size::Small { "small" } else { "2 KB" };
         format!("{}, {size}", self.name())
     }
 }
 
-pub(super) struct Fixture {
-    pub(super) alg: Alg,
-    pub(super) key: SigningKey,
+pub(crate) struct Fixture {
+    pub(crate) alg: Alg,
+    pub(crate) key: SigningKey,
     /// The secret of HS256.
-    pub(super) secret: [u8; 32],
+    pub(crate) secret: [u8; 32],
 }
 
 impl Fixture {
-    pub(super) fn new(alg: Alg) -> Self {
+    pub(crate) fn new(alg: Alg) -> Self {
         let secret = [7; 32];
         let key = match alg {
             Alg::HS256 => SigningKey::from_secret(Algorithm::HS256, secret),
-            Alg::RS256 => {
-                // ring generates no RSA keys.
-                let pem = RS256KeyPair::generate(2048).and_then(|pair| pair.to_pem()).expect("an RSA key");
-                SigningKey::from_pem(Algorithm::RS256, pem)
-            }
+            Alg::RS256 => SigningKey::generate_rsa(Algorithm::RS256, RsaSize::Bits2048),
             Alg::ES256 | Alg::EdDSA => SigningKey::generate(alg.algorithm()),
         };
         let key = key.and_then(|key| key.with_key_id(SIGNS)).expect("a key");
@@ -89,45 +85,45 @@ impl Fixture {
         fixture
     }
 
-    pub(super) fn named(&self, size: Size) -> String {
+    pub(crate) fn named(&self, size: Size) -> String {
         self.alg.of_size(size)
     }
 
-    pub(super) fn public_pem(&self) -> String {
+    pub(crate) fn public_pem(&self) -> String {
         self.key.verifying_key().to_spki_pem().expect("a public key")
     }
 
-    pub(super) fn private_pem(&self) -> String {
+    pub(crate) fn private_pem(&self) -> String {
         self.key.to_pkcs8_pem().expect("a private key").to_string()
     }
 
-    pub(super) fn token(&self, size: Size) -> String {
+    pub(crate) fn token(&self, size: Size) -> String {
         self.sign(&self.key, &claims(size))
     }
 
-    pub(super) fn small(&self) -> String {
+    pub(crate) fn small(&self) -> String {
         self.token(Size::Small)
     }
 
-    pub(super) fn from_issuer(&self, issuer: &str) -> String {
+    pub(crate) fn small_of(&self, issuer: &str) -> String {
         let mut claims = claims(Size::Small);
         claims["iss"] = issuer.into();
         self.sign(&self.key, &claims)
     }
 
-    pub(super) fn unknown_key(&self) -> String {
+    pub(crate) fn unknown_key(&self) -> String {
         let key = self.key.clone().with_key_id("key-X").expect("a key id");
         self.sign(&key, &claims(Size::Small))
     }
 
-    pub(super) fn expired(&self) -> String {
+    pub(crate) fn expired(&self) -> String {
         let mut claims = claims(Size::Small);
         claims["exp"] = 1_600_000_000_u64.into();
         self.sign(&self.key, &claims)
     }
 
     /// With another's signature.
-    pub(super) fn tampered(&self) -> String {
+    pub(crate) fn tampered(&self) -> String {
         let (token, other) = (self.small(), self.expired());
         let (signed, _) = token.rsplit_once('.').expect("a token");
         let (_, signature) = other.rsplit_once('.').expect("a token");
@@ -140,7 +136,7 @@ impl Fixture {
     }
 }
 
-pub(super) fn me(size: Size) -> Me {
+pub(crate) fn me(size: Size) -> Me {
     let permissions = match size {
         Size::Small => Vec::new(),
         Size::Large => (0..50).map(|n| format!("resource-{n:02}:read-write")).collect(),
@@ -149,7 +145,7 @@ pub(super) fn me(size: Size) -> Me {
     Me { name: name.into(), email: "ada@example.com".into(), scope: "posts:read posts:write".into(), permissions }
 }
 
-pub(super) fn claims(size: Size) -> Value {
+pub(crate) fn claims(size: Size) -> Value {
     let mut claims = json!({
         "iss": ISSUER, "aud": AUDIENCE, "sub": "5f2a7c1e-0b7d-4c51-9a52", "exp": EXPIRES, "iat": 1_700_000_000,
     });

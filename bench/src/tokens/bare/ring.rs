@@ -1,19 +1,13 @@
-//! The primitive alone: a signature over the token's bytes, by a key that is parsed as far as the library keeps it so.
+//! ring's. It keeps no parsed RSA and EC public keys.
 
-use super::fixture::{Alg, Fixture, Size};
+use super::parts;
+use crate::tokens::fixture::{Alg, Fixture, Size};
 use ring::hmac;
 use ring::rand::SystemRandom;
 use ring::signature::{self as sig, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair};
 use std::hint::black_box;
 
-/// The bytes that are signed, and the signature.
-fn parts(fixture: &Fixture, token: &str) -> (Vec<u8>, Vec<u8>) {
-    let (input, _) = token.rsplit_once('.').expect("a token");
-    let signature = fixture.key.sign(input.as_bytes()).expect("a signature");
-    (input.into(), signature)
-}
-
-pub(super) fn ring_verifying(fixture: &Fixture, token: &str) -> Box<dyn FnMut() -> bool> {
+pub(crate) fn verifying(fixture: &Fixture, token: &str) -> Box<dyn FnMut() -> bool> {
     let (input, signature) = parts(fixture, token);
     let pkcs8 = || fixture.key.to_pkcs8_der().expect("a private key");
     match fixture.alg {
@@ -40,7 +34,7 @@ pub(super) fn ring_verifying(fixture: &Fixture, token: &str) -> Box<dyn FnMut() 
     }
 }
 
-pub(super) fn ring_signing(fixture: &Fixture) -> Box<dyn FnMut() -> usize> {
+pub(crate) fn signing(fixture: &Fixture) -> Box<dyn FnMut() -> usize> {
     let (input, _) = parts(fixture, &fixture.token(Size::Small));
     let pkcs8 = || fixture.key.to_pkcs8_der().expect("a private key");
     let random = SystemRandom::new();
