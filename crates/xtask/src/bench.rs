@@ -18,7 +18,7 @@ const OPENSSL: &str = "openssl";
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Plan {
     quick: bool,
-    /// Built faster, for working: its figures are not to be told.
+    /// Built with thin LTO, for working: its figures are not to be told.
     thin: bool,
     groups: Vec<String>,
 }
