@@ -163,7 +163,8 @@ mod tests {
 
     #[test]
     fn wrk_is_wanted_where_servers_are_asked() {
-        let plan = |groups: &[&str]| Plan { groups: groups.iter().map(|&group| group.into()).collect(), ..Plan::default() };
+        let plan =
+            |groups: &[&str]| Plan { groups: groups.iter().map(|&group| group.into()).collect(), ..Plan::default() };
         for (groups, is_wanted) in [(&[][..], true), (&["http"], true), (&["authorization"], false)] {
             assert_eq!(plan(groups).asks_servers(), is_wanted, "{groups:?}");
         }
