@@ -215,6 +215,8 @@ mod tests {
         let ours: &[&[(&str, &str)]] = &[
             &[("sec-fetch-site", "same-origin")],
             &[("sec-fetch-site", "none")],
+            // No page has a say in the first of them.
+            &[("sec-fetch-site", "same-origin"), ("origin", "https://evil.example")],
             &[("origin", "https://app.example")],
             &[("sec-fetch-site", "same-site"), ("origin", "https://app.example")],
         ];

@@ -32,15 +32,20 @@ impl HeaderExtractor {
     /// A field whose whole value is the token.
     ///
     /// # Errors
-    /// [`ConfigError`] when `name` is no field name.
+    /// [`ConfigError`] when `name` is no field name, and for `Cookie`: browsers send that unasked, which is what
+    /// [`CookieExtractor`](super::CookieExtractor) knows.
     pub fn new(name: &str) -> Result<Self, ConfigError> {
         if !is_token(name) {
             return Err(ConfigError::new("header", "not a field name"));
         }
+        if name.eq_ignore_ascii_case("cookie") {
+            return Err(ConfigError::new("header", "`Cookie` is read by a `CookieExtractor`"));
+        }
         Ok(Self { name: name.to_ascii_lowercase(), prefix: None })
     }
 
-    /// The scheme that stands before the token.
+    /// The scheme that stands before the token. Browsers send some unasked, `Basic` above all, and nothing here sees from
+    /// where such a request comes.
     ///
     /// # Errors
     /// [`ConfigError`] when it is no scheme: one word (RFC 9110 §11.1).
@@ -168,6 +173,7 @@ mod tests {
         );
         assert!(HeaderExtractor::new("x token").is_err());
         assert!(HeaderExtractor::new("").is_err());
+        assert!(HeaderExtractor::new("Cookie").is_err(), "browsers send it unasked");
         assert!(bare.prefix("two words").is_err());
     }
 }

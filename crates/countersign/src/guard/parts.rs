@@ -79,6 +79,11 @@ impl Parts {
         }
     }
 
+    /// Whether credentials may stand in the query.
+    pub(super) fn reads_queries(&self) -> bool {
+        self.extractors.iter().any(|extractor| matches!(extractor.place(), Place::Query(_)))
+    }
+
     /// Where its extractors look, each place once.
     pub(super) fn places(&self) -> Vec<Place> {
         let is_same = |one: &Place, other: &Place| match (one, other) {

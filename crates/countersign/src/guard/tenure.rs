@@ -206,7 +206,10 @@ impl Screening {
         answer: Result<Option<VerifiedToken>, Denial>,
     ) -> Result<Option<Tenure>, Denial> {
         let Some(token) = answer? else { return Ok(None) };
-        let opened = Opened::new(self.passed(), Some(request), self.correlation_id(request));
+        let mut opened = Opened::new(self.passed(), Some(request), self.correlation_id(request));
+        if self.parts().reads_queries() {
+            opened.forget_query();
+        }
         Tenure::begin(self.guard(), opened, token).map(Some)
     }
 }

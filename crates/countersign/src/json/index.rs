@@ -1,10 +1,16 @@
 //! Where the members of an object stand.
 
 use super::cursor::{Cursor, Unfit};
-use super::{FEW, JsonError, MAX_MEMBERS};
+use super::{JsonError, MAX_MEMBERS};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
+
+/// As many members as are noted without an allocation: usual claims sets have no more.
+const FEW: usize = 24;
+/// From here on a name is looked for by its hash: whoever writes many names also chooses how alike they look.
+const MANY: usize = 64;
 
 /// The members of one JSON object, by their places in its text, which stands beside this.
 #[derive(Clone, Debug, Default)]
@@ -18,8 +24,8 @@ pub(crate) struct Index {
 #[derive(Clone, Debug, Default)]
 struct Rest {
     members: Vec<Member>,
-    /// Names that are written with escapes, by the number of their member.
-    unescaped: Vec<(usize, Box<str>)>,
+    /// Names that are written with escapes, one behind the other.
+    unescaped: String,
 }
 
 /// A text shorter than 4 GiB is what is looked at.
@@ -45,10 +51,12 @@ impl Span {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Member {
+    /// Within the text, or within the names that are written with escapes.
     name: Span,
     value: Span,
     /// Whether the value is a string without escapes.
     is_plain: bool,
+    is_unescaped: bool,
 }
 
 /// A value in an object: its JSON text.
@@ -109,7 +117,7 @@ impl Index {
     ) -> Result<(), JsonError> {
         let text = str::from_utf8(bytes).map_err(|_| JsonError::Syntax)?;
         let mut cursor = Cursor::new(text);
-        let mut kinds = 0_u64;
+        let mut names = Names::default();
         cursor.expect(b'{')?;
         if !cursor.past(b'}') {
             loop {
@@ -118,12 +126,9 @@ impl Index {
                     Some(name) => (cursor.at() - 1 - name.len()..cursor.at() - 1, Cow::Borrowed(name)),
                     None => (0..0, cursor.string()?),
                 };
-                let kind = kind(&name);
-                // Two names of one kind may be the same.
-                if kinds & kind != 0 && self.find(bytes, &name).is_some() {
+                if names.has(&name, self, text) {
                     return Err(JsonError::Duplicate);
                 }
-                kinds |= kind;
                 if self.len == MAX_MEMBERS {
                     return Err(JsonError::TooMany);
                 }
@@ -133,7 +138,7 @@ impl Index {
                 let value = text.get(begin..end).zip(Span::new(begin, end)).zip(Span::new(place.start, place.end));
                 let ((text, place), own) = value.ok_or(JsonError::Syntax)?;
                 look(&name, Value { text, place, is_plain })?;
-                self.push(name, Member { name: own, value: place, is_plain });
+                self.push(name, Member { name: own, value: place, is_plain, is_unescaped: false })?;
                 if !cursor.past(b',') {
                     break;
                 }
@@ -143,15 +148,20 @@ impl Index {
         Ok(cursor.end()?)
     }
 
-    fn push(&mut self, name: Cow<'_, str>, member: Member) {
+    fn push(&mut self, name: Cow<'_, str>, mut member: Member) -> Result<(), JsonError> {
         if let Cow::Owned(name) = name {
-            self.rest.get_or_insert_default().unescaped.push((self.len, name.into()));
+            let unescaped = &mut self.rest.get_or_insert_default().unescaped;
+            let begin = unescaped.len();
+            unescaped.push_str(&name);
+            member.name = Span::new(begin, unescaped.len()).ok_or(JsonError::Syntax)?;
+            member.is_unescaped = true;
         }
         match self.first.get_mut(self.len) {
             Some(free) => *free = member,
             None => self.rest.get_or_insert_default().members.push(member),
         }
         self.len += 1;
+        Ok(())
     }
 
     #[inline]
@@ -162,41 +172,67 @@ impl Index {
         }
     }
 
-    /// The name of a member, where it is written with escapes.
+    fn members(&self) -> impl Iterator<Item = &Member> {
+        (0..self.len).map_while(|number| self.member(number))
+    }
+
+    /// Where the name of a member stands: in the text, or among those that are written with escapes.
     #[inline]
-    fn unescaped(&self, number: usize) -> Option<&str> {
-        let rest = self.rest.as_ref()?;
-        rest.unescaped.iter().find(|(own, _)| *own == number).map(|(_, name)| &**name)
+    fn names<'s>(&'s self, member: &Member, bytes: &'s [u8]) -> &'s [u8] {
+        match &self.rest {
+            Some(rest) if member.is_unescaped => rest.unescaped.as_bytes(),
+            _ => bytes,
+        }
+    }
+
+    #[inline]
+    fn is_called(&self, member: &Member, bytes: &[u8], name: &str) -> bool {
+        member.name.len() == name.len() && self.names(member, bytes).get(member.name.range()) == Some(name.as_bytes())
     }
 
     /// The value of the member `name` of this text.
     #[inline]
     pub(crate) fn find<'t>(&self, bytes: &'t [u8], name: &str) -> Option<Value<'t>> {
-        let mut number = 0;
-        while let Some(member) = self.member(number) {
-            let is_it = match self.unescaped(number) {
-                Some(own) => own == name,
-                None => member.name.len() == name.len() && bytes.get(member.name.range()) == Some(name.as_bytes()),
-            };
-            if is_it {
-                let text = str::from_utf8(bytes.get(member.value.range())?).ok()?;
-                return Some(Value { text, place: member.value, is_plain: member.is_plain });
-            }
-            number += 1;
-        }
-        None
+        let member = self.members().find(|member| self.is_called(member, bytes, name))?;
+        let text = str::from_utf8(bytes.get(member.value.range())?).ok()?;
+        Some(Value { text, place: member.value, is_plain: member.is_plain })
     }
 
     /// The member of this number, in this text.
     #[inline]
     pub(crate) fn get<'t>(&self, text: &'t str, number: usize) -> Option<(Cow<'t, str>, Value<'t>)> {
         let member = self.member(number)?;
-        let name = match self.unescaped(number) {
-            Some(name) => Cow::Owned(name.to_owned()),
-            None => Cow::Borrowed(text.get(member.name.range())?),
+        let name = match &self.rest {
+            Some(rest) if member.is_unescaped => Cow::Owned(rest.unescaped.get(member.name.range())?.to_owned()),
+            _ => Cow::Borrowed(text.get(member.name.range())?),
         };
         let text = text.get(member.value.range())?;
         Some((name, Value { text, place: member.value, is_plain: member.is_plain }))
+    }
+}
+
+/// The names of an object so far.
+#[derive(Default)]
+struct Names {
+    kinds: u64,
+    /// All of them, where there are many.
+    many: HashSet<Box<str>>,
+}
+
+impl Names {
+    /// Whether `name` is one of those in `index`, which will be told it next.
+    fn has(&mut self, name: &str, index: &Index, text: &str) -> bool {
+        if index.len < MANY {
+            let kind = kind(name);
+            let is_of_a_kind = self.kinds & kind != 0;
+            self.kinds |= kind;
+            return is_of_a_kind && index.members().any(|member| index.is_called(member, text.as_bytes(), name));
+        }
+        if self.many.is_empty() {
+            let all = (0..index.len).filter_map(|number| index.get(text, number));
+            self.many = all.map(|(name, _)| name.into()).collect();
+        }
+        !self.many.insert(name.into())
     }
 }
 
@@ -296,13 +332,15 @@ mod tests {
 
     #[test]
     fn one_object_and_each_member_once() {
-        let many = |len: usize| (0..len).map(|n| format!("\"m{n}\":\"{n}\"")).collect::<Vec<_>>();
-        for len in [0, 1, FEW - 1, FEW, FEW + 1, MAX_MEMBERS, MAX_MEMBERS + 1] {
+        // Some are written with an escape.
+        let name = |n: usize| if n.is_multiple_of(3) { format!("\\u006d{n}") } else { format!("m{n}") };
+        let many = |len: usize| (0..len).map(|n| format!("\"{}\":\"{n}\"", name(n))).collect::<Vec<_>>();
+        for len in [0, 1, FEW - 1, FEW, FEW + 1, MANY - 1, MANY, MANY + 1, MAX_MEMBERS, MAX_MEMBERS + 1] {
             let members = many(len);
             let text = format!("{{{}}}", members.join(","));
             assert_eq!(read(&text), reference(&text), "{len}");
             assert_eq!(read(&text).is_ok(), len <= MAX_MEMBERS);
-            for again in members.iter().take(3).chain(members.last()) {
+            for again in members.iter().step_by(7).chain(members.last()) {
                 let text = format!("{{{},{again}}}", members.join(","));
                 assert_eq!(read(&text), reference(&text), "{again}");
                 assert!(read(&text).is_err());

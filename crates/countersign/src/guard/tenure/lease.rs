@@ -167,24 +167,29 @@ impl Tenure {
     }
 }
 
-/// Until one of them is done.
-async fn either(one: impl Future, other: impl Future) {
-    let (mut one, mut other) = (pin!(one), pin!(other));
-    poll_fn(|context| match one.as_mut().poll(context) {
+/// Until it is done, or the patience is at its end. That is looked at first, as in [`both`].
+async fn either(one: impl Future, patience: impl Future) {
+    let (mut one, mut patience) = (pin!(one), pin!(patience));
+    poll_fn(|context| match patience.as_mut().poll(context) {
         Poll::Ready(_) => Poll::Ready(()),
-        Poll::Pending => other.as_mut().poll(context).map(drop),
+        Poll::Pending => one.as_mut().poll(context).map(drop),
     })
     .await;
 }
 
-/// Until both of them are done.
-async fn both(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
-    let (mut one, mut other) = (pin!(one), pin!(other));
-    let (mut is_one_done, mut is_other_done) = (false, false);
+/// Until both of them are done. The attendance is looked at first: a runtime may give each turn of a task so much and no
+/// more, and an application whose peer keeps it busy would leave nothing for the timers.
+async fn both(application: impl Future<Output = ()>, attendance: impl Future<Output = ()>) {
+    let (mut application, mut attendance) = (pin!(application), pin!(attendance));
+    let (mut is_application_done, mut is_attendance_done) = (false, false);
     poll_fn(|context| {
-        is_one_done = is_one_done || one.as_mut().poll(context).is_ready();
-        is_other_done = is_other_done || other.as_mut().poll(context).is_ready();
-        if is_one_done && is_other_done { Poll::Ready(()) } else { Poll::Pending }
+        is_attendance_done = is_attendance_done || attendance.as_mut().poll(context).is_ready();
+        if !is_application_done && application.as_mut().poll(context).is_ready() {
+            is_application_done = true;
+            // It may have left just now.
+            is_attendance_done = is_attendance_done || attendance.as_mut().poll(context).is_ready();
+        }
+        if is_application_done && is_attendance_done { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
 }

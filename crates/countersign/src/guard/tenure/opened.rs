@@ -44,7 +44,8 @@ struct Line {
     query: Option<String>,
 }
 
-/// Header fields are not kept: credentials stand in them, and the connection may last for days.
+/// Header fields are not kept, nor is a query where the guard reads tokens from queries: credentials stand in them, and the
+/// connection may last for days.
 struct NoFields;
 
 impl HeaderSource for NoFields {
@@ -61,6 +62,12 @@ impl Opened {
             query: request.query.map(str::to_owned),
         });
         Self { checks, line, correlation_id }
+    }
+
+    pub(super) fn forget_query(&mut self) {
+        if let Some(line) = &mut self.line {
+            line.query = None;
+        }
     }
 
     pub(super) fn request(&self) -> Option<RequestView<'_>> {
