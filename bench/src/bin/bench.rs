@@ -2,8 +2,9 @@
 
 use countersign_bench::{Measure, Pace, Report, Row, groups, loaded, timed};
 use lexopt::{Arg, Parser, ValueExt};
+use serde_json::Value;
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::{env, fs};
 
@@ -33,7 +34,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     if counts.len() != groups.len() {
         return Err("`count` is another version's".into());
     }
-    let mut all = Vec::new();
+    let (mut all, mut loads) = (Vec::new(), Vec::new());
     for (group, counts) in groups.into_iter().zip(counts) {
         let mut cases = (group.cases)();
         let times = timed(&mut cases, pace);
@@ -54,13 +55,20 @@ fn run() -> Result<(), Box<dyn Error>> {
         drop(cases);
         for load in loaded(&(group.served)(), pace)? {
             println!("{load}");
-            all.push(serde_json::to_value(load)?);
+            loads.push(serde_json::to_value(load)?);
         }
     }
     if let Some(out) = out {
-        fs::write(&out, serde_json::to_vec_pretty(&all)?).map_err(|error| format!("{}: {error}", out.display()))?;
+        write(&out, &all)?;
+        if !loads.is_empty() {
+            write(&out.with_extension("load.json"), &loads)?;
+        }
     }
     Ok(())
+}
+
+fn write(out: &Path, lines: &[Value]) -> Result<(), Box<dyn Error>> {
+    Ok(fs::write(out, serde_json::to_vec_pretty(lines)?).map_err(|error| format!("{}: {error}", out.display()))?)
 }
 
 /// What the program beside this one counts.

@@ -99,7 +99,7 @@ const CERTIFICATES: ConversionError =
     ConversionError::Loss("the certificate of the key (`x5u`, `x5c`, `x5t`, `x5t#S256`)");
 const UNWRITABLE: ConversionError = ConversionError::NoCounterpart("it cannot be written as JSON");
 
-/// A public key, as it verifies signatures. `use` and `key_ops` must allow that.
+/// A public key, as it verifies signatures. `use` and `key_ops` must allow that; what comes back says it by `use`.
 impl ToCountersign for theirs::jwk::Jwk {
     type Counterpart = Jwk;
 

@@ -1,4 +1,4 @@
-use crate::convert::{ToCountersign, ToJsonwebtoken};
+use crate::convert::{ToCountersign, ToJsonwebtoken, jwk_without_certificates};
 use crate::error::ConversionError;
 use countersign::SigningKey;
 use countersign::jws::Header;
@@ -12,7 +12,8 @@ const UNREADABLE: ConversionError = ConversionError::NoCounterpart("the header c
 ///
 /// # Errors
 /// [`ConversionError::Misfit`] where `alg` is not the key's or `kid` another one than the key's; where `crit` lists what no
-/// header may ([`Header::with_critical`]), or what is not there.
+/// header may ([`Header::with_critical`]), or what is not there. [`ConversionError::Key`] for a `jwk` that is no public key:
+/// headers are for everybody to read.
 ///
 /// ```
 /// use countersign::{Algorithm, SigningKey};
@@ -29,6 +30,9 @@ const UNREADABLE: ConversionError = ConversionError::NoCounterpart("the header c
 pub fn header_for(key: &SigningKey, header: &theirs::Header) -> Result<Header, ConversionError> {
     if header.alg.to_countersign()? != key.algorithm() {
         return Err(ConversionError::Misfit("`alg` is not the key's"));
+    }
+    if let Some(jwk) = &header.jwk {
+        jwk_without_certificates(jwk)?;
     }
     let mut members = members(header)?;
     let before = members.clone();

@@ -16,7 +16,8 @@ use jsonwebtoken::{DecodingKey, EncodingKey};
 ///
 /// Keys are held to the rules of countersign. A secret is at least as long as the hash (RFC 7518 §3.2) and not the text of a
 /// key; an RSA key has at least 2048 bits; an EC private key carries its public point. What is refused is
-/// `ErrorKind::Provider`, with the reason.
+/// `ErrorKind::Provider`, with the reason. jsonwebtoken asks for a signer or verifier at each use, so a key is read and
+/// checked each time; a private RSA key signs twice.
 ///
 /// ```
 /// use countersign_jsonwebtoken::RING;

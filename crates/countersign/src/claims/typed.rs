@@ -2,12 +2,14 @@
 //!
 //! Where the members stand is known, so those that the type does not ask for cost nothing, and strings are not searched
 //! for their end again. This way takes the usual types; serde_json reads whatever it does not take, and says what is wrong.
+//! A claim may be nested as deeply here as a whole claims set may be there, which is one level more.
 
 use crate::json::{Index, Value};
 use serde::de::value::{BorrowedStrDeserializer, StringDeserializer};
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde::forward_to_deserialize_any;
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt::{self, Display};
 
 /// The object in `payload` that this is the index of.
@@ -54,10 +56,11 @@ impl<'de> Deserializer<'de> for Claims<'de> {
     type Error = NotThisWay;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotThisWay> {
-        let mut unread = Unread { claims: self, next: 0, value: None };
+        let has_failed = Cell::new(false);
+        let mut unread = Unread { claims: self, next: 0, value: None, has_failed: &has_failed };
         let read = visitor.visit_map(&mut unread)?;
-        // Whoever leaves members unread, serde_json refuses.
-        if unread.next().is_none() && unread.value.is_none() { Ok(read) } else { Err(NotThisWay) }
+        // Whoever leaves members unread, or goes on after one that does not fit, serde_json may refuse.
+        if unread.next().is_none() && unread.value.is_none() && !has_failed.get() { Ok(read) } else { Err(NotThisWay) }
     }
 
     forward_to_deserialize_any! { map struct }
@@ -74,19 +77,20 @@ impl<'de> Deserializer<'de> for Claims<'de> {
     }
 }
 
-struct Unread<'de> {
+struct Unread<'de, 'f> {
     claims: Claims<'de>,
     next: usize,
     value: Option<Value<'de>>,
+    has_failed: &'f Cell<bool>,
 }
 
-impl<'de> Unread<'de> {
+impl<'de> Unread<'de, '_> {
     fn next(&self) -> Option<(Cow<'de, str>, Value<'de>)> {
         self.claims.members.get(self.claims.text, self.next)
     }
 }
 
-impl<'de> MapAccess<'de> for &mut Unread<'de> {
+impl<'de> MapAccess<'de> for &mut Unread<'de, '_> {
     type Error = NotThisWay;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, NotThisWay> {
@@ -102,29 +106,33 @@ impl<'de> MapAccess<'de> for &mut Unread<'de> {
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, NotThisWay> {
-        seed.deserialize(Member(self.value.take().ok_or(NotThisWay)?))
+        seed.deserialize(Member { value: self.value.take().ok_or(NotThisWay)?, has_failed: self.has_failed })
     }
 }
 
 /// One claim. What is no plain string is serde_json's to read.
-struct Member<'de>(Value<'de>);
+struct Member<'de, 'f> {
+    value: Value<'de>,
+    has_failed: &'f Cell<bool>,
+}
 
-impl<'de> Member<'de> {
+impl<'de> Member<'de, '_> {
     fn json<T>(
         &self,
         read: impl FnOnce(&mut serde_json::Deserializer<serde_json::de::StrRead<'de>>) -> serde_json::Result<T>,
     ) -> Result<T, NotThisWay> {
-        let mut json = serde_json::Deserializer::from_str(self.0.text());
-        let value = read(&mut json).map_err(|_| NotThisWay)?;
-        json.end().map_err(|_| NotThisWay)?;
-        Ok(value)
+        let mut json = serde_json::Deserializer::from_str(self.value.text());
+        read(&mut json).and_then(|value| json.end().map(|()| value)).map_err(|_| {
+            self.has_failed.set(true);
+            NotThisWay
+        })
     }
 }
 
 macro_rules! strings {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotThisWay> {
-            match self.0.plain() {
+            match self.value.plain() {
                 Some(text) => visitor.visit_borrowed_str(text),
                 None => self.json(|json| json.$method(visitor)),
             }
@@ -140,13 +148,13 @@ macro_rules! others {
     )*};
 }
 
-impl<'de> Deserializer<'de> for Member<'de> {
+impl<'de> Deserializer<'de> for Member<'de, '_> {
     type Error = NotThisWay;
 
     strings! { deserialize_any deserialize_str deserialize_string }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotThisWay> {
-        if self.0.text() == "null" { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.value.text() == "null" { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotThisWay> {
@@ -257,6 +265,18 @@ mod tests {
         }
     }
 
+    /// A claim whose errors nobody minds.
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Careless {
+        #[serde(default, deserialize_with = "careless")]
+        x: Option<u8>,
+        name: String,
+    }
+
+    fn careless<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
+        Ok(u8::deserialize(deserializer).ok())
+    }
+
     #[derive(Debug, Deserialize)]
     struct Raw {
         name: Box<RawValue>,
@@ -284,6 +304,7 @@ mod tests {
         same::<Tagged>(payload);
         same::<Untagged>(payload);
         same::<Wrapped>(payload);
+        same::<Careless>(payload);
         same::<First<true>>(payload);
         same::<First<false>>(payload);
         same::<Option<Plain>>(payload);
@@ -339,6 +360,9 @@ mod tests {
             r#"{"name":"a","roles":"b"}"#,
             r#"{"name":"a","roles":["b",1]}"#,
             r#"{"kind":"A","name":"a"}"#,
+            r#"{"x":[1],"name":"a"}"#,
+            r#"{"x":"y","name":"a"}"#,
+            r#"{"x":7,"name":"a"}"#,
             r#"{"age":7,"kind":"B"}"#,
             r#"{"kind":"C"}"#,
             r#"{"1":2,"3":"x"}"#,

@@ -118,8 +118,8 @@ struct Kept {
     at: (SystemTime, Duration),
 }
 
-/// What an entry takes beside what it holds.
-const MIN_WEIGHT: usize = 512;
+/// What an entry takes beside what it holds, the places of its claims among it.
+const MIN_WEIGHT: usize = 1024;
 
 #[derive(Clone)]
 struct ByBytes {
@@ -128,7 +128,7 @@ struct ByBytes {
 
 impl Weighter<Index, Arc<Kept>> for ByBytes {
     fn weight(&self, _: &Index, kept: &Arc<Kept>) -> u64 {
-        // The header and the payload are kept a second time, and claims that are lists or have escapes a third.
+        // The header and the payload are kept a second time, and claims that have escapes a third.
         (MIN_WEIGHT + 3 * kept.signing_input.len()).max(self.least) as u64
     }
 }
