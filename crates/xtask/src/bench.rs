@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const FOLDER: &str = "bench";
+const PROFILE: &str = "release";
+const REPORT: &str = "compare.json";
 /// The group that has servers.
 const SERVERS: &str = "http";
 /// josekit takes it, and only what is installed.
@@ -18,8 +20,6 @@ const OPENSSL: &str = "openssl";
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Plan {
     quick: bool,
-    /// Built with thin LTO, for working: its figures are not to be told.
-    thin: bool,
     groups: Vec<String>,
 }
 
@@ -27,14 +27,6 @@ impl Plan {
     /// Whether servers are asked over loopback.
     fn asks_servers(&self) -> bool {
         self.groups.is_empty() || self.groups.iter().any(|group| group == SERVERS)
-    }
-
-    fn profile(&self) -> &'static str {
-        if self.thin { "thin" } else { "release" }
-    }
-
-    fn report(&self) -> &'static str {
-        if self.thin { "compare-thin.json" } else { "compare.json" }
     }
 }
 
@@ -46,19 +38,16 @@ pub(crate) fn run(arguments: Parser) -> Result<(), Failure> {
     }
     let has_openssl = has_openssl();
     let features: &[&str] = if has_openssl { &["--features", "josekit"] } else { &[] };
-    build(plan.profile(), &[&["--bin", "bench", "--bin", "count"], features].concat())?;
+    build(&[&["--bin", "bench", "--bin", "count"], features].concat())?;
     if !has_openssl {
         println!("josekit is left out: `pkg-config --exists openssl` finds none (Debian: pkg-config libssl-dev)\n");
     }
-    let report = target().join(plan.report());
-    let mut bench = Command::new(program(plan.profile(), "bench"));
+    let report = target().join(REPORT);
+    let mut bench = Command::new(program("bench"));
     bench.arg("--out").arg(&report).args(plan.quick.then_some("--quick")).args(&plan.groups);
     succeed(&mut bench, "bench")?;
     let report = fs::canonicalize(&report).unwrap_or(report);
     println!("as JSON: {}", report.display());
-    if plan.thin {
-        println!("built with `--thin`: for working, not for telling");
-    }
     Ok(())
 }
 
@@ -72,8 +61,8 @@ pub(crate) fn target() -> PathBuf {
 }
 
 /// One of the package's programs.
-pub(crate) fn program(profile: &str, name: &str) -> PathBuf {
-    target().join(profile).join(format!("{name}{}", env::consts::EXE_SUFFIX))
+pub(crate) fn program(name: &str) -> PathBuf {
+    target().join(PROFILE).join(format!("{name}{}", env::consts::EXE_SUFFIX))
 }
 
 fn has_openssl() -> bool {
@@ -87,7 +76,6 @@ fn plan(mut arguments: Parser, known: &[String]) -> Result<Plan, Failure> {
     while let Some(argument) = arguments.next()? {
         match argument {
             Arg::Long("quick") => plan.quick = true,
-            Arg::Long("thin") => plan.thin = true,
             Arg::Value(group) => match group.into_string() {
                 Ok(group) if known.contains(&group) => plan.groups.push(group),
                 Ok(group) => {
@@ -115,9 +103,9 @@ fn groups(root: &Path) -> Result<Vec<String>, Failure> {
 }
 
 /// Builds programs of the package.
-pub(crate) fn build(profile: &str, what: &[&str]) -> Result<(), Failure> {
+pub(crate) fn build(what: &[&str]) -> Result<(), Failure> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
-    cargo.args(["build", "--profile", profile, "--locked", "--target-dir"]).arg(target());
+    cargo.args(["build", "--profile", PROFILE, "--locked", "--target-dir"]).arg(target());
     cargo.arg("--manifest-path").arg(root().join(FOLDER).join("Cargo.toml"));
     succeed(cargo.args(what), "cargo build")
 }
@@ -142,15 +130,8 @@ mod tests {
     fn every_group_runs_unless_some_are_named() {
         assert_eq!(plan_of(&[]).unwrap(), Plan::default());
         let groups = vec!["authorization".to_owned()];
-        let plan = Plan { quick: true, thin: false, groups };
+        let plan = Plan { quick: true, groups };
         assert_eq!(plan_of(&["authorization", "--quick"]).unwrap(), plan);
-    }
-
-    #[test]
-    fn what_is_built_for_working_overwrites_no_report() {
-        let (thin, real) = (plan_of(&["--thin"]).unwrap(), plan_of(&[]).unwrap());
-        assert_ne!(thin.report(), real.report());
-        assert_ne!(thin.profile(), real.profile());
     }
 
     #[test]

@@ -17,7 +17,6 @@ use std::process::{Command, Stdio};
 
 const RECORD: &str = "bench/counts.json";
 /// As the programs that are measured for time are built.
-const PROFILE: &str = "release";
 /// The function whose instructions count.
 const MEASURED: &str = "*counts::measured*";
 
@@ -52,7 +51,7 @@ pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
         recorded => recorded?,
     };
     programs::provide("instruction counts", &["valgrind"])?;
-    bench::build(PROFILE, &["--no-default-features", "--bin", "counts"])?;
+    bench::build(&["--no-default-features", "--bin", "counts"])?;
     let counts = counted()?;
     let machine = machine()?;
     println!("{}", record::table(&counts, recorded.as_ref()));
@@ -69,7 +68,7 @@ pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
 }
 
 fn counted() -> Result<Vec<Found>, Failure> {
-    let program = bench::program(PROFILE, "counts");
+    let program = bench::program("counts");
     let output = output(&mut Command::new(&program), "counts")?;
     let listed: Listed = serde_json::from_str(&output).map_err(|error| Failure::Failed(format!("counts: {error}")))?;
     let mut known = BTreeMap::new();

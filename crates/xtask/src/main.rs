@@ -24,7 +24,7 @@ struct Command {
 const COMMANDS: &[Command] = &[
     Command {
         name: "bench",
-        summary: "[GROUP]… [--quick] [--thin]: measures us beside other libraries, in one run; a table, and compare.json",
+        summary: "[GROUP]… [--quick]: measures us beside other libraries, in one run; a table, and compare.json",
         run: bench::run,
     },
     Command {
