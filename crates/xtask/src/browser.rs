@@ -5,6 +5,7 @@ mod check;
 mod chromium;
 mod program;
 
+use crate::examples::{self, Executable};
 use crate::{Failure, programs};
 use chromium::Chromium;
 use lexopt::Parser;
@@ -19,7 +20,7 @@ pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
         return Err(other.unexpected().into());
     }
     programs::provide("the checks in a browser", &["chromium"])?;
-    let executables = program::build(&EXAMPLES)?;
+    let executables = examples::build(&EXAMPLES)?;
     let folder = program::pictures(&executables)?;
     let profile = folder.join("profile");
     // What an earlier run that was cut off left behind.
@@ -32,7 +33,7 @@ pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
 }
 
 fn check_all(
-    executables: &[program::Executable],
+    executables: &[Executable],
     folder: &std::path::Path,
     profile: &std::path::Path,
 ) -> Result<usize, Failure> {

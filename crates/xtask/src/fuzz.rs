@@ -1,6 +1,7 @@
 //! `cargo xtask fuzz`: the corpora replayed, and the targets of `tests/fuzz` run by cargo-fuzz on the stable toolchain.
 
 use crate::Failure;
+use crate::programs::TOOLS;
 use lexopt::{Arg, Parser, ValueExt};
 use std::env;
 use std::ffi::OsString;
@@ -10,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const FOLDER: &str = "tests/fuzz";
-const TOOLS: &str = "target/tools";
 const SECONDS: u64 = 30;
 /// As long as a file of a corpus may be: what is found is kept there.
 const MAX_BYTES: usize = 4 * 1024;

@@ -5,7 +5,9 @@
 mod bench;
 mod browser;
 mod counts;
+mod examples;
 mod fuzz;
+mod interop;
 mod programs;
 mod test;
 mod vectors;
@@ -41,6 +43,11 @@ const COMMANDS: &[Command] = &[
         name: "fuzz",
         summary: "[--smoke] [TARGET]… [--seconds N]: makes up inputs; `--smoke` replays the corpora first",
         run: fuzz::run,
+    },
+    Command {
+        name: "interop",
+        summary: "an identity provider and other libraries, installed and run: their tokens here, ours there",
+        run: interop::run,
     },
     Command {
         name: "test",
@@ -137,6 +144,7 @@ mod tests {
             vec!["counts", "parse"],
             vec!["fuzz", "--forever"],
             vec!["fuzz", "nothing"],
+            vec!["interop", "nothing"],
             vec!["vectors"],
             vec!["vectors", "--all"],
             vec!["vectors", "--backend", "openssl", "FILE"],

@@ -5,6 +5,9 @@ use std::env;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+/// Where commands put what they install for themselves, below the root.
+pub(crate) const TOOLS: &str = "target/tools";
+
 /// Makes sure that each of `programs` can be started, for the sake of `whose`. Each is named like the Debian package that
 /// brings it.
 pub(crate) fn provide(whose: &str, programs: &[&str]) -> Result<(), Failure> {
@@ -35,7 +38,7 @@ fn missing<'p>(programs: &[&'p str]) -> Vec<&'p str> {
     programs.iter().copied().filter(|program| !is_in_path(program)).collect()
 }
 
-fn is_in_path(program: &str) -> bool {
+pub(crate) fn is_in_path(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     let file = format!("{program}{}", env::consts::EXE_SUFFIX);
     env::split_paths(&path).any(|folder| is_executable(&folder.join(&file)))

@@ -8,7 +8,7 @@ mod drive;
 mod keys;
 
 use crate::Failure;
-use backend::{BACKENDS, Under};
+pub(crate) use backend::{BACKENDS, Under};
 use case::{Case, Expect};
 use drive::{Verdict, drive};
 use lexopt::{Arg, Parser};
@@ -44,6 +44,40 @@ pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
 
 /// Runs each case of a file, and tells of each in a line.
 fn run_file(file: &Path, under: &Under, tally: &mut Tally, tell: &mut dyn FnMut(&str)) -> Result<(), Failure> {
+    each_case(file, |case| {
+        let verdict = drive(case, under);
+        tally.count(case, &verdict);
+        tell(&format!("{}\t{}\t{}", case.id, verdict.name(), verdict.reason()));
+    })
+}
+
+/// Runs the cases whose id has `part` in it, under each backend: how many there are, and what is wrong with those that do
+/// not meet their verdict.
+pub(crate) fn check(file: &Path, part: &str) -> Result<(usize, Vec<String>), Failure> {
+    let mut cases = 0;
+    let mut problems = Vec::new();
+    each_case(file, |case| {
+        if !case.id.contains(part) {
+            return;
+        }
+        cases += 1;
+        let verdicts = BACKENDS.iter().map(|under| (under, drive(case, under)));
+        let verdicts = verdicts.filter(|(_, verdict)| !matches!(verdict, Verdict::Unsupported(_))).collect::<Vec<_>>();
+        if verdicts.is_empty() {
+            problems.push(format!("{}: no backend has its algorithm", case.id));
+        }
+        for (under, verdict) in verdicts {
+            let mut tally = Tally::default();
+            tally.count(case, &verdict);
+            if tally.passed == 0 {
+                problems.push(format!("{} under {}: {} {}", case.id, under.name, verdict.name(), verdict.reason()));
+            }
+        }
+    })?;
+    Ok((cases, problems))
+}
+
+fn each_case(file: &Path, mut run: impl FnMut(&Case)) -> Result<(), Failure> {
     let cannot = |error: &dyn fmt::Display| Failure::Failed(format!("{}: {error}", file.display()));
     let lines = BufReader::new(File::open(file).map_err(|error| cannot(&error))?).lines();
     for (at, line) in lines.enumerate() {
@@ -53,9 +87,7 @@ fn run_file(file: &Path, under: &Under, tally: &mut Tally, tell: &mut dyn FnMut(
         }
         let case: Case =
             serde_json::from_str(&line).map_err(|error| cannot(&format_args!("line {}: {error}", at + 1)))?;
-        let verdict = drive(&case, under);
-        tally.count(&case, &verdict);
-        tell(&format!("{}\t{}\t{}", case.id, verdict.name(), verdict.reason()));
+        run(&case);
     }
     Ok(())
 }

@@ -4,15 +4,15 @@ use countersign::crypto::{AwsLc, Backend, Ring};
 use std::fmt;
 
 /// A backend, and the registered algorithms (RFC 7518, 8037, 8812, 9964) that it has not.
-pub(super) struct Under {
-    pub(super) name: &'static str,
-    pub(super) backend: &'static dyn Backend,
-    pub(super) lacks: &'static [&'static str],
-    pub(super) lacks_curves: &'static [&'static str],
+pub(crate) struct Under {
+    pub(crate) name: &'static str,
+    pub(crate) backend: &'static dyn Backend,
+    pub(crate) lacks: &'static [&'static str],
+    pub(crate) lacks_curves: &'static [&'static str],
 }
 
 /// The first is the one of who names none.
-pub(super) const BACKENDS: [Under; 2] = [
+pub(crate) const BACKENDS: [Under; 2] = [
     Under {
         name: "ring",
         backend: &Ring,
