@@ -4,7 +4,7 @@
 mod resource_server;
 mod rotation;
 
-use super::http::{self, Answer};
+use super::http;
 use super::ours::why;
 use super::peer::Peer;
 use super::table::{Cell, Row, Table};
@@ -130,14 +130,14 @@ fn refusals(provider: &mut Provider, server: &ResourceServer, table: &mut Table)
     };
     let more = changed(payload, "posts:read", "posts:write").ok_or_else(cannot)?;
     let pss = changed(header, "RS256", "PS256").ok_or_else(cannot)?;
-    for (case, token) in [
-        ("token for another resource", other),
-        ("ID token", id),
-        ("token with a claim changed", format!("{header}.{more}.{signature}")),
-        ("token under another algorithm", format!("{pss}.{payload}.{signature}")),
-        ("token without its signature", format!("{header}.{payload}.")),
+    for (case, token, why) in [
+        ("token for another resource", other, Rejection::Audience),
+        ("ID token", id, Rejection::Audience),
+        ("token with a claim changed", format!("{header}.{more}.{signature}"), Rejection::Signature),
+        ("token under another algorithm", format!("{pss}.{payload}.{signature}"), Rejection::Signature),
+        ("token without its signature", format!("{header}.{payload}."), Rejection::Signature),
     ] {
-        provider.row(table, case, Cell::of("401", server.says(401, "GET", "/posts", &token)));
+        provider.row(table, case, Cell::of("401", server.refuses(&token, why)));
     }
     // A client may have the API's name. Then the audience tells nothing, and the profile is what keeps its ID tokens out.
     let tokens = provider.tokens(Grant::Code("api"), api)?;
@@ -180,12 +180,4 @@ fn judged(verifier: &JwtVerifier, token: &str) -> Result<(), String> {
         Some(Err(error)) => Err(why(&error)),
         None => Err("no answer at once".into()),
     }
-}
-
-/// Whether an answer is the one that is wanted.
-fn is_status(wanted: u16, answer: &Answer) -> Result<(), String> {
-    if answer.status == wanted {
-        return Ok(());
-    }
-    Err(format!("{}, not {wanted}: {}", answer.status, answer.body))
 }

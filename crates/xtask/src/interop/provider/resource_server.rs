@@ -1,8 +1,8 @@
-use super::is_status;
 use crate::Failure;
 use crate::examples::Executable;
-use crate::interop::http;
+use crate::interop::http::{self, Answer};
 use crate::interop::tools::Tools;
+use countersign::reason::Rejection;
 use serde_json::Value;
 use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
@@ -41,8 +41,24 @@ impl ResourceServer {
 
     /// Asks, and holds the status of the answer against the one that is wanted.
     pub(super) fn says(&self, status: u16, method: &str, path: &str, token: &str) -> Result<(), String> {
+        self.answer(status, method, path, token).map(drop)
+    }
+
+    /// Asks, and wants to hear that the token proves nothing, for this reason as far as clients are told.
+    pub(super) fn refuses(&self, token: &str, why: Rejection) -> Result<(), String> {
+        let answer = self.answer(401, "GET", "/posts", token)?;
+        if answer.body.contains(why.description()) {
+            return Ok(());
+        }
+        Err(format!("401 for another reason than {why}: {}", answer.body))
+    }
+
+    fn answer(&self, status: u16, method: &str, path: &str, token: &str) -> Result<Answer, String> {
         let answer = http::send(self.address, method, path, Some(token)).map_err(|error| error.to_string())?;
-        is_status(status, &answer).map_err(|why| format!("{method} {path}: {why}"))
+        if answer.status == status {
+            return Ok(answer);
+        }
+        Err(format!("{method} {path}: {}, not {status}: {}", answer.status, answer.body))
     }
 }
 

@@ -5,6 +5,7 @@ use super::resource_server::ResourceServer;
 use super::{ALGORITHMS, Grant, Provider};
 use crate::Failure;
 use crate::interop::table::{Cell, Table};
+use countersign::reason::Rejection;
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,7 +54,7 @@ pub(super) fn run(provider: &mut Provider, server: &ResourceServer, table: &mut 
     let Counts { requests, refusals } = traffic.counts.into_inner().unwrap_or_else(PoisonError::into_inner);
     let outcome = format!("{requests} requests, {} refused", refusals.len());
     provider.row(table, "keys changed twice under load", Cell { outcome, problems: refusals });
-    let removed = first.iter().filter_map(|token| server.says(401, "GET", "/posts", token).err());
+    let removed = first.iter().filter_map(|token| server.refuses(token, Rejection::UnknownKey).err());
     let outcome = format!("{} of {0} refused", first.len());
     provider.row(table, "tokens under the removed key", Cell { outcome, problems: removed.collect() });
     let Fetches { fetches } = provider.peer.demand(&json!({"do": "fetches"}))?;
