@@ -6,6 +6,7 @@
 //! | `AUDIENCE` | required | this API's name, which tokens have in `aud` |
 //! | `JWKS_URI` | discovery | where the issuer's keys are; unless set, its metadata says so |
 //! | `LISTEN` | `127.0.0.1:8080` | address and port; port 0 picks a free one, which the log tells |
+//! | `ACCESS_TOKENS_ONLY` | off | `1` takes access tokens as RFC 9068 profiles them and nothing else: for issuers that make such, so that no ID token can stand in for one |
 //! | `TOKEN_CACHE` | off | for how many seconds, 1 to 3600, a verified token is not verified again; revocations are asked for each time |
 //! | `PERMISSIONS_CLAIM` | `permissions` | the claim that holds permissions: a name, or a JSON Pointer |
 //! | `ROLES_CLAIM` | `roles` and `role` | the claim that holds roles, likewise; where it is set, `role` is not read |
@@ -91,10 +92,13 @@ fn start(settings: Settings) -> Result<(), Box<dyn Error>> {
 async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     telemetry::install_log()?;
     let metrics = telemetry::install_metrics()?;
-    let Settings { listen, issuer, audience, keys, revocations, token_cache, claims } = settings;
+    let Settings { listen, issuer, audience, keys, access_tokens_only, revocations, token_cache, claims } = settings;
     let keys = Arc::new(keys);
 
     let mut verifier = JwtVerifier::builder(Arc::clone(&keys)).issuer(&issuer).audience(&audience).observer(OBSERVER);
+    if access_tokens_only {
+        verifier = verifier.access_tokens_only();
+    }
     let caches_tokens = token_cache.is_some();
     if let Some(cache) = token_cache {
         verifier = verifier.token_cache(cache);

@@ -23,7 +23,8 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
+    "ACCESS_TOKENS_ONLY",
     "ALLOW_HTTP_LOOPBACK",
     "AUDIENCE",
     "FLEET_KEY",
@@ -212,6 +213,23 @@ async fn the_routes_answer_as_they_promise() {
     }
     let me: Value = serde_json::from_str(&program.ask("GET", "/me", Some(&reader)).await.body).expect("JSON");
     assert_eq!((&me["sub"], &me["roles"]), (&json!("7"), &json!(["reader"])));
+}
+
+/// A client may have the name of the API. The audience of its ID tokens tells nothing then.
+#[tokio::test]
+async fn an_id_token_for_the_name_of_the_api_is_kept_out_by_the_profile_of_access_tokens() {
+    let issuer = Issuer::start().await;
+    let id_token = issuer.token(&[("nonce", json!("n"))]);
+    let key = issuer.signer.key().clone();
+    let issuer = Issuer { signer: JwtSigner::new(key).token_type("at+jwt"), ..issuer };
+    let access_token = issuer.token(&[("client_id", json!("api"))]);
+    for (settings, expected) in [(&[][..], [200, 200]), (&[("ACCESS_TOKENS_ONLY", "1")], [200, 401])] {
+        let program = Program::start(&issuer, settings).await;
+        for (token, expected) in [&access_token, &id_token].into_iter().zip(expected) {
+            let answer = program.ask("GET", "/me", Some(token)).await;
+            assert_eq!(answer.status, expected, "{settings:?}: {}", answer.body);
+        }
+    }
 }
 
 #[tokio::test]
@@ -405,6 +423,7 @@ async fn a_wrong_setting_ends_it_with_one_line_that_names_it_and_status_2() {
         ("ISSUER", &[("ISSUER", "http://issuer.example")]),
         ("AUDIENCE", &[("AUDIENCE", "\n")]),
         ("JWKS_URI", &[("JWKS_URI", "http://issuer.example/keys")]),
+        ("ACCESS_TOKENS_ONLY", &[("ACCESS_TOKENS_ONLY", "yes")]),
         ("ALLOW_HTTP_LOOPBACK", &[("ALLOW_HTTP_LOOPBACK", "yes")]),
         ("LISTEN", &[("LISTEN", "8080")]),
         ("LISTEN", &[("LISTEN", &taken)]),

@@ -11,7 +11,8 @@ use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
+    "ACCESS_TOKENS_ONLY",
     "ALLOW_HTTP_LOOPBACK",
     "AUDIENCE",
     "FLEET_KEY",
@@ -37,6 +38,8 @@ pub struct Settings {
     pub audience: String,
     /// `JWKS_URI`, or by discovery
     pub keys: JwksProvider,
+    /// `ACCESS_TOKENS_ONLY`
+    pub access_tokens_only: bool,
     /// `REDIS_URL` and `FLEET_KEY`
     pub revocations: Option<SealedCache>,
     /// `TOKEN_CACHE`
@@ -96,6 +99,7 @@ impl Settings {
         Ok(Self {
             listen: variables.listen()?,
             keys: variables.keys(&issuer)?,
+            access_tokens_only: variables.switch("ACCESS_TOKENS_ONLY")?,
             revocations: variables.revocations()?,
             token_cache: variables.token_cache()?,
             claims: variables.claims()?,
@@ -132,6 +136,15 @@ impl Variables {
         self.take(name).ok_or_else(|| SettingError::new(name, "is not set"))
     }
 
+    /// What is on where it is `1`.
+    fn switch(&mut self, name: &'static str) -> Result<bool, SettingError> {
+        match self.take(name).as_deref() {
+            None => Ok(false),
+            Some("1") => Ok(true),
+            Some(_) => Err(SettingError::new(name, "is not `1`; leave it out for no")),
+        }
+    }
+
     fn listen(&mut self) -> Result<SocketAddr, SettingError> {
         let Some(listen) = self.take("LISTEN") else { return Ok(LISTEN) };
         listen.parse().map_err(|_| SettingError::new("LISTEN", "is no address with a port, such as 127.0.0.1:8080"))
@@ -142,11 +155,7 @@ impl Variables {
             Some(url) => ("JWKS_URI", JwksProvider::url(url)),
             None => ("ISSUER", JwksProvider::discover(issuer)),
         };
-        let builder = match self.take("ALLOW_HTTP_LOOPBACK").as_deref() {
-            None => builder,
-            Some("1") => builder.allow_http_on_loopback(),
-            Some(_) => return Err(SettingError::new("ALLOW_HTTP_LOOPBACK", "is not `1`; leave it out to forbid")),
-        };
+        let builder = if self.switch("ALLOW_HTTP_LOOPBACK")? { builder.allow_http_on_loopback() } else { builder };
         builder.name("issuer").observer(OBSERVER).build().map_err(refused(setting))
     }
 

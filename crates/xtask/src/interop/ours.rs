@@ -129,7 +129,7 @@ fn claims(keys: KeySet, algorithm: Algorithm, token: &str) -> Result<Value, Stri
 }
 
 /// What is wrong with the token, where something is.
-pub(super) fn why(error: &VerifyError) -> String {
+fn why(error: &VerifyError) -> String {
     match error {
         VerifyError::Rejected(rejection) => rejection.to_string(),
         other => other.to_string(),

@@ -4,8 +4,6 @@
 mod resource_server;
 mod rotation;
 
-use super::http;
-use super::ours::why;
 use super::peer::Peer;
 use super::table::{Cell, Row, Table};
 use super::tools::Tools;
@@ -13,12 +11,7 @@ use crate::Failure;
 use crate::examples::Executable;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign::JwtVerifier;
-use countersign::jwk::JwkSet;
-use countersign::provider::KeySet;
 use countersign::reason::Rejection;
-use countersign::request::Credential;
-use countersign::verify::TokenVerifier;
 use resource_server::ResourceServer;
 use serde::Deserialize;
 use serde_json::json;
@@ -72,41 +65,31 @@ impl Provider {
     fn access_token(&mut self, grant: Grant, algorithm: &str) -> Result<String, Failure> {
         Ok(self.tokens(grant, &format!("https://api.example/{algorithm}"))?.access_token)
     }
-
-    /// What judges by the profile of RFC 9068 with the provider's keys of now.
-    fn access_tokens_only(&self) -> Result<JwtVerifier, Failure> {
-        let failed = |why: String| Failure::Failed(format!("the provider's keys: {why}"));
-        let address = self.hello.issuer.strip_prefix("http://").and_then(|address| address.parse().ok());
-        let address = address.ok_or_else(|| failed(format!("{} is no address", self.hello.issuer)))?;
-        // Not as `resource_server` asks for them, whose fetches are counted.
-        let answer = http::send(address, "GET", "/jwks?by=interop", None).map_err(|error| failed(error.to_string()))?;
-        let set = JwkSet::parse(&answer.body).map_err(|error| failed(error.to_string()))?;
-        let verifier = JwtVerifier::builder(KeySet::from_jwks(&set)).access_tokens_only();
-        let verifier = verifier.issuer(&self.hello.issuer).audience(&self.hello.audience);
-        verifier.build().map_err(|error| failed(error.to_string()))
-    }
 }
 
 pub(super) fn run(tools: &Tools, executable: &Executable, table: &mut Table) -> Result<(), Failure> {
     let mut peer = Peer::start(tools, "provider.mjs")?;
     let hello = peer.demand(&json!({"do": "hello"}))?;
     let mut provider = Provider { peer, hello };
-    let server = ResourceServer::start(tools, executable, &provider.hello.issuer, &provider.hello.audience)?;
-    access_tokens(&mut provider, &server, table)?;
-    refusals(&mut provider, &server, table)?;
+    let Hello { issuer, audience, .. } = &provider.hello;
+    let server = ResourceServer::start(tools, executable, issuer, audience, &[])?;
+    let by_profile = ResourceServer::start(tools, executable, issuer, audience, &[("ACCESS_TOKENS_ONLY", "1")])?;
+    access_tokens(&mut provider, [&server, &by_profile], table)?;
+    refusals(&mut provider, &server, &by_profile, table)?;
+    drop(by_profile);
     rotation::run(&mut provider, &server, table)
 }
 
-fn access_tokens(provider: &mut Provider, server: &ResourceServer, table: &mut Table) -> Result<(), Failure> {
-    let by_profile = provider.access_tokens_only()?;
+fn access_tokens(provider: &mut Provider, servers: [&ResourceServer; 2], table: &mut Table) -> Result<(), Failure> {
     for algorithm in ALGORITHMS {
         for grant in [Grant::Credentials, Grant::Code("web")] {
             let token = provider.access_token(grant, algorithm)?;
             let mut problems = Vec::new();
             problems.extend(is_type(&token, "at+jwt", algorithm).err());
-            problems.extend(server.says(200, "GET", "/posts", &token).err());
-            problems.extend(server.says(403, "POST", "/posts", &token).err());
-            problems.extend(judged(&by_profile, &token).err().map(|why| format!("by RFC 9068: {why}")));
+            for server in servers {
+                problems.extend(server.says(200, "GET", "/posts", &token).err());
+                problems.extend(server.says(403, "POST", "/posts", &token).err());
+            }
             let theirs = Cell { outcome: "200; 403 beyond it".into(), problems };
             provider.row(table, &format!("{algorithm}, {}", grant.name()), theirs);
         }
@@ -114,7 +97,12 @@ fn access_tokens(provider: &mut Provider, server: &ResourceServer, table: &mut T
     Ok(())
 }
 
-fn refusals(provider: &mut Provider, server: &ResourceServer, table: &mut Table) -> Result<(), Failure> {
+fn refusals(
+    provider: &mut Provider,
+    server: &ResourceServer,
+    by_profile: &ResourceServer,
+    table: &mut Table,
+) -> Result<(), Failure> {
     let good = provider.access_token(Grant::Credentials, "RS256")?;
     let other = provider.tokens(Grant::Credentials, "https://other.example/RS256")?.access_token;
     let api = "https://api.example/RS256";
@@ -140,15 +128,9 @@ fn refusals(provider: &mut Provider, server: &ResourceServer, table: &mut Table)
         provider.row(table, case, Cell::of("401", server.refuses(&token, why)));
     }
     // A client may have the API's name. Then the audience tells nothing, and the profile is what keeps its ID tokens out.
-    let tokens = provider.tokens(Grant::Code("api"), api)?;
-    let by_profile = provider.access_tokens_only()?;
-    let access = judged(&by_profile, &tokens.access_token);
-    let id = match judged(&by_profile, &id_token(tokens)?) {
-        Ok(()) => Err("the profile takes it".to_owned()),
-        Err(why) if why == Rejection::TokenType.to_string() => access,
-        Err(why) => Err(format!("it is refused for another reason: {why}")),
-    };
-    provider.row(table, "ID token for the API's name, RFC 9068", Cell::of("refused", id));
+    let id = id_token(provider.tokens(Grant::Code("api"), api)?)?;
+    let refused = by_profile.refuses(&id, Rejection::TokenType);
+    provider.row(table, "ID token for the API's name, RFC 9068", Cell::of("401", refused));
     Ok(())
 }
 
@@ -171,13 +153,5 @@ fn is_type(token: &str, token_type: &str, algorithm: &str) -> Result<(), String>
         Some(Header { typ, alg }) if typ == token_type && alg == algorithm => Ok(()),
         Some(Header { typ, alg }) => Err(format!("the provider made a token of type {typ} under {alg}")),
         None => Err("the provider made no JWT".into()),
-    }
-}
-
-fn judged(verifier: &JwtVerifier, token: &str) -> Result<(), String> {
-    match verifier.verify_now(&Credential::new("Bearer", token)) {
-        Some(Ok(_)) => Ok(()),
-        Some(Err(error)) => Err(why(&error)),
-        None => Err("no answer at once".into()),
     }
 }

@@ -17,7 +17,7 @@ fn issuer_and_audience_are_enough() {
     let settings = read(&[("PATH", ""), ("issuer", "\n"), ("ISSUER_2", "\n")]).expect("settings");
     assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
     assert_eq!((&*settings.issuer, &*settings.audience), ("http://127.0.0.1:9/", "api"));
-    assert!(settings.revocations.is_none() && settings.token_cache.is_none());
+    assert!(settings.revocations.is_none() && settings.token_cache.is_none() && !settings.access_tokens_only);
     assert_eq!(settings.keys.health().provider, "issuer");
 }
 
@@ -27,6 +27,7 @@ fn every_setting_counts() {
         ("ISSUER", "any text"),
         ("JWKS_URI", "http://localhost:9/keys"),
         ("LISTEN", "[::1]:0"),
+        ("ACCESS_TOKENS_ONLY", "1"),
         ("TOKEN_CACHE", "3600"),
         ("REDIS_URL", "redis://user:hunter2@127.0.0.1:9/1"),
         ("FLEET_KEY", FLEET_KEY),
@@ -35,7 +36,7 @@ fn every_setting_counts() {
     ]);
     let settings = settings.expect("settings");
     assert_eq!(settings.listen.to_string(), "[::1]:0");
-    assert!(settings.revocations.is_some() && settings.token_cache.is_some());
+    assert!(settings.revocations.is_some() && settings.token_cache.is_some() && settings.access_tokens_only);
     let claims = format!("{:?}", settings.claims);
     for name in ["https://app.example/permissions", "realm_access"] {
         assert!(claims.contains(name), "{claims}");
@@ -69,6 +70,8 @@ fn a_wrong_setting_is_named_and_no_secret_repeated() {
         ("ALLOW_HTTP_LOOPBACK", &[("ALLOW_HTTP_LOOPBACK", "")]),
         ("ALLOW_HTTP_LOOPBACK", &[("ALLOW_HTTP_LOOPBACK", "0")]),
         ("ALLOW_HTTP_LOOPBACK", &[("ALLOW_HTTP_LOOPBACK", "true")]),
+        ("ACCESS_TOKENS_ONLY", &[("ACCESS_TOKENS_ONLY", "")]),
+        ("ACCESS_TOKENS_ONLY", &[("ACCESS_TOKENS_ONLY", "no")]),
         ("LISTEN", &[("LISTEN", "")]),
         ("LISTEN", &[("LISTEN", "8080")]),
         ("LISTEN", &[("LISTEN", "127.0.0.1")]),

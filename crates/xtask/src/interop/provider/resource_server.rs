@@ -9,8 +9,9 @@ use std::net::SocketAddr;
 use std::process::{Child, Stdio};
 use std::thread;
 
-/// What else the program reads, and this trial does not set.
-const UNSET: [&str; 6] = ["FLEET_KEY", "JWKS_URI", "PERMISSIONS_CLAIM", "REDIS_URL", "ROLES_CLAIM", "TOKEN_CACHE"];
+/// What else the program reads.
+const UNSET: [&str; 7] =
+    ["ACCESS_TOKENS_ONLY", "FLEET_KEY", "JWKS_URI", "PERMISSIONS_CLAIM", "REDIS_URL", "ROLES_CLAIM", "TOKEN_CACHE"];
 
 /// The running example. It ends when it is dropped, or when this process is killed: what keeps it sees its stdin end.
 pub(super) struct ResourceServer {
@@ -19,8 +20,15 @@ pub(super) struct ResourceServer {
 }
 
 impl ResourceServer {
-    /// It finds the issuer's keys by discovery, over HTTP on loopback, which it is told to allow.
-    pub(super) fn start(tools: &Tools, executable: &Executable, issuer: &str, audience: &str) -> Result<Self, Failure> {
+    /// It finds the issuer's keys by discovery, over HTTP on loopback, which it is told to allow. Its other `settings`
+    /// are not set unless they are named.
+    pub(super) fn start(
+        tools: &Tools,
+        executable: &Executable,
+        issuer: &str,
+        audience: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, Failure> {
         let did_not = |error: io::Error| Failure::Failed(format!("{} did not start: {error}", executable.name));
         let mut command = tools.script("keeper.mjs");
         command.arg(&executable.path);
@@ -29,6 +37,7 @@ impl ResourceServer {
         }
         command.envs([("ISSUER", issuer), ("AUDIENCE", audience)]);
         command.envs([("ALLOW_HTTP_LOOPBACK", "1"), ("LISTEN", "127.0.0.1:0")]);
+        command.envs(settings.iter().copied());
         let mut keeper = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(did_not)?;
         let output = keeper.stdout.take();
         let mut server = Self { address: SocketAddr::from(([127, 0, 0, 1], 0)), keeper };
