@@ -11,6 +11,9 @@ impl GuardBuilder {
     /// **A handler that answers `OPTIONS` is then open to everybody**, because anybody can send the two header fields: routes
     /// that take every method must not be behind such a guard, unless the handler asks for claims. Extractors of handlers
     /// refuse preflights as they do any request.
+    ///
+    /// Layers of axum and middleware of actix-web ask for this. **In warp it does nothing**: what stands behind a check is handed
+    /// the token, and a preflight has none. There `warp::cors()` around the route answers them, or a route of their own beside it.
     pub fn pass_preflight(mut self) -> Self {
         self.pass_preflight = true;
         self
@@ -23,7 +26,8 @@ impl Check {
     ///
     /// A route of a [manifest](crate::manifest) names its method, so none of its requests is.
     ///
-    /// Adapters ask before they judge, and hand an exempt request on without a token. Judging itself exempts nothing.
+    /// Adapters that can hand a request on without a token ask before they judge, and do so with an exempt one. Judging itself
+    /// exempts nothing.
     ///
     /// ```
     /// use countersign::request::RequestView;
