@@ -263,6 +263,15 @@ impl GuardBuilder {
     }
 
     /// Takes the first credential found, in the order in which the extractors were named, and looks no further.
+    ///
+    /// This is how two others look, so that their clients need not change:
+    ///
+    /// - the Flask extension asks its extractors in the order of their list: name them in that order;
+    /// - Flama looks into its header field, and into its cookie only where the request has no such field: name the
+    ///   [`HeaderExtractor`] first, then the [`CookieExtractor`](crate::extract::CookieExtractor).
+    ///
+    /// A source that is malformed ends the request (400), whatever stands in the next, and so it does in Flama. Where a header
+    /// field has another scheme than the extractor's, the next source is asked; there Flama answers 400 too.
     pub fn first_wins(mut self) -> Self {
         self.first_wins = true;
         self

@@ -88,7 +88,7 @@ async fn a_refused_optional_never_reaches_its_handler() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn optional_claims_without_a_guard_are_a_mistake_where_the_framework_lets_them_be_one() {
-    let [(_, axum), (_, actix), _] = start_unguarded().await;
+    let [(_, axum), (_, actix)] = start_unguarded().await;
     assert_eq!(send(axum, "GET", "/optional", &[], b"").await.status, 500);
     // Its own `Option<T>` takes every error for `None`, and no middleware of ours is there to answer.
     assert_eq!(send(actix, "GET", "/optional", &[], b"").await.status, 200);

@@ -181,6 +181,12 @@ impl Tokens {
             "empty" => builder().body(BodyStyle::Empty),
             "cookie" => builder().extractor(HeaderExtractor::bearer()).extractor(cookie()),
             "first" => builder().extractor(HeaderExtractor::bearer()).extractor(cookie()).first_wins(),
+            "cookie-first" => builder().extractor(cookie()).extractor(HeaderExtractor::bearer()).first_wins(),
+            "flama" => {
+                let header = HeaderExtractor::new("access_token").and_then(|header| header.prefix("Bearer"));
+                let cookie = CookieExtractor::new("access_token").expect("a cookie");
+                builder().extractor(header.expect("a field")).extractor(cookie).first_wins()
+            }
             "csrf" => builder().extractor(cookie().csrf_tokens(csrf_tokens())),
             "anywhere" => builder().extractor(cookie().danger_any_site()),
             "subprotocol" => builder()
