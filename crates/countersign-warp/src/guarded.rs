@@ -19,6 +19,13 @@ pub trait Guarded<E>: sealed::Sealed<E> {
     /// A route: this filter as its head, then the question, then the rest.
     ///
     /// A denial is this route's answer; everything else that the head or the rest rejects falls through as always.
+    ///
+    /// **Inside the closure a denial is still a rejection.** What stands there beside `route`, in an `.or(…)` or a `.recover(…)`,
+    /// is asked when `route` denies, and answers in its stead; and a closure that leaves `route` aside serves whoever comes. Begin
+    /// with `route`, and put other routes and recovery outside. [`GuardedRoutes`](crate::GuardedRoutes) leave no room for it.
+    ///
+    /// What the closure's route has may be nobody only where the question says so ([`optional`](crate::GuardExt::optional)):
+    /// [`pass_preflight`](countersign::screening::GuardBuilder::pass_preflight) lets nothing pass here.
     fn guarded<A, F, R, X>(self, ask: A, rest: F) -> BoxedFilter<(warp::reply::Response,)>
     where
         A: Ask,

@@ -115,6 +115,9 @@ impl GuardedRoutes {
     /// A route whose tags say what it requires, by the policy of this table, or else of the one that takes it in. The
     /// closure's route has the path's parameters and the token: `None` where the policy makes the route public, whoever
     /// asks.
+    ///
+    /// There is no `claims`, `sent`, `prove` or `tenure` on it: [`VerifiedToken::claims`] reads the claims, and a route that wants
+    /// more says what it [`requires`](Self::requires), or is [`public`](Self::public) and asks with `optional_…`.
     pub fn tagged<F, N>(self, method: impl AsRef<str>, path: &str, tags: impl IntoIterator<Item = N>, rest: F) -> Self
     where
         F: FnOnce(GuardedRoute<BoxedFilter<(PathParams, Option<VerifiedToken>)>>) -> GuardedReply + Send + 'static,
