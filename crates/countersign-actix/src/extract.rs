@@ -42,6 +42,10 @@ impl Deref for Verified {
 /// as before: the handler does not run. A guard that cannot judge `R` is 500; where no guard is planted, `Require<R>` is 500 and
 /// `Option<Require<R>>` is `None`.
 ///
+/// A guard learns of `R` when the first request asks. So that it is held against the guard at the start, and against each one
+/// that is [handed over](countersign::Guard::later), declare it: `guard.declare::<R>()`. What middleware and scopes require is
+/// declared without that.
+///
 /// ```
 /// use actix_web::{App, web};
 /// use countersign::authorize::{Proof, Requirement, Requires, scopes};

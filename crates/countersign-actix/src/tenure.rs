@@ -89,6 +89,9 @@ impl Tenure {
     /// Serves the WebSocket that `actix_ws::handle` has opened, and closes it at the end of the tenure with 4401, 4403 or 4503,
     /// whatever the handler is at. Then the handler receives no more, cannot send, and runs to its own end.
     ///
+    /// Both run in one task of this worker. A handler that blocks the thread, or computes for long without awaiting, holds up the
+    /// end too, as whatever else blocks this worker does: the connection stays open for as long.
+    ///
     /// Pings are the handler's to answer, as elsewhere with `actix-ws`. Where the peer does not read, actix keeps what it has
     /// not written yet, and the connection with it, until the peer reads on or goes away.
     #[must_use = "the response must be returned"]

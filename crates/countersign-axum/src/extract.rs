@@ -34,6 +34,10 @@ impl Deref for Verified {
 /// Refuses whoever does not meet it. `Option<Require<R>>` takes requests without credentials as `None`, and refuses the rest
 /// as before. A guard that cannot judge `R`, and no guard at all, are 500.
 ///
+/// A guard learns of `R` when the first request asks. So that it is held against the guard at the start, and against each one
+/// that is [handed over](countersign::Guard::later), declare it: `guard.declare::<R>()`. What layers and routers require is
+/// declared without that.
+///
 /// ```
 /// use axum::Router;
 /// use axum::routing::post;

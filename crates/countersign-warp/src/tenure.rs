@@ -78,6 +78,9 @@ impl Tenure {
 
     /// Opens the WebSocket, and closes it at the end of the tenure with 4401, 4403 or 4503, whatever the handler is at. Then the
     /// handler receives no more, cannot send, and runs to its own end.
+    ///
+    /// Both run in one task. A handler that blocks its thread, or computes for long without awaiting, holds up the end too: the
+    /// connection stays open for as long.
     #[must_use = "the response must be returned"]
     pub fn on_upgrade<C, A>(self, ws: Ws, handler: C) -> Response
     where

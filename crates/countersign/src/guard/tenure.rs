@@ -162,8 +162,12 @@ impl fmt::Debug for Tenure {
 }
 
 impl Check {
-    /// How long a token that this check let pass may stay. For code without a [`Screening`] at hand: what ends is found in the
-    /// logs by a random correlation id, and policies see no request.
+    /// How long a token that this check let pass may stay. **It judges nothing**: neither this check's requirement nor
+    /// revocation is asked here, only, as of any tenure, [every so often](Tenure::recheck_every) from then on. Whoever calls it
+    /// has judged the request by this check, or opens a connection that may be closed a moment later.
+    ///
+    /// For code without a [`Screening`] at hand: what ends is found in the logs by a random correlation id, and policies see no
+    /// request.
     ///
     /// # Errors
     /// The [`Denial`] of a token that has expired, by the guard's clock and without leeway: nothing should be opened for it.
