@@ -8,6 +8,7 @@ mod query;
 mod subprotocol;
 
 pub use cookie::CookieExtractor;
+pub(crate) use csrf::CSRF_FIELD;
 pub use csrf::CsrfTokens;
 pub use header::HeaderExtractor;
 pub use query::QueryExtractor;

@@ -1,6 +1,7 @@
 //! Extractors, verifier, revocation and authorizer in one: what an adapter asks about each request.
 
 mod check;
+mod fingerprint;
 mod late;
 mod parts;
 mod preflight;
@@ -22,7 +23,7 @@ use crate::challenge::check_text;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
 use crate::denial::{BodyStyle, CorrelationId, Denial, Presentation, Renderer};
-use crate::extract::{HeaderExtractor, Place, TokenExtractor, is_token};
+use crate::extract::{CSRF_FIELD, HeaderExtractor, Place, TokenExtractor, is_token};
 use crate::observe::{NoObserver, Observer};
 use crate::provider::Unavailable;
 use crate::reason::Reason;
@@ -230,8 +231,10 @@ impl fmt::Debug for Guard {
     }
 }
 
-/// The fields that HTTP keeps for credentials (RFC 9110 §11, RFC 6265 §4.2), and the one in which WebSockets may carry them.
-const HOLD_CREDENTIALS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "sec-websocket-protocol"];
+/// The fields that HTTP keeps for credentials (RFC 9110 §11, RFC 6265 §4.2), the one in which WebSockets may carry them, and
+/// the one of anti-CSRF tokens.
+const HOLD_CREDENTIALS: [&str; 5] =
+    ["authorization", "cookie", "proxy-authorization", "sec-websocket-protocol", CSRF_FIELD];
 
 /// Sets a [`Guard`] up.
 #[derive(Debug)]
@@ -306,7 +309,9 @@ impl GuardBuilder {
     ///
     /// Where a request has the field once, with 1 to 128 ASCII letters, digits, `-`, `_`, `.` and `:`, its refusal has that
     /// value as its [correlation id](Denial::correlation_id); elsewhere, a random one of 16 hexadecimal digits. The field
-    /// is the sender's to write, unless something in front of the service writes it.
+    /// is the sender's to write, unless something in front of the service writes it. It must hold no secret: the fields of
+    /// HTTP and of the extractors are refused, and so is `X-CSRF-Token`. A field of another name that
+    /// [`CsrfTokens::header`](crate::extract::CsrfTokens::header) was given is not known here.
     pub fn correlation_header(mut self, name: impl Into<String>) -> Self {
         self.correlation_header = name.into();
         self

@@ -42,6 +42,9 @@ pub struct CsrfTokens {
     field: String,
 }
 
+/// Where pages send the token, unless told otherwise. In lower case.
+pub(crate) const CSRF_FIELD: &str = "x-csrf-token";
+
 const PURPOSE: &str = "csrf token";
 const NONCE_LEN: usize = 16;
 const TAG_LEN: usize = 32;
@@ -52,7 +55,7 @@ impl CsrfTokens {
     /// Tokens under this key, in the field `X-CSRF-Token`. Every process of the service must have the same key.
     #[must_use]
     pub fn new(key: FleetKey) -> Self {
-        Self { key, field: "x-csrf-token".into() }
+        Self { key, field: CSRF_FIELD.into() }
     }
 
     /// The header field in which pages send the token.

@@ -570,7 +570,7 @@ fn what_makes_no_sense_in_a_header_is_refused_when_built() {
     for url in ["\u{7f}", "https://api.example/\r\n", "http://api.example/", "/.well-known/oauth-protected-resource"] {
         assert_eq!(builder().resource_metadata(url).build().unwrap_err().setting(), "resource_metadata", "{url:?}");
     }
-    for name in ["", "x id", "x\r\ny", "é", "Authorization", "cookie", "Sec-WebSocket-Protocol"] {
+    for name in ["", "x id", "x\r\ny", "é", "Authorization", "cookie", "Sec-WebSocket-Protocol", "X-CSRF-Token"] {
         assert_eq!(builder().correlation_header(name).build().unwrap_err().setting(), "correlation_header", "{name}");
     }
     let basic = HeaderExtractor::new("authorization").and_then(|h| h.prefix("Basic")).expect("a scheme");
