@@ -193,18 +193,19 @@ impl Manifest {
     }
 }
 
-/// A line for each route: method, path, whom it lets in, by which credentials where these are unusual, tags.
+/// A line for each route: method, path, whom it lets in, by which credentials where these are unusual, tags. Names are
+/// escaped as `Debug` does it, so that none begins a line.
 impl fmt::Display for Manifest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.routes.iter().map(|route| route.path.as_str().len()).max().unwrap_or_default();
         for Route { method, path, access, credentials, tags } in &self.routes {
-            write!(f, "{:8} {:width$}  {access}", method.as_str(), path.as_str())?;
+            write!(f, "{:8} {:width$}  {}", method.as_str(), path.as_str(), access.to_string().escape_debug())?;
             if !is_usual(credentials) {
                 let places: Vec<_> = credentials.iter().map(ToString::to_string).collect();
-                write!(f, "  by {}", places.join(", "))?;
+                write!(f, "  by {}", places.join(", ").escape_debug())?;
             }
             if !tags.is_empty() {
-                write!(f, "  [{}]", tags.join(", "))?;
+                write!(f, "  [{}]", tags.join(", ").escape_debug())?;
             }
             writeln!(f)?;
         }

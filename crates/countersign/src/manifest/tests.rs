@@ -166,6 +166,13 @@ fn what_is_not_percent_encoded_utf8_is_no_parameter_and_still_a_match() {
 }
 
 #[test]
+fn no_name_begins_a_line_of_a_manifest() {
+    let policy = TagPolicy::new(Untagged::Pass).tag("a\nGET /x public", role("r\r\n\u{1b}[2J"));
+    let table = table().tags(policy).tagged("GET", "/", ["a\nGET /x public"], "");
+    assert_eq!(printed(table), "GET      /  role(r\\r\\n\\u{1b}[2J)  [a\\nGET /x public]\n");
+}
+
+#[test]
 fn a_manifest_prints_and_serializes_all_that_was_declared() {
     let policy = TagPolicy::new(Untagged::Pass).tag("admin", role("admin")).tag("posts", permissions(["posts:read"]));
     let users = table().requires("GET", "/", authenticated(), "").requires("DELETE", "/{user}", role("admin"), "");
