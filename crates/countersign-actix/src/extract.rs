@@ -120,6 +120,9 @@ impl<R> Deref for Require<R> {
 pub struct RequireOn<T, R>(pub Authorized<T, R>);
 
 /// The request's token as it was sent, once it has been verified: to call another service in the same name.
+///
+/// Where something behind the guard has replaced or removed the credential since, this is 500: nobody has verified what stands
+/// there.
 #[derive(Clone, Debug)]
 pub struct Sent(pub SentToken);
 
@@ -197,12 +200,18 @@ impl Question for AsSent {
 
     fn ask_now(screening: &Screening, request: &RequestView<'_>) -> Option<Result<Option<SentToken>, Denial>> {
         let answer = Who::ask_now(screening, request)?;
-        Some(answer.map(|_| screening.sent_token(request)))
+        Some(answer.and_then(|token| token.map(|_| Self::verified(screening, request)).transpose()))
     }
 
     async fn ask(screening: &Screening, request: &RequestView<'_>) -> Result<Option<SentToken>, Denial> {
-        Who::ask(screening, request).await?;
-        Ok(screening.sent_token(request))
+        Who::ask(screening, request).await?.map(|_| Self::verified(screening, request)).transpose()
+    }
+}
+
+impl AsSent {
+    /// Not "nobody", where the verified token stands in the request no more.
+    fn verified(screening: &Screening, request: &RequestView<'_>) -> Result<SentToken, Denial> {
+        screening.sent_token(request).ok_or_else(Denial::unguarded)
     }
 }
 

@@ -113,6 +113,9 @@ impl<R> Deref for Require<R> {
 pub struct RequireOn<T, R>(pub Authorized<T, R>);
 
 /// The request's token as it was sent, once it has been verified: to call another service in the same name.
+///
+/// Where something behind the guard has replaced or removed the credential since, this is 500: nobody has verified what stands
+/// there.
 #[derive(Clone, Debug)]
 pub struct Sent(pub SentToken);
 
@@ -157,8 +160,10 @@ impl<S: Sync> OptionalFromRequestParts<S> for Sent {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Refusal> {
         let screening = screening(parts).map_err(Refusal)?;
-        with_view!(parts, view => screening.optional(&view).await).map_err(Refusal)?;
-        Ok(with_view!(parts, view => screening.sent_token(&view)).map(Self))
+        let token = with_view!(parts, view => screening.optional(&view).await).map_err(Refusal)?;
+        let sent = with_view!(parts, view => screening.sent_token(&view)).map(Self);
+        // Not "nobody", where the verified token stands in the request no more.
+        token.map(|_| sent.ok_or_else(|| Refusal(Denial::unguarded()))).transpose()
     }
 }
 

@@ -1,3 +1,4 @@
+use super::fingerprint::Fingerprint;
 use super::{NoToken, Refusal, Verdict};
 use crate::authorize::Authorizer;
 use crate::clock::Clock;
@@ -10,7 +11,7 @@ use crate::request::{Credential, RequestView};
 use crate::resource_metadata::ResourceMetadata;
 use crate::revocation::{RevocationCheck, TokenStatus};
 use crate::token::VerifiedToken;
-use crate::verifier::TokenVerifier;
+use crate::verifier::{TokenVerifier, VerifyError};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,18 +38,18 @@ pub(super) struct Parts {
 
 impl Parts {
     /// Who the credential proves to ask, before revocation; `None` where [`token`](Self::token) must be asked.
-    pub(super) fn token_now(&self, request: &RequestView<'_>) -> Option<Result<VerifiedToken, NoToken>> {
+    pub(super) fn token_now(&self, request: &RequestView<'_>) -> Option<Result<Verified, NoToken>> {
         let credential = match self.credential(request) {
             Ok(credential) => credential,
             Err(nobody) => return Some(Err(nobody)),
         };
         let answer = self.verifier.verify_now(&credential)?;
-        Some(answer.map_err(|error| NoToken::Refused(error.into())))
+        Some(verified(answer, &credential))
     }
 
-    pub(super) async fn token(&self, request: &RequestView<'_>) -> Result<VerifiedToken, NoToken> {
+    pub(super) async fn token(&self, request: &RequestView<'_>) -> Result<Verified, NoToken> {
         let credential = self.credential(request)?;
-        self.verifier.verify(&credential).await.map_err(|error| NoToken::Refused(error.into()))
+        verified(self.verifier.verify(&credential).await, &credential)
     }
 
     /// Whether a token whose signature and claims stand still counts; `None` where [`settle`](Self::settle) must be asked.
@@ -141,6 +142,20 @@ impl Parts {
             }
         }
         Ok(found)
+    }
+}
+
+/// A token that was verified, and what its text is known by.
+#[derive(Debug)]
+pub(super) struct Verified {
+    pub(super) token: VerifiedToken,
+    pub(super) text: Fingerprint,
+}
+
+fn verified(answer: Result<VerifiedToken, VerifyError>, credential: &Credential<'_>) -> Result<Verified, NoToken> {
+    match answer {
+        Ok(token) => Ok(Verified { token, text: Fingerprint::of(credential) }),
+        Err(error) => Err(NoToken::Refused(error.into())),
     }
 }
 

@@ -1,4 +1,4 @@
-use super::parts::Parts;
+use super::parts::{Parts, Verified};
 use super::tenure::Passed;
 use super::{Check, Guard, NoToken, Verdict};
 use crate::denial::{CorrelationId, Denial};
@@ -40,7 +40,7 @@ struct Progress {
     /// What the guard was made of when the request came: one that is replaced meanwhile judges it to the end.
     parts: Arc<Parts>,
     /// Verified, whether or not revocation has been asked yet.
-    token: OnceLock<VerifiedToken>,
+    token: OnceLock<Verified>,
     verdict: OnceLock<Verdict>,
     /// The refusal of a request without credentials, where somebody had to be there, and whether it has been told.
     nobody: OnceLock<Denial>,
@@ -114,10 +114,10 @@ impl Screening {
             return Some(verdict);
         }
         let started = parts.clock.monotonic();
-        let token = match progress.token.get() {
-            Some(token) => token,
+        let Verified { token, .. } = match progress.token.get() {
+            Some(verified) => verified,
             None => match parts.token_now(request)? {
-                Ok(token) => progress.token.get_or_init(|| token),
+                Ok(verified) => progress.token.get_or_init(|| verified),
                 Err(nobody) => return Some(self.reach(request, Err(nobody), started)),
             },
         };
@@ -132,10 +132,10 @@ impl Screening {
             return verdict;
         }
         let started = parts.clock.monotonic();
-        let token = match progress.token.get() {
-            Some(token) => token,
+        let Verified { token, .. } = match progress.token.get() {
+            Some(verified) => verified,
             None => match parts.token(request).await {
-                Ok(token) => progress.token.get_or_init(|| token),
+                Ok(verified) => progress.token.get_or_init(|| verified),
                 Err(nobody) => return self.reach(request, Err(nobody), started),
             },
         };
@@ -242,7 +242,8 @@ impl Screening {
         answer?.ok_or_else(|| self.refuse_nobody(request))
     }
 
-    /// The token as it was sent, where it has been verified; `None` where it has not, or not yet.
+    /// The token as it was sent, where it has been verified; `None` where it has not, or not yet, and where something behind the
+    /// guard has put another credential into the request, or taken it out: nobody has verified that.
     ///
     /// ```
     /// use countersign::Denial;
@@ -259,7 +260,8 @@ impl Screening {
         let progress @ Progress { parts, .. } = self.progress();
         let Verdict::Verified(_) = progress.verdict.get()? else { return None };
         let credential = parts.extract(request).ok()??;
-        Some(SentToken::new(&credential))
+        let is_verified = progress.token.get().is_some_and(|verified| verified.text.is_of(&credential));
+        is_verified.then(|| SentToken::new(&credential))
     }
 
     /// The claims of a verified token, as a handler's type.

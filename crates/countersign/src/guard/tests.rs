@@ -775,6 +775,37 @@ fn a_token_is_sent_on_only_once_it_is_verified() {
 }
 
 #[test]
+fn a_credential_that_was_put_in_the_place_of_the_verified_one_is_not_sent_on() {
+    let guard = Guard::builder(Named::default()).build().expect("a guard");
+    let long = |first: &str| format!("Bearer {first}{}", "a".repeat(100));
+    for (came, stands, is_sent) in [
+        ("Bearer a".to_owned(), vec!["bearer  a".to_owned()], true),
+        ("Bearer a".to_owned(), vec!["Bearer b".to_owned()], false),
+        ("Bearer a".to_owned(), vec!["Bearer aa".to_owned()], false),
+        ("Bearer a".to_owned(), vec!["Bearer a b".to_owned()], false),
+        ("Bearer a".to_owned(), vec![], false),
+        (long("x"), vec![long("x")], true),
+        (long("x"), vec![long("xa")], false),
+        (long("x"), vec![format!("{}b", long(""))], false),
+    ] {
+        let [came, stands] = [vec![came], stands].map(|values| values.into_iter().map(|value| (AUTH, value)).collect());
+        let [came, stands]: [Vec<_>; 2] = [came, stands];
+        let (came, stands) = (came.as_slice(), stands.as_slice());
+        for is_now in [true, false] {
+            let screening = Screening::enter(&guard, None);
+            let came = RequestView::new("GET", "/", None, &came);
+            let verdict = match is_now {
+                true => screening.optional_now(&came).expect("nothing to wait for"),
+                false => now(screening.optional(&came)),
+            };
+            assert!(verdict.expect("a good token").is_some());
+            let stands = RequestView::new("GET", "/", None, &stands);
+            assert_eq!(screening.sent_token(&stands).is_some(), is_sent);
+        }
+    }
+}
+
+#[test]
 fn no_field_that_holds_a_credential_is_the_requests_id() {
     let builder = |field: &str| {
         let own = HeaderExtractor::new("X-Device-Token").expect("a field");
