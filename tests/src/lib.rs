@@ -33,6 +33,8 @@ mod manifest;
 #[cfg(test)]
 mod peers;
 #[cfg(test)]
+mod presets;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod quickstart;

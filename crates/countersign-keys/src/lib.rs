@@ -4,8 +4,9 @@
 //! - [`JwksProvider`]: the keys that an issuer publishes, fetched over HTTPS (or read from a file that others replace),
 //!   kept, and refreshed.
 //! - [`LayeredKeys`] and [`FailoverKeys`]: several sources as one.
+//! - [`presets`]: well-known issuers by name, with keys and rules.
 //!
-//! All are [`KeyProvider`](countersign::provider::KeyProvider)s: hand them to
+//! Providers are [`KeyProvider`](countersign::provider::KeyProvider)s: hand them to
 //! [`JwtVerifier::builder`](countersign::JwtVerifier::builder).
 //!
 //! ```no_run
@@ -29,6 +30,7 @@ mod gate;
 mod http;
 mod jwks;
 mod layers;
+pub mod presets;
 mod static_keys;
 
 pub use fetch::{FetchError, FetchRequest, Fetched, JwksFetch, Validators};
