@@ -1,6 +1,7 @@
 //! The cache stores of `countersign-cache` against the rules that any store keeps, and Redis in all its
 //! moods.
 
+mod deployments;
 mod faults;
 mod flawed;
 

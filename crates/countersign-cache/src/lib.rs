@@ -3,7 +3,7 @@
 //!
 //! Add this crate if something that you use takes a [`CacheStore`]: keys shared by several processes, tokens
 //! that are consumed once, counters that several processes keep together. [`MemoryCache`] serves one process,
-//! [`RedisCache`] as many as see the same server. [`TieredCache`] spares those who read the same entries over and
+//! [`RedisCache`] as many as see the same server, sentinels or cluster. [`TieredCache`] spares those who read the same entries over and
 //! over the way to the server. A library depends on the trait in `countersign` and leaves the choice to its user.
 //!
 //! ```
@@ -23,6 +23,9 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! The feature `redis`, on by default, has [`RedisCache`]; `tls` adds `rediss://`. `ring` (on by default) and `aws-lc` are the
+//! [backends](countersign::crypto) for seals; TLS is ring's in any case.
 //!
 //! What comes back from a store that others can write to is untrusted, unless a [`SealedCache`] authenticates it.
 //!

@@ -314,7 +314,7 @@ fn serve(socket: TcpSocket, shared: Arc<Shared>) -> JoinHandle<()> {
 async fn converse(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     #[cfg(feature = "tls")]
-    if let Some(Certificate(config)) = &shared.certificate {
+    if let Some(Certificate { config, .. }) = &shared.certificate {
         let stream = tokio_rustls::TlsAcceptor::from(Arc::clone(config)).accept(stream).await?;
         return respond(stream, &shared).await;
     }

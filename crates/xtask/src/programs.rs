@@ -34,6 +34,29 @@ pub(crate) fn provide(whose: &str, programs: &[&str]) -> Result<(), Failure> {
     }
 }
 
+/// Installs those of `programs` that the package manager has, where that takes no more than asking. What then is missing is
+/// left out, aloud, by the tests that would start it.
+pub(crate) fn offer(programs: &[&str]) {
+    let has_package = |program: &&str| {
+        let policy =
+            Command::new("apt-cache").args(["show", program]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        policy.is_ok_and(|status| status.success())
+    };
+    if !is_root() || !is_in_path("apt-get") {
+        return;
+    }
+    let known: Vec<&str> = missing(programs).into_iter().filter(has_package).collect();
+    if known.is_empty() {
+        return;
+    }
+    eprintln!("xtask: installing {}", known.join(" "));
+    if let Err(Failure::Failed(reason) | Failure::Usage(reason)) =
+        apt_get(&[&["install", "-y", "--no-install-recommends"], known.as_slice()].concat())
+    {
+        eprintln!("xtask: going on without: {reason}");
+    }
+}
+
 fn missing<'p>(programs: &[&'p str]) -> Vec<&'p str> {
     programs.iter().copied().filter(|program| !is_in_path(program)).collect()
 }

@@ -13,6 +13,9 @@ use tally::Tally;
 /// What the tests start: a Redis of their own, an HTTP client and a reader and writer of keys that are none of ours.
 const PROGRAMS: &[&str] = &["redis-server", "curl", "openssl"];
 
+/// What some tests start where it is there. Not every Debian has it.
+const OFFERED: &[&str] = &["valkey-server"];
+
 /// Everything.
 const WHOLE: &[&str] = &["--workspace", "--all-features", "--no-fail-fast"];
 
@@ -77,6 +80,7 @@ const MODEL_FLAGS: &str = "--cfg shuttle";
 pub(crate) fn run(arguments: Parser) -> Result<(), Failure> {
     let own = for_cargo(arguments)?;
     programs::provide("the tests", PROGRAMS)?;
+    programs::offer(OFFERED);
 
     let mut runs = vec![([WHOLE.iter().map(OsString::from).collect(), own.clone()].concat(), None)];
     // Who passes arguments on wants those tests and no others.

@@ -34,8 +34,8 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("redis", &["countersign-cache"]),
     ("reqwest", &["countersign-keys"]),
     ("ring", &["countersign"]),
-    ("rustls", &["countersign-keys"]),
-    ("rustls-platform-verifier", &["countersign-keys"]),
+    ("rustls", &["countersign-cache", "countersign-keys"]),
+    ("rustls-platform-verifier", &["countersign-cache", "countersign-keys"]),
     (
         "tokio",
         &["countersign-cache", "countersign-keys", "countersign-testkit", "countersign-axum", "countersign-warp"],

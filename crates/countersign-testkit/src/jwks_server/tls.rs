@@ -98,7 +98,7 @@ impl Authority {
     fn issue(&self, wanted: &CertificateParams) -> Certificate {
         let key = key();
         let certificate = wanted.signed_by(&key, &self.issuer).expect("a certificate");
-        Certificate::new(certificate.into(), &key)
+        Certificate::new(certificate, &key)
     }
 }
 
@@ -115,10 +115,21 @@ impl fmt::Debug for Authority {
     }
 }
 
-/// A certificate with its key, for [`JwksServer::start_tls`](super::JwksServer::start_tls). Most come from an
-/// [`Authority`].
-#[derive(Clone, Debug)]
-pub struct Certificate(pub(super) Arc<ServerConfig>);
+/// A certificate with its key, for [`JwksServer::start_tls`](super::JwksServer::start_tls) and
+/// [`RedisServer::start_tls`](crate::redis_server::RedisServer::start_tls). Most come from an [`Authority`].
+#[derive(Clone)]
+pub struct Certificate {
+    pub(super) config: Arc<ServerConfig>,
+    pem: String,
+    key_pem: String,
+}
+
+/// Shows the certificate, and not the key.
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificate").field("pem", &self.pem).finish_non_exhaustive()
+    }
+}
 
 impl Certificate {
     /// A certificate that only itself vouches for, and is good in all else.
@@ -129,16 +140,30 @@ impl Certificate {
     pub fn self_signed() -> Self {
         let key = key();
         let wanted = validity(&OWN_NAMES, now() - DAY, now() + DAY);
-        Self::new(wanted.self_signed(&key).expect("a certificate").into(), &key)
+        Self::new(wanted.self_signed(&key).expect("a certificate"), &key)
     }
 
-    fn new(certificate: CertificateDer<'static>, key: &KeyPair) -> Self {
+    /// In PEM.
+    #[must_use]
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// Its private key in PEM, for servers that are programs of their own.
+    #[must_use]
+    pub fn key_pem(&self) -> &str {
+        &self.key_pem
+    }
+
+    fn new(certificate: rcgen::Certificate, key: &KeyPair) -> Self {
+        let (pem, key_pem) = (certificate.pem(), key.serialize_pem());
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+        let certificate = CertificateDer::from(certificate);
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .and_then(|config| config.with_no_client_auth().with_single_cert(vec![certificate], key.into()))
             .expect("a certificate that fits its key");
-        Self(Arc::new(config))
+        Self { config: Arc::new(config), pem, key_pem }
     }
 }
 

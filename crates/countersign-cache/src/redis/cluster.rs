@@ -1,0 +1,278 @@
+//! Which of several servers has a key.
+
+use super::command::Command;
+use super::link::Link;
+use super::server::{Address, BoxedDial, Dialer, failed};
+use ::redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How often one command is sent on. A server that says "not here" has done nothing.
+const MAX_HOPS: usize = 4;
+const SLOTS: u16 = 16_384;
+
+/// The nodes of a cluster, each with its slots.
+pub(super) struct Cluster {
+    seeds: Vec<Address>,
+    dialer: Dialer,
+    links: Mutex<HashMap<Address, Arc<Link>>>,
+    ranges: Mutex<Arc<Vec<Range>>>,
+    /// Whether a node has said that slots are elsewhere, or cannot be reached.
+    is_stale: AtomicBool,
+    /// Counts looks at the map, so that each begins with another node: one that hangs uses up the time of one verb.
+    looks: AtomicUsize,
+    looking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Range {
+    first: u16,
+    last: u16,
+    node: Address,
+}
+
+impl Cluster {
+    pub(super) fn new(seeds: Vec<Address>, dialer: Dialer) -> Self {
+        Self {
+            seeds,
+            dialer,
+            links: Mutex::default(),
+            ranges: Mutex::default(),
+            is_stale: AtomicBool::new(true),
+            looks: AtomicUsize::new(0),
+            looking: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// Asks the node that has the key, and follows it where it says that another one has.
+    pub(super) async fn ask(&self, command: &Command<'_>) -> RedisResult<Value> {
+        let mut node = self.node(slot(command.key().as_bytes())).await?;
+        let mut is_moving = false;
+        for _ in 0..MAX_HOPS {
+            let answer = self.ask_node(&node, command, is_moving).await;
+            let Err(error) = &answer else { return answer };
+            let kind = error.kind();
+            is_moving = kind == ErrorKind::Server(ServerErrorKind::Ask);
+            if !is_moving && (kind == ErrorKind::Io || kind_is_stale(kind)) {
+                self.is_stale.store(true, Ordering::Relaxed);
+            }
+            match redirect(error, &node) {
+                Some(next) => node = next,
+                None => return answer,
+            }
+        }
+        Err(failed("the cluster sends the command round in circles"))
+    }
+
+    async fn ask_node(&self, node: &Address, command: &Command<'_>, is_moving: bool) -> RedisResult<Value> {
+        let stale = StaleUnlessAnswered(Some(&self.is_stale));
+        let link = self.link(node);
+        let answer = link.ask(self.dial(node), async |connection| command.send(connection, is_moving).await).await;
+        stale.answered();
+        answer
+    }
+
+    fn dial(&self, node: &Address) -> impl Fn() -> BoxedDial + Send + 'static {
+        let (dialer, node) = (self.dialer.clone(), node.clone());
+        move || dialer.clone().dial(node.clone())
+    }
+
+    fn link(&self, node: &Address) -> Arc<Link> {
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(links.entry(node.clone()).or_default())
+    }
+
+    fn ranges(&self) -> Arc<Vec<Range>> {
+        Arc::clone(&self.ranges.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn node(&self, slot: u16) -> RedisResult<Address> {
+        if self.is_stale.load(Ordering::Relaxed) {
+            let _one_at_a_time = self.looking.lock().await;
+            if self.is_stale.load(Ordering::Relaxed) {
+                self.look().await?;
+            }
+        }
+        let ranges = self.ranges();
+        let range = ranges.iter().find(|range| (range.first..=range.last).contains(&slot));
+        let node = range.map(|range| range.node.clone());
+        node.ok_or_else(|| {
+            self.is_stale.store(true, Ordering::Relaxed);
+            failed("no node of the cluster has the slot")
+        })
+    }
+
+    /// Reads the map from the first node that has one.
+    async fn look(&self) -> RedisResult<()> {
+        let mut nodes: Vec<Address> = self.ranges().iter().map(|range| range.node.clone()).collect();
+        nodes.extend(self.seeds.iter().cloned());
+        let mut seen = std::collections::HashSet::new();
+        nodes.retain(|node| seen.insert(node.clone()));
+        let turn = self.looks.fetch_add(1, Ordering::Relaxed) % nodes.len().max(1);
+        nodes.rotate_left(turn);
+        let mut outcome = Err(failed("no node of the cluster is known"));
+        for node in &nodes {
+            match self.ask_for_ranges(node).await {
+                Ok(ranges) => {
+                    let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+                    links.retain(|node, _| ranges.iter().any(|range| range.node == *node) || self.seeds.contains(node));
+                    drop(links);
+                    *self.ranges.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(ranges);
+                    self.is_stale.store(false, Ordering::Relaxed);
+                    return Ok(());
+                }
+                Err(error) => outcome = Err(error),
+            }
+        }
+        outcome
+    }
+
+    async fn ask_for_ranges(&self, node: &Address) -> RedisResult<Vec<Range>> {
+        let link = self.link(node);
+        let answer: RedisResult<Value> = link
+            .ask(self.dial(node), async |connection| ::redis::cmd("CLUSTER").arg("SLOTS").query_async(connection).await)
+            .await;
+        let ranges = ranges(&answer?, node).filter(|ranges| !ranges.is_empty());
+        ranges.ok_or_else(|| failed("the node has no map of the cluster"))
+    }
+}
+
+/// Notes that the map is not to be relied on, if it is dropped before there is an answer.
+struct StaleUnlessAnswered<'c>(Option<&'c AtomicBool>);
+
+impl StaleUnlessAnswered<'_> {
+    fn answered(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for StaleUnlessAnswered<'_> {
+    fn drop(&mut self) {
+        if let Some(is_stale) = self.0 {
+            is_stale.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What a node says that no longer has the slot, or has nothing any more.
+fn kind_is_stale(kind: ErrorKind) -> bool {
+    use ServerErrorKind::{ClusterDown, MasterDown, Moved, ReadOnly};
+    [Moved, ReadOnly, ClusterDown, MasterDown].into_iter().any(|stale| kind == ErrorKind::Server(stale))
+}
+
+/// The node that another one points to. Without a host it is another port of the same.
+fn redirect(error: &RedisError, from: &Address) -> Option<Address> {
+    let (address, _) = error.redirect_node()?;
+    let (host, port) = address.rsplit_once(':')?;
+    Some(Address::Tcp(host_or(host, from)?, port.parse().ok()?))
+}
+
+fn host_or(host: &str, from: &Address) -> Option<String> {
+    match (host, from) {
+        ("" | "?", Address::Tcp(host, _)) => Some(host.clone()),
+        ("" | "?", Address::Unix(_)) => None,
+        (host, _) => Some(host.to_owned()),
+    }
+}
+
+/// The answer to `CLUSTER SLOTS`: lists of a first and a last slot, the master's host and port, and its replicas'.
+fn ranges(answer: &Value, from: &Address) -> Option<Vec<Range>> {
+    let Value::Array(ranges) = answer else { return None };
+    let range = |range: &Value| {
+        let Value::Array(range) = range else { return None };
+        let [first, last, Value::Array(master), ..] = range.as_slice() else { return None };
+        let [host, port, ..] = master.as_slice() else { return None };
+        let host = match host {
+            Value::BulkString(host) => std::str::from_utf8(host).ok()?,
+            Value::SimpleString(host) => host.as_str(),
+            Value::Nil => "",
+            _ => return None,
+        };
+        let node = Address::Tcp(host_or(host, from)?, number(port)?);
+        Some(Range { first: number(first)?, last: number(last)?, node })
+    };
+    ranges.iter().map(range).collect()
+}
+
+fn number(value: &Value) -> Option<u16> {
+    match value {
+        Value::Int(number) => u16::try_from(*number).ok(),
+        _ => None,
+    }
+}
+
+/// The slot of a key: of what stands between its first `{` and the next `}`, unless that is nothing, and else of all of it
+/// (Redis Cluster specification, "Hash tags").
+fn slot(key: &[u8]) -> u16 {
+    let tag = key.iter().position(|byte| *byte == b'{').and_then(|open| {
+        let rest = key.get(open + 1..)?;
+        let close = rest.iter().position(|byte| *byte == b'}')?;
+        rest.get(..close).filter(|tag| !tag.is_empty())
+    });
+    crc16(tag.unwrap_or(key)) % SLOTS
+}
+
+/// CRC-16/XMODEM.
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |crc, byte| {
+        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc: u16, _| {
+            let shifted = crc << 1;
+            if crc & 0x8000 == 0 { shifted } else { shifted ^ 0x1021 }
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_those_of_the_specification() {
+        assert_eq!(crc16(b"123456789"), 0x31C3);
+        for (key, tag) in [
+            (&b"{user1000}.following"[..], &b"user1000"[..]),
+            (b"foo{}{bar}", b"foo{}{bar}"),
+            (b"foo{{bar}}zap", b"{bar"),
+            (b"foo{bar}{zap}", b"bar"),
+            (b"foo{bar", b"foo{bar"),
+            (b"", b""),
+        ] {
+            assert_eq!(slot(key), crc16(tag) % SLOTS, "{key:?}");
+        }
+        assert_eq!(slot(b"foo"), 12_182);
+    }
+
+    #[test]
+    fn a_map_of_slots_is_read_or_refused_whole() {
+        let from = Address::Tcp("seed".into(), 1);
+        let text = |text: &str| Value::BulkString(text.as_bytes().to_vec());
+        let node = |host: Value, port: i64| Value::Array(vec![host, Value::Int(port), text("id")]);
+        let range = |first, last, node| Value::Array(vec![Value::Int(first), Value::Int(last), node]);
+        let good = Value::Array(vec![
+            range(0, 8_191, node(text("10.0.0.1"), 7_000)),
+            range(8_192, 16_383, node(text(""), 7_001)),
+            range(5, 5, node(Value::Nil, 7_002)),
+        ]);
+        let at = |host: &str, port| Address::Tcp(host.into(), port);
+        let expected = [
+            Range { first: 0, last: 8_191, node: at("10.0.0.1", 7_000) },
+            Range { first: 8_192, last: 16_383, node: at("seed", 7_001) },
+            Range { first: 5, last: 5, node: at("seed", 7_002) },
+        ];
+        assert_eq!(ranges(&good, &from).as_deref(), Some(&expected[..]));
+        for bad in [
+            Value::Nil,
+            Value::Array(vec![Value::Nil]),
+            Value::Array(vec![Value::Array(vec![])]),
+            Value::Array(vec![range(0, 65_536, node(text("a"), 1))]),
+            Value::Array(vec![range(-1, 5, node(text("a"), 1))]),
+            Value::Array(vec![range(0, 5, node(text("a"), 65_536))]),
+            Value::Array(vec![range(0, 5, node(Value::Int(1), 1))]),
+            Value::Array(vec![range(0, 5, node(Value::BulkString(vec![0xFF]), 1))]),
+            Value::Array(vec![range(0, 5, node(text("a"), 1)), Value::Nil]),
+        ] {
+            assert_eq!(ranges(&bad, &from), None, "{bad:?}");
+        }
+    }
+}
