@@ -1,7 +1,8 @@
 //! Well-known issuers by name: where their keys are, and what their tokens must say.
 //!
-//! A [`Preset`] is the settings that one would write by hand. It hands out a [`JwksProviderBuilder`] and a
-//! [`JwtVerifierBuilder`], on which everything can still be set; the audience must be.
+//! A [`Preset`] is the settings that one would write by hand. It hands out a
+//! [`JwksProviderBuilder`](crate::JwksProviderBuilder) and a
+//! [`JwtVerifierBuilder`](countersign::verify::JwtVerifierBuilder), on which everything can still be set; the audience must be.
 //!
 //! | preset | issuer | algorithms | `typ` | the audience is | besides | claims mapping |
 //! |---|---|---|---|---|---|---|
@@ -30,64 +31,17 @@
 //! ```
 
 mod names;
+mod preset;
 mod template_keys;
 
-use crate::{JwksFetch, JwksProvider, JwksProviderBuilder};
-use countersign::provider::KeyProvider;
-use countersign::verify::JwtVerifierBuilder;
-use countersign::{Algorithm, ConfigError, JwtVerifier, VerifiedToken};
+pub use preset::Preset;
+
+use countersign::{Algorithm, ConfigError};
+use preset::{Rule, Source, entra_issuer};
+#[cfg(feature = "http")]
 use std::sync::Arc;
+#[cfg(feature = "http")]
 use template_keys::TemplateKeys;
-
-/// What is known of one issuer, made by the functions of [this module](self).
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct Preset {
-    issuers: Vec<String>,
-    source: Source,
-    algorithms: &'static [Algorithm],
-    /// Empty where a token need not have a `typ`.
-    types: &'static [&'static str],
-    audience_claim: Option<&'static str>,
-    required_claim: Option<&'static str>,
-    rule: Option<Rule>,
-    claims_mapping: Option<&'static str>,
-}
-
-/// Where the keys are.
-#[derive(Clone, Debug)]
-enum Source {
-    /// Where the metadata of the only issuer says.
-    Discovery,
-    Url(&'static str),
-    /// One document for many tenants. The client is `None` where this build has none.
-    Template(&'static str, Option<Arc<dyn JwksFetch>>),
-}
-
-/// What a token must say beyond what a [`JwtVerifier`] asks of every issuer's.
-#[derive(Clone, Debug)]
-enum Rule {
-    /// The claim is one of these strings; otherwise, the reason.
-    Says { claim: &'static str, one_of: Vec<String>, otherwise: &'static str },
-    /// `tid` is the tenant that stands in `iss`.
-    TenantOfIssuer,
-}
-
-impl Rule {
-    fn check(&self, token: &VerifiedToken) -> Result<(), &'static str> {
-        let text = |name| token.claim(name).and_then(|mut claim| claim.string().ok());
-        match self {
-            Self::Says { claim, one_of, otherwise } => {
-                let is_said = text(claim).is_some_and(|said| one_of.iter().any(|name| *name == said));
-                if is_said { Ok(()) } else { Err(otherwise) }
-            }
-            Self::TenantOfIssuer => {
-                let is_same = text("tid").is_some_and(|tenant| token.issuer() == Some(&entra_issuer(&tenant)));
-                if is_same { Ok(()) } else { Err("tenant_of_another_issuer") }
-            }
-        }
-    }
-}
 
 /// The algorithms that a verifier takes by default.
 const USUAL: &[Algorithm] = &[Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::Ed25519];
@@ -95,108 +49,10 @@ const RS256: &[Algorithm] = &[Algorithm::RS256];
 const JWT: &[&str] = &["JWT"];
 const JWT_OR_ACCESS_TOKEN: &[&str] = &["JWT", "at+jwt"];
 
-impl Preset {
-    /// RS256, any `typ` that is taken by default, keys by discovery.
-    fn of(issuer: String) -> Self {
-        Self {
-            issuers: vec![issuer],
-            source: Source::Discovery,
-            algorithms: RS256,
-            types: &[],
-            audience_claim: None,
-            required_claim: None,
-            rule: None,
-            claims_mapping: None,
-        }
-    }
-
-    /// The issuers whose tokens are taken, as they stand in `iss`.
-    #[must_use]
-    pub fn issuers(&self) -> &[String] {
-        &self.issuers
-    }
-
-    /// The name of the function of `countersign_rbac::ClaimsMapping` that reads this issuer's roles and permissions. `None`
-    /// where its tokens have none.
-    #[must_use]
-    pub fn claims_mapping(&self) -> Option<&'static str> {
-        self.claims_mapping
-    }
-
-    /// Where the keys are, to be built as it is or with more settings.
-    ///
-    /// For [`entra_tenants`] the HTTP client is set already, because it leaves out keys; another one goes into
-    /// [`keys_with`](Self::keys_with) and not into [`fetch`](JwksProviderBuilder::fetch), which would take its place.
-    pub fn keys(&self) -> JwksProviderBuilder {
-        match &self.source {
-            Source::Template(_, Some(fetch)) => self.provider().fetch(Arc::clone(fetch)),
-            _ => self.provider(),
-        }
-    }
-
-    /// As [`keys`](Self::keys), with an HTTP client of the caller's.
-    ///
-    /// ```
-    /// use countersign::async_trait;
-    /// use countersign_keys::{FetchError, FetchRequest, Fetched, JwksFetch, presets};
-    ///
-    /// /// A client that has its answer already.
-    /// #[derive(Debug)]
-    /// struct Canned(&'static str);
-    ///
-    /// #[async_trait]
-    /// impl JwksFetch for Canned {
-    ///     async fn fetch(&self, _: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
-    ///         Ok(Fetched::new(self.0))
-    ///     }
-    /// }
-    ///
-    /// let tenants = presets::entra_tenants(["7d2c1a4e-0000-4000-8000-000000000001"])?;
-    /// let keys = tenants.keys_with(Canned(r#"{"keys":[]}"#)).build()?;
-    /// # let _ = keys;
-    /// # Ok::<(), countersign::ConfigError>(())
-    /// ```
-    pub fn keys_with(&self, fetch: impl JwksFetch) -> JwksProviderBuilder {
-        match &self.source {
-            Source::Template(..) => self.provider().fetch(TemplateKeys::new(fetch, ENTRA_TEMPLATE)),
-            _ => self.provider().fetch(fetch),
-        }
-    }
-
-    fn provider(&self) -> JwksProviderBuilder {
-        match self.source {
-            Source::Discovery => JwksProvider::discover(self.issuers.concat()),
-            Source::Url(url) | Source::Template(url, _) => JwksProvider::url(url),
-        }
-    }
-
-    /// A verifier for this issuer's tokens with these keys. The audience is still to be named; whatever else is set on the
-    /// builder takes the place of the preset's, or adds to it as its own page says.
-    pub fn verifier(&self, keys: impl KeyProvider) -> JwtVerifierBuilder {
-        let mut verifier = JwtVerifier::builder(keys).algorithms(self.algorithms.iter().copied());
-        for issuer in &self.issuers {
-            verifier = verifier.issuer(issuer);
-        }
-        if !self.types.is_empty() {
-            verifier = verifier.types(self.types.iter().copied());
-        }
-        if let Some(claim) = self.audience_claim {
-            verifier = verifier.audience_claim(claim);
-        }
-        if let Some(claim) = self.required_claim {
-            verifier = verifier.require_claim(claim);
-        }
-        match self.rule.clone() {
-            Some(rule) => verifier.check(move |token| rule.check(token)),
-            None => verifier,
-        }
-    }
-}
-
 /// An Auth0 tenant: `tenant.eu.auth0.com`, or a domain of one's own.
 ///
 /// Access tokens of either profile, for the API whose identifier is the audience. An API that signs with PS256 wants
-/// [`algorithms`](JwtVerifierBuilder::algorithms); one that signs with HS256 has no keys to fetch. A tenant that has a
+/// [`algorithms`](countersign::verify::JwtVerifierBuilder::algorithms); one that signs with HS256 has no keys to fetch. A tenant that has a
 /// domain of its own issues tokens in the name of the domain that was asked: name that one.
 ///
 /// # Errors
@@ -315,7 +171,8 @@ pub fn entra_tenants<T: AsRef<str>>(tenants: impl IntoIterator<Item = T>) -> Res
         return Err(ConfigError::new("tenants", "no tenant is named: no token could be taken"));
     }
     #[cfg(feature = "http")]
-    let fetch: Option<Arc<dyn JwksFetch>> = Some(Arc::new(TemplateKeys::new(crate::HttpFetch::new()?, ENTRA_TEMPLATE)));
+    let fetch: Option<Arc<dyn crate::JwksFetch>> =
+        Some(Arc::new(TemplateKeys::new(crate::HttpFetch::new()?, preset::ENTRA_TEMPLATE)));
     #[cfg(not(feature = "http"))]
     let fetch = None;
     Ok(Preset {
@@ -328,15 +185,8 @@ pub fn entra_tenants<T: AsRef<str>>(tenants: impl IntoIterator<Item = T>) -> Res
     })
 }
 
-/// What Microsoft calls the issuer of a key that may sign for every tenant.
-const ENTRA_TEMPLATE: &str = "https://login.microsoftonline.com/{tenantid}/v2.0";
-
 /// The tenant of all personal accounts with Microsoft.
 const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
-
-fn entra_issuer(tenant: &str) -> String {
-    ENTRA_TEMPLATE.replace("{tenantid}", tenant)
-}
 
 /// A custom authorization server of Okta: the domain of the organization, and the server's id, such as `default`.
 ///
@@ -397,7 +247,7 @@ pub fn cognito(pool: &str) -> Result<Preset, ConfigError> {
 ///
 /// The audience is a client id of one's own, or for service accounts whatever they asked for. Such a token says *who* asks:
 /// anybody can have an account, and a service account can ask for any audience. Who may come in is the business of
-/// [`subject`](JwtVerifierBuilder::subject), of a [`check`](JwtVerifierBuilder::check) (of `hd`, for the members of one
+/// [`subject`](countersign::verify::JwtVerifierBuilder::subject), of a [`check`](countersign::verify::JwtVerifierBuilder::check) (of `hd`, for the members of one
 /// organization) or of an authorizer. `azp` is not looked at: it names the app that asked.
 ///
 /// ```
@@ -423,7 +273,7 @@ pub fn google() -> Preset {
 /// token without one is refused.
 ///
 /// Zuplo's identity tokens come from one issuer for all of its customers: name the deployment by
-/// [`subject`](JwtVerifierBuilder::subject).
+/// [`subject`](countersign::verify::JwtVerifierBuilder::subject).
 ///
 /// # Errors
 /// [`ConfigError`] where the issuer is no URL that a preset can stand on.
@@ -446,7 +296,7 @@ pub fn zuplo(issuer: &str) -> Result<Preset, ConfigError> {
 ///
 /// Whoever has an account with GitHub can have a token from this issuer, for any audience: that of the workflow's
 /// `core.getIDToken(audience)`. The repository is what tells ours from theirs, compared exactly. Which branch, environment
-/// or workflow may do what is for a [`check`](JwtVerifierBuilder::check) to say. A name can come to belong to somebody else
+/// or workflow may do what is for a [`check`](countersign::verify::JwtVerifierBuilder::check) to say. A name can come to belong to somebody else
 /// once it is given up; `repository_id` cannot.
 ///
 /// # Errors

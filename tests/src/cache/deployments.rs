@@ -214,7 +214,27 @@ async fn a_node_that_is_gone_takes_its_own_entries_with_it_and_no_others() {
 }
 
 #[tokio::test]
-async fn a_paused_node_holds_up_none_beyond_the_deadline() {
+async fn a_node_that_hangs_costs_the_entries_of_others_nothing() {
+    let _quiet = QUIET.write().await;
+    let cluster = cluster().await;
+    let store = on_cluster(cluster.urls());
+    assert_recovers(&store).await;
+    for name in names() {
+        store.put(&name, value(), TTL).await.expect("put");
+    }
+    let hanging = &cluster.nodes()[0];
+    let lost = hanging.say("KEYS *").await.expect("the keys");
+    hanging.pause();
+    for name in names().chain(names()) {
+        let found = timeout(HANGS, store.get(&name)).await.expect("the deadline holds");
+        assert_eq!(found.is_err(), lost.contains(name.as_str()), "{name}: {found:?}");
+    }
+    hanging.resume();
+    assert_recovers(&store).await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_hangs_is_an_error_by_the_deadline_and_works_when_it_goes_on() {
     let cluster = cluster().await;
     let store = on_cluster(cluster.urls());
     assert_recovers(&store).await;

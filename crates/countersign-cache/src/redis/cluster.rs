@@ -4,9 +4,9 @@ use super::command::Command;
 use super::link::Link;
 use super::server::{Address, BoxedDial, Dialer, failed};
 use ::redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How often one command is sent on. A server that says "not here" has done nothing.
 const MAX_HOPS: usize = 4;
@@ -17,12 +17,19 @@ pub(super) struct Cluster {
     seeds: Vec<Address>,
     dialer: Dialer,
     links: Mutex<HashMap<Address, Arc<Link>>>,
-    ranges: Mutex<Arc<Vec<Range>>>,
-    /// Whether a node has said that slots are elsewhere, or cannot be reached.
-    is_stale: AtomicBool,
+    map: Mutex<Map>,
     /// Counts looks at the map, so that each begins with another node: one that hangs uses up the time of one verb.
     looks: AtomicUsize,
     looking: tokio::sync::Mutex<()>,
+}
+
+/// Who has which slots.
+#[derive(Debug, Default)]
+struct Map {
+    ranges: Vec<Range>,
+    /// Nodes that have said that a slot is elsewhere, or did not answer. The map is read anew before one is asked; the slots of
+    /// others have nothing to wait for.
+    suspects: HashSet<Address>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -32,14 +39,20 @@ struct Range {
     node: Address,
 }
 
+impl Map {
+    fn node(&self, slot: u16) -> Option<&Address> {
+        let range = self.ranges.iter().find(|range| (range.first..=range.last).contains(&slot));
+        range.map(|range| &range.node)
+    }
+}
+
 impl Cluster {
     pub(super) fn new(seeds: Vec<Address>, dialer: Dialer) -> Self {
         Self {
             seeds,
             dialer,
             links: Mutex::default(),
-            ranges: Mutex::default(),
-            is_stale: AtomicBool::new(true),
+            map: Mutex::default(),
             looks: AtomicUsize::new(0),
             looking: tokio::sync::Mutex::new(()),
         }
@@ -52,24 +65,20 @@ impl Cluster {
         for _ in 0..MAX_HOPS {
             let answer = self.ask_node(&node, command, is_moving).await;
             let Err(error) = &answer else { return answer };
-            let kind = error.kind();
-            is_moving = kind == ErrorKind::Server(ServerErrorKind::Ask);
-            if !is_moving && (kind == ErrorKind::Io || kind_is_stale(kind)) {
-                self.is_stale.store(true, Ordering::Relaxed);
-            }
-            match redirect(error, &node) {
-                Some(next) => node = next,
-                None => return answer,
-            }
+            let Some(next) = redirect(error, &node) else { return answer };
+            is_moving = error.kind() == ErrorKind::Server(ServerErrorKind::Ask);
+            node = next;
         }
         Err(failed("the cluster sends the command round in circles"))
     }
 
     async fn ask_node(&self, node: &Address, command: &Command<'_>, is_moving: bool) -> RedisResult<Value> {
-        let stale = StaleUnlessAnswered(Some(&self.is_stale));
+        let suspicion = Suspicion { cluster: self, node: Some(node) };
         let link = self.link(node);
         let answer = link.ask(self.dial(node), async |connection| command.send(connection, is_moving).await).await;
-        stale.answered();
+        if !answer.as_ref().is_err_and(|error| makes_suspect(error.kind())) {
+            suspicion.dismiss();
+        }
         answer
     }
 
@@ -83,43 +92,38 @@ impl Cluster {
         Arc::clone(links.entry(node.clone()).or_default())
     }
 
-    fn ranges(&self) -> Arc<Vec<Range>> {
-        Arc::clone(&self.ranges.lock().unwrap_or_else(PoisonError::into_inner))
+    fn map(&self) -> MutexGuard<'_, Map> {
+        self.map.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn node_now(&self, slot: u16) -> Option<Address> {
+        let map = self.map();
+        map.node(slot).filter(|node| !map.suspects.contains(node)).cloned()
     }
 
     async fn node(&self, slot: u16) -> RedisResult<Address> {
-        if self.is_stale.load(Ordering::Relaxed) {
-            let _one_at_a_time = self.looking.lock().await;
-            if self.is_stale.load(Ordering::Relaxed) {
-                self.look().await?;
-            }
+        if let Some(node) = self.node_now(slot) {
+            return Ok(node);
         }
-        let ranges = self.ranges();
-        let range = ranges.iter().find(|range| (range.first..=range.last).contains(&slot));
-        let node = range.map(|range| range.node.clone());
-        node.ok_or_else(|| {
-            self.is_stale.store(true, Ordering::Relaxed);
-            failed("no node of the cluster has the slot")
-        })
+        let _one_at_a_time = self.looking.lock().await;
+        if let Some(node) = self.node_now(slot) {
+            return Ok(node);
+        }
+        self.look().await?;
+        self.map().node(slot).cloned().ok_or_else(|| failed("no node of the cluster has the slot"))
     }
 
     /// Reads the map from the first node that has one.
     async fn look(&self) -> RedisResult<()> {
-        let mut nodes: Vec<Address> = self.ranges().iter().map(|range| range.node.clone()).collect();
-        nodes.extend(self.seeds.iter().cloned());
-        let mut seen = std::collections::HashSet::new();
-        nodes.retain(|node| seen.insert(node.clone()));
-        let turn = self.looks.fetch_add(1, Ordering::Relaxed) % nodes.len().max(1);
-        nodes.rotate_left(turn);
         let mut outcome = Err(failed("no node of the cluster is known"));
-        for node in &nodes {
-            match self.ask_for_ranges(node).await {
+        for node in self.to_be_asked() {
+            match self.ask_for_ranges(&node).await {
                 Ok(ranges) => {
+                    let is_known = |node: &Address| ranges.iter().any(|range| range.node == *node);
                     let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-                    links.retain(|node, _| ranges.iter().any(|range| range.node == *node) || self.seeds.contains(node));
+                    links.retain(|node, _| is_known(node) || self.seeds.contains(node));
                     drop(links);
-                    *self.ranges.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(ranges);
-                    self.is_stale.store(false, Ordering::Relaxed);
+                    *self.map() = Map { ranges, suspects: HashSet::new() };
                     return Ok(());
                 }
                 Err(error) => outcome = Err(error),
@@ -128,37 +132,60 @@ impl Cluster {
         outcome
     }
 
+    /// The nodes that there are, each time from another one on, and suspects last.
+    fn to_be_asked(&self) -> Vec<Address> {
+        let map = self.map();
+        let mut seen = HashSet::new();
+        let known = map.ranges.iter().map(|range| &range.node).chain(&self.seeds);
+        let mut nodes: Vec<Address> = known.filter(|node| seen.insert(*node)).cloned().collect();
+        let turn = self.looks.fetch_add(1, Ordering::Relaxed) % nodes.len().max(1);
+        nodes.rotate_left(turn);
+        nodes.sort_by_key(|node| map.suspects.contains(node));
+        nodes
+    }
+
     async fn ask_for_ranges(&self, node: &Address) -> RedisResult<Vec<Range>> {
+        let suspicion = Suspicion { cluster: self, node: Some(node) };
         let link = self.link(node);
-        let answer: RedisResult<Value> = link
-            .ask(self.dial(node), async |connection| ::redis::cmd("CLUSTER").arg("SLOTS").query_async(connection).await)
-            .await;
+        let question = ::redis::cmd("CLUSTER").arg("SLOTS").clone();
+        let answer: RedisResult<Value> =
+            link.ask(self.dial(node), async |connection| question.query_async(connection).await).await;
         let ranges = ranges(&answer?, node).filter(|ranges| !ranges.is_empty());
-        ranges.ok_or_else(|| failed("the node has no map of the cluster"))
+        let ranges = ranges.ok_or_else(|| failed("the node has no map of the cluster"))?;
+        suspicion.dismiss();
+        Ok(ranges)
     }
 }
 
-/// Notes that the map is not to be relied on, if it is dropped before there is an answer.
-struct StaleUnlessAnswered<'c>(Option<&'c AtomicBool>);
+/// Makes a node a suspect, unless it is said otherwise before this is dropped: by an error, or by the caller's deadline.
+struct Suspicion<'c> {
+    cluster: &'c Cluster,
+    node: Option<&'c Address>,
+}
 
-impl StaleUnlessAnswered<'_> {
-    fn answered(mut self) {
-        self.0 = None;
+impl Suspicion<'_> {
+    fn dismiss(mut self) {
+        self.node = None;
     }
 }
 
-impl Drop for StaleUnlessAnswered<'_> {
+impl Drop for Suspicion<'_> {
     fn drop(&mut self) {
-        if let Some(is_stale) = self.0 {
-            is_stale.store(true, Ordering::Relaxed);
+        if let Some(node) = self.node {
+            let mut map = self.cluster.map();
+            // Where a slot is on its way, nodes are asked that the map does not know, and that need not be remembered.
+            if map.ranges.iter().any(|range| range.node == *node) || self.cluster.seeds.contains(node) {
+                map.suspects.insert(node.clone());
+            }
         }
     }
 }
 
-/// What a node says that no longer has the slot, or has nothing any more.
-fn kind_is_stale(kind: ErrorKind) -> bool {
+/// What is said by a node that is gone, that no longer has the slot, or that has nothing any more.
+fn makes_suspect(kind: ErrorKind) -> bool {
     use ServerErrorKind::{ClusterDown, MasterDown, Moved, ReadOnly};
-    [Moved, ReadOnly, ClusterDown, MasterDown].into_iter().any(|stale| kind == ErrorKind::Server(stale))
+    let says = [Moved, ReadOnly, ClusterDown, MasterDown];
+    kind == ErrorKind::Io || says.into_iter().any(|says| kind == ErrorKind::Server(says))
 }
 
 /// The node that another one points to. Without a host it is another port of the same.

@@ -8,8 +8,9 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long one sentinel may take: several are asked within the time of one attempt to connect.
-const ANSWER_WITHIN: Duration = Duration::from_millis(250);
+/// How long all sentinels may take together, within the time of one attempt to connect: each has its share, so that those that
+/// hang leave time for the others.
+const ANSWER_WITHIN: Duration = Duration::from_millis(900);
 
 /// A master that changes its place.
 #[derive(Clone)]
@@ -30,6 +31,7 @@ impl Sentinels {
     /// sentinel that was cut off from the others may name one that is none any longer; then the next one is asked.
     async fn connect(&self) -> RedisResult<Made> {
         let mut outcome = Err(failed("no sentinel is known"));
+        let share = ANSWER_WITHIN / u32::try_from(self.sentinels.len().max(1)).unwrap_or(u32::MAX);
         for (sentinel, way) in &self.sentinels {
             let attempt = async {
                 let master = self.ask(sentinel, way).await?;
@@ -41,8 +43,7 @@ impl Sentinels {
                     _ => Err(failed("what the sentinel calls the master is none")),
                 }
             };
-            outcome =
-                timeout(ANSWER_WITHIN, attempt).await.unwrap_or_else(|_| Err(failed("a sentinel did not answer")));
+            outcome = timeout(share, attempt).await.unwrap_or_else(|_| Err(failed("a sentinel did not answer")));
             if outcome.is_ok() {
                 break;
             }

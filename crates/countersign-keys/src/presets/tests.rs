@@ -1,4 +1,6 @@
+use super::template_keys::TemplateKeys;
 use super::*;
+use crate::JwksFetch;
 use countersign::Bytes;
 use proptest::prelude::*;
 
