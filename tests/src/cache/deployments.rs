@@ -60,6 +60,7 @@ async fn redis_over_tls_with_a_name_and_a_password_keeps_the_rules() {
 
 #[tokio::test]
 async fn a_server_that_cannot_show_who_it_is_gets_no_password() {
+    let _busy = QUIET.read().await;
     let (authority, stranger) = (Authority::new(), Authority::new());
     for (case, certificate) in [
         ("other name", authority.certificate_for("other.example")),
@@ -84,6 +85,7 @@ async fn a_server_that_cannot_show_who_it_is_gets_no_password() {
 /// What reads all that it is sent and answers with what a plain Redis would say.
 #[tokio::test]
 async fn there_is_no_way_back_to_plain_text() {
+    let _busy = QUIET.read().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let heard = tokio::spawn(async move {
@@ -110,6 +112,7 @@ async fn there_is_no_way_back_to_plain_text() {
 
 #[tokio::test]
 async fn a_refused_login_is_told_without_the_password() {
+    let _busy = QUIET.read().await;
     let authority = Authority::new();
     let server = tls_server(&authority.certificate()).await;
     for login in ["app:hunter3", "nobody:hunter3", ":hunter3", "app:"] {
@@ -124,6 +127,7 @@ async fn a_refused_login_is_told_without_the_password() {
 
 #[tokio::test]
 async fn a_server_with_tls_that_is_killed_works_again_when_it_is_back() {
+    let _busy = QUIET.read().await;
     let authority = Authority::new();
     let mut server = tls_server(&authority.certificate()).await;
     let store = built(secured("app:hunter2", "localhost", &server).trust_only(authority.pem()));
@@ -165,6 +169,7 @@ fn names() -> impl Iterator<Item = CacheKey> {
 
 #[tokio::test]
 async fn entries_spread_over_a_cluster_that_is_found_through_one_node() {
+    let _busy = QUIET.read().await;
     let cluster = cluster().await;
     let store = on_cluster(cluster.urls().into_iter().take(1));
     assert_recovers(&store).await;
@@ -184,6 +189,7 @@ async fn entries_spread_over_a_cluster_that_is_found_through_one_node() {
 
 #[tokio::test]
 async fn a_node_that_is_gone_takes_its_own_entries_with_it_and_no_others() {
+    let _busy = QUIET.read().await;
     let mut cluster = cluster().await;
     let store = on_cluster(cluster.urls());
     assert_recovers(&store).await;
@@ -214,6 +220,30 @@ async fn a_node_that_is_gone_takes_its_own_entries_with_it_and_no_others() {
 }
 
 #[tokio::test]
+async fn a_replica_that_takes_the_place_of_its_master_is_found() {
+    let _busy = QUIET.read().await;
+    let mut cluster = cluster().await;
+    let replica = cluster.replica_of(0).await.expect("a replica");
+    let store = on_cluster(cluster.urls());
+    assert_recovers(&store).await;
+    for name in names() {
+        store.put(&name, value(), TTL).await.expect("put");
+    }
+    let moved = cluster.nodes()[0].say("DBSIZE").await.expect("a number");
+    replica.until("DBSIZE", moved.trim()).await.expect("it has what its master has");
+    cluster.nodes_mut()[0].kill();
+    replica.until("INFO replication", "role:master").await.expect("a failover");
+    let all = async {
+        for name in names() {
+            while store.get(&name).await.ok().flatten() != Some(value()) {
+                sleep(Duration::from_millis(20)).await;
+            }
+        }
+    };
+    timeout(Duration::from_secs(20), all).await.expect("every entry is found");
+}
+
+#[tokio::test]
 async fn a_node_that_hangs_costs_the_entries_of_others_nothing() {
     let _quiet = QUIET.write().await;
     let cluster = cluster().await;
@@ -235,6 +265,7 @@ async fn a_node_that_hangs_costs_the_entries_of_others_nothing() {
 
 #[tokio::test]
 async fn a_cluster_that_hangs_is_an_error_by_the_deadline_and_works_when_it_goes_on() {
+    let _busy = QUIET.read().await;
     let cluster = cluster().await;
     let store = on_cluster(cluster.urls());
     assert_recovers(&store).await;
@@ -252,6 +283,7 @@ async fn a_cluster_that_hangs_is_an_error_by_the_deadline_and_works_when_it_goes
 /// A slot on its way from one node to another, and then there: each verb counts once, whoever has the slot.
 #[tokio::test]
 async fn a_slot_that_moves_is_followed() {
+    let _busy = QUIET.read().await;
     let cluster = cluster().await;
     let store = on_cluster(cluster.urls());
     assert_recovers(&store).await;
@@ -319,6 +351,7 @@ async fn what_sentinels_watch_over_keeps_the_rules_and_survives_its_master() {
 
 #[tokio::test]
 async fn a_demoted_master_is_left() {
+    let _busy = QUIET.read().await;
     let mut world = RedisSentinels::start().await.expect("a master, a replica and sentinels");
     let store = built(RedisCache::sentinel("redis://mymaster", world.urls()));
     assert_recovers(&store).await;
@@ -335,6 +368,7 @@ async fn a_demoted_master_is_left() {
 /// master.
 #[tokio::test]
 async fn a_master_that_says_it_is_none_is_asked_for_again() {
+    let _busy = QUIET.read().await;
     let mut world = RedisSentinels::start().await.expect("a master, a replica and sentinels");
     let store = built(RedisCache::sentinel("redis://mymaster", world.urls()));
     assert_recovers(&store).await;

@@ -27,12 +27,7 @@ impl RedisCluster {
         let mut nodes = Vec::new();
         let mut buses = Vec::new();
         for (at, slots) in ["0 5460", "5461 10922", "10923 16383"].into_iter().enumerate() {
-            let bus = free_port()?;
-            // A node without its slots is of use for the others; one that is slow on a busy machine is not dead.
-            let settings = format!(
-                "--cluster-enabled yes --cluster-port {bus} --cluster-require-full-coverage no --cluster-node-timeout 2000"
-            );
-            let node = RedisServer::start_with(settings.split(' ')).await?;
+            let (node, bus) = node().await?;
             node.until(&format!("CLUSTER SET-CONFIG-EPOCH {}", at + 1), "+OK").await?;
             node.until(&format!("CLUSTER ADDSLOTSRANGE {slots}"), "+OK").await?;
             nodes.push(node);
@@ -51,6 +46,27 @@ impl RedisCluster {
         Ok(Self { nodes })
     }
 
+    /// Starts a replica of one of the nodes, which takes its place when it is gone, and waits until it has what that one has.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    ///
+    /// # Panics
+    /// When there is no such node.
+    pub async fn replica_of(&self, node: usize) -> io::Result<RedisServer> {
+        let master = &self.nodes[node];
+        let (replica, bus) = self::node().await?;
+        let id = master.say("CLUSTER MYID").await?;
+        master.until(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", replica.port()), "+OK").await?;
+        replica.until("CLUSTER INFO", "cluster_known_nodes:4").await?;
+        replica.until(&format!("CLUSTER REPLICATE {}", id.trim()), "+OK").await?;
+        replica.until("INFO replication", "master_link_status:up").await?;
+        for node in &self.nodes {
+            node.until("CLUSTER SLOTS", &replica.port().to_string()).await?;
+        }
+        Ok(replica)
+    }
+
     /// The addresses of the nodes as URLs.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
@@ -67,6 +83,17 @@ impl RedisCluster {
     pub fn nodes_mut(&mut self) -> &mut [RedisServer] {
         &mut self.nodes
     }
+}
+
+/// One node without slots, and the port at which others of its kind find it.
+async fn node() -> io::Result<(RedisServer, u16)> {
+    let bus = free_port()?;
+    // A node without its slots is of use for the others; one that is slow on a busy machine is not dead.
+    let settings = format!(
+        "--cluster-enabled yes --cluster-port {bus} --cluster-require-full-coverage no --cluster-node-timeout 2000 \
+         --repl-diskless-sync-delay 0"
+    );
+    Ok((RedisServer::start_with(settings.split(' ')).await?, bus))
 }
 
 /// A master that is called `mymaster`, its replica, and three sentinels, of whom two must agree that it is down.
