@@ -10,7 +10,7 @@
 //! | `TOKEN_CACHE` | off | for how many seconds, 1 to 3600, a verified token is not verified again; revocations are asked for each time |
 //! | `PERMISSIONS_CLAIM` | `permissions` | the claim that holds permissions: a name, or a JSON Pointer |
 //! | `ROLES_CLAIM` | `roles` and `role` | the claim that holds roles, likewise; where it is set, `role` is not read |
-//! | `REDIS_URL`, `FLEET_KEY` | off | both or none: the Redis server where revocations are shared, and the secret that seals them: 32 random octets or more, in base64url without padding |
+//! | `REDIS_URL`, `FLEET_KEY` | off | both or none: the Redis server where keys and revocations are shared, and the secret that authenticates them: 32 random octets or more, in base64url without padding |
 //! | `ALLOW_HTTP_LOOPBACK` | off | for development: `1` allows the issuer's keys to come over plain HTTP from this machine |
 //!
 //! A setting that is missing or makes no sense ends the program with status 2 and one line on stderr that names it. What
@@ -29,6 +29,11 @@
 //!
 //! The log is JSON, one event a line, on stdout. SIGTERM or SIGINT ends the program: no new connections, 10 s at most for
 //! the requests in flight, then the keys are closed.
+//!
+//! # Several processes
+//!
+//! With `REDIS_URL` and `FLEET_KEY` one of them fetches the issuer's keys for all. While Redis cannot be asked, each fetches
+//! for itself.
 //!
 //! # Revocation
 //!

@@ -51,6 +51,8 @@ mod roundtrip;
 #[cfg(test)]
 mod secrecy;
 #[cfg(test)]
+mod shared_keys;
+#[cfg(test)]
 mod tonic;
 #[cfg(test)]
 mod tower;

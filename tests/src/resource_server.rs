@@ -1,5 +1,7 @@
 //! The example `resource_server` as an operator meets it: a program, its environment, its answers and its log.
 
+mod fleet;
+
 use crate::http::client::{Answer, send};
 use crate::quickstart::executable;
 use base64::Engine;

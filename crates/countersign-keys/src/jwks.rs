@@ -7,6 +7,7 @@ mod flight;
 mod health;
 mod refresh;
 mod runtime;
+mod shared;
 mod snapshot;
 
 pub use health::{Health, KeysState, QuarantinedKey, UsableKey};
@@ -14,6 +15,7 @@ pub use refresh::RefreshError;
 
 use crate::fetch::JwksFetch;
 use alarm::RuntimeAlarm;
+use countersign::cache::{CacheStore, FleetKey};
 use countersign::clock::{Clock, SystemClock};
 use countersign::crypto::{Backend, default_backend};
 use countersign::keys::KeyIdentity;
@@ -22,6 +24,7 @@ use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest};
 use countersign::{ConfigError, VerifyingKey, async_trait};
 use discovery::Source;
 use refresh::{MAX_TIME_TO_LIVE, MIN_TIME_TO_LIVE, Refresher, Settings};
+use shared::Shared;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -167,6 +170,7 @@ pub struct JwksProviderBuilder {
     max_stale: Duration,
     max_bytes: usize,
     alert_threshold: u64,
+    shared: Option<(Box<dyn CacheStore>, FleetKey)>,
     #[cfg(feature = "http")]
     allows_loopback: bool,
     #[cfg(feature = "http")]
@@ -195,6 +199,7 @@ impl JwksProviderBuilder {
             max_stale: MAX_STALE,
             max_bytes: MAX_BYTES,
             alert_threshold: ALERT_THRESHOLD,
+            shared: None,
             #[cfg(feature = "http")]
             allows_loopback: false,
             #[cfg(feature = "http")]
@@ -240,6 +245,44 @@ impl JwksProviderBuilder {
     /// [`UnknownKeysThrottled`](countersign::observe::Event::UnknownKeysThrottled) and the next: 40 unless set.
     pub fn alert_threshold(mut self, count: u64) -> Self {
         self.alert_threshold = count;
+        self
+    }
+
+    /// Shares what is fetched with all processes that have the same store, the same key and the same source of keys: one
+    /// fetches, and all have what it fetched.
+    ///
+    /// 1. Whoever needs newer keys looks in the store first. If they are not there, the process that takes a lease fetches
+    ///    them, and the others wait for it, as long as they would for an answer of the issuer. A fetcher that dies is
+    ///    succeeded after 3 s; one that slept past its lease has no say. What it could not fetch nobody asks for until a
+    ///    common pause is over.
+    /// 2. Each process reads the document itself, by its own settings, and looks every 10 s or sooner whether another one has
+    ///    fetched it anew. What was fetched earlier never replaces what was fetched later.
+    /// 3. A store that fails, is slow, or holds what was not written with this key is no reason to wait or to believe: the
+    ///    process fetches for itself. No question to it takes longer than 100 ms.
+    /// 4. A key that is known is served from memory, whatever the store is at.
+    ///
+    /// The key is what keeps write access to the store from being the power to make tokens. Whoever has that access can
+    /// still remove what is there, keep it from being replaced, and put back a document of before: a process that starts
+    /// then takes one for as long as it is fresh, and while the issuer cannot be asked, as long as it may serve.
+    ///
+    /// Clocks of the processes may differ by two minutes. In a store that does not tell what is left of an entry's time
+    /// ([`CacheStore::find`]), a document may live longer by as much as they differ.
+    ///
+    /// ```
+    /// use countersign::cache::FleetKey;
+    /// # use countersign::cache::CacheStore;
+    /// use countersign_keys::JwksProvider;
+    ///
+    /// # fn example(redis: impl CacheStore) -> Result<(), countersign::ConfigError> {
+    /// // `redis` is a `RedisCache` of `countersign-cache`.
+    /// let key = FleetKey::from_base64url("tqzVwFhmGyyVoTmGRUBnfB_kJQpCW4SzNV3mRzHoWoM")?;
+    /// let keys = JwksProvider::discover("https://tenant.auth0.com/").shared_cache(redis, key).build()?;
+    /// # let _ = keys;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn shared_cache(mut self, store: impl CacheStore, key: FleetKey) -> Self {
+        self.shared = Some((Box::new(store), key));
         self
     }
 
@@ -295,7 +338,7 @@ impl JwksProviderBuilder {
     ///
     /// # Errors
     /// [`ConfigError`] that names the setting: a URL that may not be asked, a time to live out of bounds, no backend for
-    /// signatures.
+    /// signatures, a file that is to be shared.
     pub fn build(self) -> Result<JwksProvider, ConfigError> {
         let shortest = if matches!(self.source, Source::File(_)) { Duration::from_secs(1) } else { MIN_TIME_TO_LIVE };
         if !(shortest..=MAX_TIME_TO_LIVE).contains(&self.time_to_live) {
@@ -343,6 +386,8 @@ impl JwksProviderBuilder {
         for url in urls {
             fetch.check(&url)?;
         }
+        let shared =
+            self.shared.map(|(store, key)| Shared::new(store, key, &self.source, self.max_bytes)).transpose()?;
         let clock: Arc<dyn Clock> = Arc::from(self.clock);
         let alarm = clock.alarm().map_or_else(|| Arc::new(RuntimeAlarm::new(Arc::clone(&clock))) as _, Arc::from);
         let refresher = Refresher::new(Settings {
@@ -358,6 +403,7 @@ impl JwksProviderBuilder {
             max_stale: self.max_stale,
             max_bytes: self.max_bytes,
             alert_threshold: self.alert_threshold,
+            shared,
         });
         Ok(JwksProvider { refresher: Arc::new(refresher) })
     }

@@ -140,6 +140,14 @@ pub enum Event<'e> {
         /// Whether the cache had a verdict that still counts.
         is_hit: bool,
     },
+    /// What befell the keys that several processes share through a cache store. Keys that another process had fetched, and
+    /// that were taken into use, are told as [`KeysRefreshed`](Self::KeysRefreshed) by [`RefreshTrigger::Shared`].
+    SharedKeys {
+        /// The name that the application gave the provider.
+        provider: &'e str,
+        /// What it was.
+        outcome: SharedKeysOutcome,
+    },
     /// A cache store failed. The caller went on as after a miss; a denylist, to which a miss is a verdict, answered 503.
     CacheFailed {
         /// What went wrong.
@@ -159,6 +167,8 @@ pub enum RefreshTrigger {
     UnknownKey,
     /// The application asked for it.
     Request,
+    /// Nothing was fetched here: another process had fetched them, and shares them.
+    Shared,
 }
 
 impl RefreshTrigger {
@@ -170,6 +180,7 @@ impl RefreshTrigger {
             Self::Schedule => "schedule",
             Self::UnknownKey => "unknown_key",
             Self::Request => "request",
+            Self::Shared => "shared",
         }
     }
 }
@@ -197,6 +208,40 @@ impl UnknownKeyOutcome {
             Self::Joined => "joined",
             Self::Fetched => "fetched",
             Self::Throttled => "throttled",
+        }
+    }
+}
+
+/// What befell keys that several processes share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SharedKeysOutcome {
+    /// What this process had fetched is there for the others.
+    Published,
+    /// What was there was not written with this fleet's key for this source, or was changed, cut or too large. It counts for
+    /// nothing.
+    Forged,
+    /// What was there is said to be of a time that no clock shows yet. It counts for nothing.
+    Future,
+    /// What was there is older than what is in use, which stays.
+    Outdated,
+    /// What was there has no key that this process can use. What is in use stays.
+    Unusable,
+    /// Another process had taken over before what was fetched here could be published. It was dropped.
+    LeaseLost,
+}
+
+impl SharedKeysOutcome {
+    /// The name for logs and metric labels.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::Forged => "forged",
+            Self::Future => "future",
+            Self::Outdated => "outdated",
+            Self::Unusable => "unusable",
+            Self::LeaseLost => "lease_lost",
         }
     }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 const NAMES: [&str; 11] = [
@@ -36,7 +37,7 @@ pub struct Settings {
     pub issuer: String,
     /// `AUDIENCE`
     pub audience: String,
-    /// `JWKS_URI`, or by discovery
+    /// `JWKS_URI`, or by discovery; shared where `REDIS_URL` and `FLEET_KEY` are set
     pub keys: JwksProvider,
     /// `ACCESS_TOKENS_ONLY`
     pub access_tokens_only: bool,
@@ -96,11 +97,12 @@ impl Settings {
         let mut variables = Variables::read(environment)?;
         let issuer = variables.required("ISSUER")?;
         let audience = variables.required("AUDIENCE")?;
+        let shared = variables.shared()?;
         Ok(Self {
             listen: variables.listen()?,
-            keys: variables.keys(&issuer)?,
+            keys: variables.keys(&issuer, shared.clone())?,
             access_tokens_only: variables.switch("ACCESS_TOKENS_ONLY")?,
-            revocations: variables.revocations()?,
+            revocations: shared.map(|(redis, key)| SealedCache::new(redis, key)),
             token_cache: variables.token_cache()?,
             claims: variables.claims()?,
             issuer,
@@ -150,16 +152,25 @@ impl Variables {
         listen.parse().map_err(|_| SettingError::new("LISTEN", "is no address with a port, such as 127.0.0.1:8080"))
     }
 
-    fn keys(&mut self, issuer: &str) -> Result<JwksProvider, SettingError> {
+    fn keys(
+        &mut self,
+        issuer: &str,
+        shared: Option<(Arc<RedisCache>, FleetKey)>,
+    ) -> Result<JwksProvider, SettingError> {
         let (setting, builder) = match self.take("JWKS_URI") {
             Some(url) => ("JWKS_URI", JwksProvider::url(url)),
             None => ("ISSUER", JwksProvider::discover(issuer)),
         };
         let builder = if self.switch("ALLOW_HTTP_LOOPBACK")? { builder.allow_http_on_loopback() } else { builder };
+        let builder = match shared {
+            Some((redis, key)) => builder.shared_cache(redis, key),
+            None => builder,
+        };
         builder.name("issuer").observer(OBSERVER).build().map_err(refused(setting))
     }
 
-    fn revocations(&mut self) -> Result<Option<SealedCache>, SettingError> {
+    /// What processes share, and the secret that they share it under.
+    fn shared(&mut self) -> Result<Option<(Arc<RedisCache>, FleetKey)>, SettingError> {
         let missing = |name, other| SettingError::new(name, format!("is not set, and `{other}` is"));
         match (self.take("REDIS_URL"), self.take("FLEET_KEY")) {
             (None, None) => Ok(None),
@@ -168,7 +179,7 @@ impl Variables {
             (Some(url), Some(key)) => {
                 let key = FleetKey::from_base64url(&key).map_err(refused("FLEET_KEY"))?;
                 let redis = RedisCache::builder(url).build().map_err(refused("REDIS_URL"))?;
-                Ok(Some(SealedCache::new(redis, key)))
+                Ok(Some((Arc::new(redis), key)))
             }
         }
     }

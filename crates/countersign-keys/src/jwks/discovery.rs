@@ -61,6 +61,17 @@ impl Source {
         }
     }
 
+    /// What stands for it among processes: none for a file, which each has for itself.
+    pub(super) fn identity(&self) -> Option<[String; 2]> {
+        let (kind, source) = match self {
+            Self::JwksUri(url) => ("url", url.clone()),
+            Self::Issuer { issuer } => ("issuer", Self::well_known(issuer)),
+            Self::Discovery { issuer } => ("discover", issuer.clone()),
+            Self::File(_) => return None,
+        };
+        Some([kind.to_owned(), source])
+    }
+
     /// Whether keys from here may sign for this issuer (RFC 8725 §3.8): one that is named signs for itself alone, and one
     /// that was discovered is spelt as its metadata spells it.
     pub(super) fn is_for(&self, wanted: &str) -> bool {

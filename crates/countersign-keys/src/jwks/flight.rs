@@ -1,7 +1,7 @@
 use super::discovery::{Source, jwks_uri};
 use super::refresh::{FLIGHT_TIMEOUT, MAX_TIME_TO_LIVE, MIN_TIME_TO_LIVE, RefreshError, Refresher};
 use super::runtime::within;
-use super::snapshot::{Moment, Snapshot};
+use super::snapshot::Snapshot;
 use crate::fetch::{FetchError, FetchRequest, Fetched, Validators};
 use countersign::keys::KeyError;
 use countersign::observe::{Event, RefreshTrigger};
@@ -11,7 +11,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long what the issuer's metadata said is taken for granted.
-const METADATA_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const METADATA_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Where the issuer's metadata said that its keys are.
+#[derive(Clone, Debug)]
+pub(super) struct Discovered {
+    pub(super) url: String,
+    /// When it was read, or heard of from another process …
+    pub(super) at: Duration,
+    /// … and how old it was then.
+    pub(super) had_age: Duration,
+}
+
+impl Discovered {
+    pub(super) fn age(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.at).saturating_add(self.had_age)
+    }
+}
 
 /// A refresh under way. However it ends, those who wait are told.
 pub(super) struct Flight {
@@ -32,10 +48,10 @@ impl Flight {
         if !Refresher::is_current(&refresher.state(), self.number) {
             return;
         }
-        let asked_at = refresher.now();
-        let outcome = within(FLIGHT_TIMEOUT, refresher.fetch_snapshot(asked_at)).await;
+        let begun_at = refresher.clock().monotonic();
+        let outcome = within(FLIGHT_TIMEOUT, refresher.next_snapshot(self.trigger)).await;
         let outcome = outcome.unwrap_or(Err(RefreshError::Abandoned));
-        let duration = refresher.clock().monotonic().saturating_sub(asked_at.monotonic);
+        let duration = refresher.clock().monotonic().saturating_sub(begun_at);
         let told = {
             let mut state = refresher.state();
             // One that was given up for overdue has no say any longer.
@@ -44,28 +60,18 @@ impl Flight {
             }
             self.has_outcome = true;
             match outcome {
-                Ok((snapshot, is_new)) => {
-                    let told = (Arc::clone(&snapshot.keys), snapshot.generation, is_new);
-                    refresher.install(&mut state, snapshot, is_new);
-                    Ok(told)
-                }
+                Ok(snapshot) => Ok(refresher.install(&mut state, snapshot)),
                 Err(error) => Err(refresher.back_off(&mut state, self.trigger, error)),
             }
         };
         let (provider, trigger) = (refresher.name(), self.trigger);
-        refresher.observe(&match &told {
-            Ok((keys, generation, is_new)) => Event::KeysRefreshed {
-                provider,
-                trigger,
-                is_new: *is_new,
-                generation: *generation,
-                usable: keys.len(),
-                quarantined: keys.quarantined().len(),
-                fetched_at: asked_at.wall,
-                duration,
-            },
-            Err(error) => Event::KeysRefreshFailed { provider, trigger, kind: error.kind(), error: &**error, duration },
-        });
+        match &told {
+            Ok(installed) => refresher.tell_installed(installed, trigger, duration),
+            Err(error) => {
+                let kind = error.kind();
+                refresher.observe(&Event::KeysRefreshFailed { provider, trigger, kind, error: &**error, duration });
+            }
+        }
     }
 }
 
@@ -84,31 +90,53 @@ impl Drop for Flight {
 }
 
 impl Refresher {
-    /// The next set, and whether its document is another than the last one.
-    async fn fetch_snapshot(&self, asked_at: Moment) -> Result<(Snapshot, bool), RefreshError> {
-        let before = self.snapshot.load_full();
-        let (url, fetched) = self.fetch_document(before.as_deref()).await?;
-        let time_to_live = self.time_to_live(&fetched);
-        let answer = before.as_ref().map_or(1, |before| before.answer + 1);
-        let unchanged = match (&fetched.body, &before) {
-            (None, Some(before)) => Some((before, before.validators.clone())),
-            (Some(body), Some(before)) if *body == before.body => Some((before, fetched.validators.clone())),
-            _ => None,
-        };
-        if let Some((before, validators)) = unchanged {
-            let before = Snapshot::clone(before);
-            return Ok((Snapshot { url, validators, asked_at, time_to_live, answer, ..before }, false));
+    /// The next set: fetched, or found where another process has left it.
+    async fn next_snapshot(&self, trigger: RefreshTrigger) -> Result<Snapshot, RefreshError> {
+        match &self.settings.shared {
+            None => self.fetch_alone().await,
+            Some(shared) => self.fetch_for_all(shared, trigger).await,
         }
-        let body = fetched.body.ok_or_else(|| FetchError::status(304, None))?;
-        let keys = Arc::new(self.read_keys(&body)?);
-        let generation = before.map_or(1, |before| before.generation + 1);
-        let validators = fetched.validators;
-        Ok((Snapshot { keys, body, url, validators, asked_at, time_to_live, generation, answer }, true))
     }
 
-    /// How long this answer is fresh: what the server says, within bounds that a server cannot move.
-    fn time_to_live(&self, fetched: &Fetched) -> Duration {
-        match fetched.max_age {
+    /// The next set, whatever others do.
+    pub(super) async fn fetch_alone(&self) -> Result<Snapshot, RefreshError> {
+        let snapshot = self.fetch_snapshot(self.next_order(None)).await?;
+        Ok(Snapshot { is_claimed: false, ..snapshot })
+    }
+
+    pub(super) async fn fetch_snapshot(&self, order: u64) -> Result<Snapshot, RefreshError> {
+        let asked_at = self.now();
+        let before = self.snapshot.load_full();
+        let (url, fetched) = self.fetch_document(before.as_deref()).await?;
+        let max_age = fetched.max_age;
+        let (keys, body, validators) = match (fetched.body, before) {
+            (None, Some(before)) => (Arc::clone(&before.keys), before.body.clone(), before.validators.clone()),
+            (Some(body), Some(before)) if body == before.body => (Arc::clone(&before.keys), body, fetched.validators),
+            (Some(body), _) => (Arc::new(self.read_keys(&body)?), body, fetched.validators),
+            (None, None) => return Err(FetchError::status(304, None).into()),
+        };
+        Ok(Snapshot {
+            keys,
+            body,
+            url,
+            validators,
+            asked_at,
+            had_age: Duration::ZERO,
+            is_own: true,
+            fetched_at: asked_at.wall,
+            order,
+            is_claimed: true,
+            max_age,
+            time_to_live: self.time_to_live(max_age),
+            // Counted when it is installed.
+            generation: 0,
+            answer: 0,
+        })
+    }
+
+    /// How long a document is fresh: what its server says, within bounds that a server cannot move.
+    pub(super) fn time_to_live(&self, max_age: Option<Duration>) -> Duration {
+        match max_age {
             Some(said) if self.settings.heeds_cache_headers => said.clamp(MIN_TIME_TO_LIVE, MAX_TIME_TO_LIVE),
             _ => self.settings.time_to_live,
         }
@@ -128,8 +156,8 @@ impl Refresher {
         };
         let now = self.clock().monotonic();
         let known = self.state().discovered.clone();
-        let is_recent = |at: Duration| now.saturating_sub(at) < METADATA_FOR;
-        if let Some((url, _)) = known.as_ref().filter(|(_, at)| is_recent(*at)) {
+        let is_recent = |known: &Discovered| known.age(now) < METADATA_FOR;
+        if let Some(Discovered { url, .. }) = known.as_ref().filter(|known| is_recent(known)) {
             match self.fetch_jwks(url, before).await {
                 // It moved: the metadata may know where to.
                 Err(FetchError::Status { status: 404 | 410, .. }) => {}
@@ -138,11 +166,11 @@ impl Refresher {
         }
         let url = match (self.discover(issuer).await, known) {
             (Ok(url), _) => {
-                self.state().discovered = Some((url.clone(), now));
+                self.state().discovered = Some(Discovered { url: url.clone(), at: now, had_age: Duration::ZERO });
                 url
             }
             // Metadata that cannot be had says nothing against what it said before.
-            (Err(RefreshError::Fetch(_)), Some((url, at))) if !is_recent(at) => url,
+            (Err(RefreshError::Fetch(_)), Some(known)) if !is_recent(&known) => known.url,
             (Err(error), _) => return Err(error),
         };
         let fetched = self.fetch_jwks(&url, before).await?;
@@ -177,7 +205,7 @@ impl Refresher {
         Ok(url)
     }
 
-    fn read_keys(&self, body: &Bytes) -> Result<KeySet, RefreshError> {
+    pub(super) fn read_keys(&self, body: &Bytes) -> Result<KeySet, RefreshError> {
         let text = std::str::from_utf8(body).map_err(|_| RefreshError::Document(KeyError::Malformed("not UTF-8")))?;
         let set = JwkSet::parse(text).map_err(RefreshError::Document)?;
         let keys = match &self.settings.backend {

@@ -5,11 +5,12 @@ mod report;
 
 use super::absent::Absent;
 use super::discovery::Source;
-use super::flight::Flight;
+use super::flight::{Discovered, Flight};
 use super::runtime::{AbortHandle, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, Spawner, within};
+use super::shared::Shared;
 use super::snapshot::{Moment, Snapshot};
 use crate::fetch::{FetchError, JwksFetch};
-use crate::gate::{Passage, RefreshGate};
+use crate::gate::{PERIOD, Passage, RefreshGate};
 use arc_swap::ArcSwapOption;
 use countersign::VerifyingKey;
 use countersign::clock::{Alarm, Clock};
@@ -20,7 +21,7 @@ use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest, Unavailab
 use keeper::Keeper;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 /// Why a refresh gave no keys.
@@ -42,6 +43,14 @@ pub enum RefreshError {
     /// It did not end: it took too long, or its runtime went away.
     #[error("the refresh did not end")]
     Abandoned,
+    /// Another process that shares its keys with this one could not refresh them a moment ago, and nobody asks again for so
+    /// long.
+    #[error("another process could not refresh the keys either")]
+    #[non_exhaustive]
+    Paused {
+        /// What is left of the pause.
+        retry_after: Duration,
+    },
     /// Nobody asks on a tokio runtime, which alone could fetch.
     #[error("there is no tokio runtime to fetch on")]
     NoRuntime,
@@ -57,6 +66,7 @@ impl RefreshError {
             Self::NoUsableKey => "no_usable_key",
             Self::Discovery(_) => "discovery",
             Self::Abandoned => "abandoned",
+            Self::Paused { .. } => "paused",
             Self::NoRuntime => "no_runtime",
         }
     }
@@ -64,7 +74,9 @@ impl RefreshError {
     /// How long the server asks to be left alone.
     fn retry_after(&self) -> Duration {
         match self {
-            Self::Fetch(FetchError::Status { retry_after: Some(wait), .. }) => *wait,
+            Self::Fetch(FetchError::Status { retry_after: Some(wait), .. }) | Self::Paused { retry_after: wait } => {
+                *wait
+            }
             _ => Duration::ZERO,
         }
     }
@@ -87,6 +99,8 @@ pub(super) struct Settings {
     pub(super) max_stale: Duration,
     pub(super) max_bytes: usize,
     pub(super) alert_threshold: u64,
+    /// Where several processes share what one of them has fetched.
+    pub(super) shared: Option<Shared>,
 }
 
 /// How long a request waits for the first keys of all …
@@ -99,6 +113,8 @@ const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
 /// Between two refreshes that the application asks for.
 const FLOOR: Duration = Duration::from_secs(1);
+/// What the clocks of processes that share their keys may differ by. What is further ahead counts for nothing.
+pub(super) const MAX_SKEW: Duration = Duration::from_secs(120);
 /// What a server can make of the time to live.
 pub(super) const MIN_TIME_TO_LIVE: Duration = Duration::from_secs(60);
 pub(super) const MAX_TIME_TO_LIVE: Duration = Duration::from_secs(60 * 60);
@@ -128,7 +144,7 @@ pub(super) struct State {
     /// The task that starts refreshes when they are due.
     keeper: Option<Running>,
     keepers: u64,
-    is_closed: bool,
+    pub(super) is_closed: bool,
     /// Failures since the last success …
     failures: u32,
     /// … and whether one of them was not for an unknown key id, which anybody can make up.
@@ -136,8 +152,8 @@ pub(super) struct State {
     last_error: Option<Arc<RefreshError>>,
     gate: RefreshGate,
     absent: Absent,
-    /// What the issuer's metadata said, and when.
-    pub(super) discovered: Option<(String, Duration)>,
+    /// What the issuer's metadata said.
+    pub(super) discovered: Option<Discovered>,
 }
 
 /// The refresh under way.
@@ -363,7 +379,7 @@ impl Refresher {
         let question = self.question();
         let is_let_through = self.may_ask(question.asked_at.monotonic);
         if is_let_through {
-            wait_for(self.start(RefreshTrigger::UnknownKey, landings), NEXT_WAIT).await;
+            self.ask_for(wanted, &question, landings).await;
         }
         self.tell_unknown(if is_let_through { UnknownKeyOutcome::Fetched } else { UnknownKeyOutcome::Throttled });
         let snapshot = self.usable(self.now()).ok_or_else(|| self.unavailable())?;
@@ -374,6 +390,23 @@ impl Refresher {
             Err(KeyProviderError::NotFound) => Err(self.unresolved(&snapshot)),
             answer => answer.cloned(),
         }
+    }
+
+    /// Waits for a newer set. One that another process had fetched some time before may lack the key: then it is fetched.
+    async fn ask_for(self: &Arc<Self>, wanted: &KeyRequest<'_>, question: &Question, landings: u64) {
+        let asking = async {
+            wait_for(self.start(RefreshTrigger::UnknownKey, landings), NEXT_WAIT).await;
+            let landings = self.landings();
+            let found = self.snapshot.load_full();
+            let must_be_fetched = |snapshot: Arc<Snapshot>| {
+                question.is_only_half_answered_by(&snapshot)
+                    && matches!(snapshot.find(wanted), Err(KeyProviderError::NotFound))
+            };
+            if found.is_some_and(must_be_fetched) {
+                wait_for(self.start(RefreshTrigger::UnknownKey, landings), NEXT_WAIT).await;
+            }
+        };
+        within(NEXT_WAIT, asking).await;
     }
 
     /// The set lacks the key, and no newer one could be had: where the scheduled refreshes fail too, nobody can say what is
@@ -582,20 +615,75 @@ impl Refresher {
         state.flight.as_ref().is_some_and(|flight| flight.task.number == number)
     }
 
-    /// What was fetched, or confirmed, is in use from now on.
-    pub(super) fn install(&self, state: &mut State, snapshot: Snapshot, is_new: bool) {
+    /// What was fetched, confirmed or found is in use from now on, unless what is in use was fetched later.
+    pub(super) fn install(&self, state: &mut State, snapshot: Snapshot) -> Installed {
         state.failures = 0;
         state.schedule_fails = false;
         state.last_error = None;
+        let installed = self.replace(state, snapshot);
+        self.is_failing.store(false, Ordering::Release);
+        // Four fifths of the time, give or take a tenth, so that a fleet does not fetch in step.
+        let snapshot = &installed.snapshot;
+        let ahead = snapshot.time_to_live.mul_f64(0.8 + 0.1 * (2.0 * random_fraction() - 1.0));
+        self.set_due(snapshot.asked_at.monotonic + ahead.saturating_sub(snapshot.had_age));
+        installed
+    }
+
+    /// Puts a snapshot in the place of one that was fetched earlier.
+    pub(super) fn replace(&self, state: &mut State, mut snapshot: Snapshot) -> Installed {
+        let current = self.snapshot.load_full();
+        let is_new = match current {
+            Some(current) if !self.is_later(snapshot.order, &current) => {
+                return Installed { snapshot: current, is_new: false };
+            }
+            Some(current) => {
+                let is_new = current.body != snapshot.body;
+                snapshot.generation = current.generation + u64::from(is_new);
+                snapshot.answer = current.answer + 1;
+                is_new
+            }
+            None => {
+                (snapshot.generation, snapshot.answer) = (1, 1);
+                true
+            }
+        };
         if is_new {
             state.absent.forget_all();
         }
-        // Four fifths of the time, give or take a tenth, so that a fleet does not fetch in step.
-        let ahead = snapshot.time_to_live.mul_f64(0.8 + 0.1 * (2.0 * random_fraction() - 1.0));
-        let due = snapshot.asked_at.monotonic + ahead;
-        self.snapshot.store(Some(Arc::new(snapshot)));
-        self.is_failing.store(false, Ordering::Release);
-        self.set_due(due);
+        let snapshot = Arc::new(snapshot);
+        self.snapshot.store(Some(Arc::clone(&snapshot)));
+        Installed { snapshot, is_new }
+    }
+
+    /// Whether this order is of something that was fetched after `current`. An order that lies in the future by more than
+    /// clocks differ was given by one that has been set back since, and counts for nothing.
+    pub(super) fn is_later(&self, order: u64, current: &Snapshot) -> bool {
+        order > current.order || self.is_from_the_future(current.order)
+    }
+
+    pub(super) fn is_from_the_future(&self, order: u64) -> bool {
+        order > since_1970(self.clock().now()).saturating_add(millis(MAX_SKEW))
+    }
+
+    /// The order of what is fetched now: later than what is in use, and than `known`.
+    pub(super) fn next_order(&self, known: Option<u64>) -> u64 {
+        let current = self.snapshot.load().as_ref().map(|current| current.order);
+        let before = current.into_iter().chain(known).filter(|order| !self.is_from_the_future(*order)).max();
+        since_1970(self.clock().now()).max(before.map_or(0, |before| before.saturating_add(1)))
+    }
+
+    pub(super) fn tell_installed(&self, installed: &Installed, trigger: RefreshTrigger, duration: Duration) {
+        let Installed { snapshot, is_new } = installed;
+        self.observe(&Event::KeysRefreshed {
+            provider: self.name(),
+            trigger: if snapshot.is_own { trigger } else { RefreshTrigger::Shared },
+            is_new: *is_new,
+            generation: snapshot.generation,
+            usable: snapshot.keys.len(),
+            quarantined: snapshot.keys.quarantined().len(),
+            fetched_at: snapshot.fetched_at,
+            duration,
+        });
     }
 
     pub(super) fn back_off(
@@ -604,22 +692,37 @@ impl Refresher {
         trigger: RefreshTrigger,
         error: RefreshError,
     ) -> Arc<RefreshError> {
-        state.failures = state.failures.saturating_add(1);
         state.schedule_fails |= trigger != RefreshTrigger::UnknownKey;
+        let wait = self.backoff(state, &error);
+        state.failures = state.failures.saturating_add(1);
         self.is_failing.store(true, Ordering::Release);
-        let doubled = BACKOFF_MIN.saturating_mul(1 << state.failures.saturating_sub(1).min(10));
-        let backoff = doubled.min(BACKOFF_MAX).mul_f64(0.5 + 0.5 * random_fraction());
-        let wait = backoff.max(error.retry_after().min(BACKOFF_MAX));
         self.set_due(self.clock().monotonic() + wait);
         let error = Arc::new(error);
         state.last_error = Some(Arc::clone(&error));
         error
     }
 
+    /// How long nobody asks after one more failure.
+    pub(super) fn backoff(&self, state: &State, error: &RefreshError) -> Duration {
+        let said = error.retry_after().min(BACKOFF_MAX);
+        if matches!(error, RefreshError::Paused { .. }) {
+            // A little later than the pause ends, and not all at once.
+            return said + BACKOFF_MIN.mul_f64(0.5 * random_fraction());
+        }
+        let doubled = BACKOFF_MIN.saturating_mul(1 << state.failures.min(10));
+        doubled.min(BACKOFF_MAX).mul_f64(0.5 + 0.5 * random_fraction()).max(said)
+    }
+
     fn set_due(&self, at: Duration) {
         // Rounded up, so that it is due when the alarm goes off.
-        let at = millis(at).saturating_add(1);
-        self.due.store(at, Ordering::Release);
+        self.due.store(millis(at).saturating_add(1), Ordering::Release);
+        self.set_alarm();
+    }
+
+    /// The alarm goes off when a refresh is due, or when it is time to see what other processes have fetched.
+    fn set_alarm(&self) {
+        let due = self.due.load(Ordering::Acquire);
+        let at = self.settings.shared.as_ref().map_or(due, |shared| due.min(shared.look_at()));
         self.settings.alarm.set(Some(Duration::from_millis(at)));
     }
 
@@ -631,6 +734,12 @@ impl Refresher {
     }
 }
 
+/// What is in use after an answer, and whether its document is another than before.
+pub(super) struct Installed {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) is_new: bool,
+}
+
 /// When a key was asked for, and how many answers there had been by then.
 struct Question {
     asked_at: Moment,
@@ -638,9 +747,15 @@ struct Question {
 }
 
 impl Question {
-    /// Whether this set was asked for after the question.
+    /// Whether this process asked for this set after the question. What another process asked for, by a clock of its own, may
+    /// have the key; it does not show that the key is not published.
     fn is_answered_by(&self, snapshot: &Snapshot) -> bool {
-        snapshot.answer > self.answers && snapshot.asked_at.monotonic >= self.asked_at.monotonic
+        snapshot.is_own && snapshot.answer > self.answers && snapshot.asked_at.monotonic >= self.asked_at.monotonic
+    }
+
+    /// Whether this set was found since the question, and is too old to leave it at that.
+    fn is_only_half_answered_by(&self, snapshot: &Snapshot) -> bool {
+        !snapshot.is_own && snapshot.answer > self.answers && snapshot.had_age >= PERIOD
     }
 }
 
@@ -658,12 +773,17 @@ async fn wait_for(landed: Option<watch::Receiver<()>>, at_most: Duration) -> boo
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// In milliseconds; zero for what was before.
+pub(super) fn since_1970(time: SystemTime) -> u64 {
+    millis(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+}
+
 /// Between 0 and 1: each `RandomState` has keys of its own. For jitter, not for secrets.
-fn random_fraction() -> f64 {
+pub(super) fn random_fraction() -> f64 {
     let [a, b, c, d, ..] = RandomState::new().hash_one(0).to_le_bytes();
     f64::from(u32::from_le_bytes([a, b, c, d])) / f64::from(u32::MAX)
 }

@@ -26,6 +26,10 @@ mod real {
     pub(crate) async fn within<T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
         tokio::time::timeout(time, future).await.ok()
     }
+
+    pub(crate) async fn wait(time: Duration) {
+        tokio::time::sleep(time).await;
+    }
 }
 
 #[cfg(all(test, shuttle))]
@@ -51,6 +55,10 @@ mod model {
     /// Time stands still in the model.
     pub(crate) async fn within<T>(_: Duration, future: impl Future<Output = T>) -> Option<T> {
         Some(future.await)
+    }
+
+    pub(crate) async fn wait(_: Duration) {
+        shuttle::future::yield_now().await;
     }
 }
 

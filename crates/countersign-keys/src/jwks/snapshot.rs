@@ -35,8 +35,21 @@ pub(super) struct Snapshot {
     /// Where it came from, and what the server calls it.
     pub(super) url: String,
     pub(super) validators: Validators,
-    /// When the request that confirmed it was sent.
+    /// When the request that confirmed it was sent, or when it was found where another process had left it …
     pub(super) asked_at: Moment,
+    /// … and how old it was then.
+    pub(super) had_age: Duration,
+    /// Whether this process sent that request.
+    pub(super) is_own: bool,
+    /// When it was sent, by the clock of the process that sent it.
+    pub(super) fetched_at: SystemTime,
+    /// What was fetched later has more: milliseconds since 1970, and more where that would not be more.
+    pub(super) order: u64,
+    /// Whether that was claimed before it was fetched, where all could see it. Otherwise the clock alone vouches for it.
+    pub(super) is_claimed: bool,
+    /// What the server said of its freshness …
+    pub(super) max_age: Option<Duration>,
+    /// … and what was made of it.
     pub(super) time_to_live: Duration,
     /// Counts the different documents of this process.
     pub(super) generation: u64,
@@ -57,7 +70,7 @@ impl Snapshot {
     }
 
     pub(super) fn age(&self, now: Moment) -> Duration {
-        now.since(self.asked_at)
+        now.since(self.asked_at).saturating_add(self.had_age)
     }
 
     /// Past its time to live.

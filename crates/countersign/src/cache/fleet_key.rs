@@ -1,5 +1,6 @@
-use super::{CacheError, Result};
+use super::{CacheError, CacheKey, Result};
 use crate::alg::Algorithm;
+use crate::base64url;
 use crate::config::ConfigError;
 use crate::key::SigningKey;
 use crate::secret::Secret;
@@ -41,7 +42,7 @@ impl FleetKey {
     /// # Errors
     /// As [`new`](Self::new), and where the text is not canonical base64url. The text is in no error.
     pub fn from_base64url(text: &str) -> std::result::Result<Self, ConfigError> {
-        let octets = crate::base64url::decode(text)
+        let octets = base64url::decode(text)
             .map_err(|_| ConfigError::new(SETTING, "is not base64url without padding and white space"))?;
         Self::new(Secret::new(octets).expose())
     }
@@ -53,6 +54,25 @@ impl FleetKey {
     /// [`CacheError`] where the backend cannot do it; ring's always can.
     pub fn tag(&self, purpose: &'static str, parts: &[&[u8]]) -> Result<Vec<u8>> {
         self.0.sign(&message(purpose, parts)).map_err(CacheError::because)
+    }
+
+    /// The name of an entry: a constant, and the [tag](Self::tag) of `parts` for that constant. Whoever lacks the key cannot
+    /// tell it from `parts`, and services that have different keys meet in no entry of a store that they share.
+    ///
+    /// ```
+    /// use countersign::cache::FleetKey;
+    ///
+    /// let key = FleetKey::new([7; 32])?;
+    /// let name = key.cache_key("letters", &[b"to whom"])?;
+    /// assert!(name.as_str().starts_with("letters:") && name.as_str().len() == 51);
+    /// assert_ne!(name, FleetKey::new([8; 32])?.cache_key("letters", &[b"to whom"])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`tag`](Self::tag).
+    pub fn cache_key(&self, name: &'static str, parts: &[&[u8]]) -> Result<CacheKey> {
+        Ok(CacheKey(format!("{name}:{}", base64url::encode(&self.tag(name, parts)?))))
     }
 
     /// Whether `tag` is what [`tag`](Self::tag) makes of the same, compared in constant time.

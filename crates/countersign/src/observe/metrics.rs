@@ -19,6 +19,7 @@ const KEYS: &str = "countersign_keys";
 const UNKNOWN_KEYS: &str = "countersign_unknown_keys_total";
 const UNKNOWN_KEYS_THROTTLED: &str = "countersign_unknown_keys_throttled_total";
 const STALE_KEYS_SERVED: &str = "countersign_stale_keys_served_total";
+const SHARED_KEYS: &str = "countersign_shared_keys_total";
 const TOKEN_CACHE: &str = "countersign_token_cache_total";
 const CACHE_FAILURES: &str = "countersign_cache_failures_total";
 
@@ -67,6 +68,7 @@ impl MetricsObserver {
         describe_counter!(UNKNOWN_KEYS, Unit::Count, "Tokens that named a key that was not at hand");
         describe_counter!(UNKNOWN_KEYS_THROTTLED, Unit::Count, "Tokens with unknown keys that caused no fetch");
         describe_counter!(STALE_KEYS_SERVED, Unit::Count, "Keys used past their time to live");
+        describe_counter!(SHARED_KEYS, Unit::Count, "What befell keys shared by several processes");
         describe_counter!(TOKEN_CACHE, Unit::Count, "Good tokens, by a kept verdict or verified anew");
         describe_counter!(CACHE_FAILURES, Unit::Count, "Failures of cache stores");
     }
@@ -124,6 +126,9 @@ impl Observer for MetricsObserver {
             }
             Event::TokenCacheAsked { is_hit } => {
                 counter!(TOKEN_CACHE, "outcome" => if is_hit { "hit" } else { "miss" }).increment(1);
+            }
+            Event::SharedKeys { provider, outcome } => {
+                counter!(SHARED_KEYS, "provider" => provider.to_owned(), "outcome" => outcome.name()).increment(1);
             }
             Event::CacheFailed { .. } => counter!(CACHE_FAILURES).increment(1),
         }

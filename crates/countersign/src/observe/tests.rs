@@ -82,6 +82,8 @@ fn tell_everything(observer: &impl Observer, error: &(dyn Error + 'static)) {
         Event::UnknownKey { provider, outcome: UnknownKeyOutcome::Joined },
         Event::UnknownKeysThrottled { provider, count: 40 },
         Event::StaleKeyServed { provider },
+        Event::SharedKeys { provider, outcome: SharedKeysOutcome::Published },
+        Event::SharedKeys { provider, outcome: SharedKeysOutcome::Forged },
         Event::TokenCacheAsked { is_hit: true },
         Event::TokenCacheAsked { is_hit: false },
         Event::CacheFailed { error },
@@ -182,7 +184,7 @@ fn the_page_lists_the_metrics_that_are_emitted() {
         .map(|cells| (cells[0].trim_matches('`').to_owned(), (cells[1].to_owned(), names(cells[2]))))
         .collect();
     assert_eq!(emitted, listed);
-    assert_eq!(listed.len(), 16);
+    assert_eq!(listed.len(), 17);
 }
 
 #[test]
@@ -210,7 +212,7 @@ fn the_page_lists_the_lines_that_are_logged() {
         .map(|cells| (cells[0].trim_matches('`').to_owned(), (names(cells[1]), names(cells[2]))))
         .collect();
     assert_eq!(emitted, listed);
-    assert_eq!(listed.len(), 10);
+    assert_eq!(listed.len(), 11);
 }
 
 #[test]
@@ -221,8 +223,13 @@ fn the_page_lists_the_values_of_labels() {
         names(row.unwrap_or_else(|| panic!("a row for {label}"))[1])
     };
     let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
-    let triggers =
-        [RefreshTrigger::Start, RefreshTrigger::Schedule, RefreshTrigger::UnknownKey, RefreshTrigger::Request];
+    let triggers = [
+        RefreshTrigger::Start,
+        RefreshTrigger::Schedule,
+        RefreshTrigger::UnknownKey,
+        RefreshTrigger::Request,
+        RefreshTrigger::Shared,
+    ];
     assert_eq!(listed("`trigger`"), set(&triggers.map(RefreshTrigger::name)));
     let why = Why::new("a", "b");
     let decisions = [Decision::Allow, Decision::Deny(why), Decision::Indeterminate(why)].map(Decision::name);
@@ -237,6 +244,16 @@ fn the_page_lists_the_values_of_labels() {
         UnknownKeyOutcome::Throttled,
     ];
     assert_eq!(listed("`outcome` of unknown keys"), set(&outcomes.map(UnknownKeyOutcome::name)));
+
+    let outcomes = [
+        SharedKeysOutcome::Published,
+        SharedKeysOutcome::Forged,
+        SharedKeysOutcome::Future,
+        SharedKeysOutcome::Outdated,
+        SharedKeysOutcome::Unusable,
+        SharedKeysOutcome::LeaseLost,
+    ];
+    assert_eq!(listed("`outcome` of shared keys"), set(&outcomes.map(SharedKeysOutcome::name)));
 
     let mut by_status: BTreeMap<u16, BTreeSet<String>> = BTreeMap::new();
     for reason in every_reason() {
@@ -318,6 +335,8 @@ fn each_event_moves_its_own_metrics() {
         ("countersign_refusals_total{reason=keys_unavailable,status=503}", 1.0),
         ("countersign_shadow_disagreements_total{outcome=allow,shadow=deny}", 1.0),
         ("countersign_shadow_disagreements_total{outcome=allow,shadow=unanswered}", 1.0),
+        ("countersign_shared_keys_total{provider=auth0,outcome=forged}", 1.0),
+        ("countersign_shared_keys_total{provider=auth0,outcome=published}", 1.0),
         ("countersign_stale_keys_served_total{provider=auth0}", 1.0),
         ("countersign_token_cache_total{outcome=hit}", 1.0),
         ("countersign_token_cache_total{outcome=miss}", 1.0),
@@ -360,6 +379,8 @@ fn each_event_is_logged_with_what_it_says() {
         json!({"message": "unknown key", "provider": "auth0", "outcome": "joined"}),
         json!({"message": "unknown keys throttled", "provider": "auth0", "count": 40}),
         json!({"message": "stale key served", "provider": "auth0"}),
+        json!({"message": "shared keys", "provider": "auth0", "outcome": "published"}),
+        json!({"message": "shared keys", "provider": "auth0", "outcome": "forged"}),
         json!({"message": "cache failed", "error": error}),
     ];
     assert_eq!(lines.iter().map(|line| line["fields"].clone()).collect::<Vec<_>>(), expected);
@@ -388,7 +409,7 @@ fn is_tame(text: &str) -> bool {
 fn no_error_leaves_its_line_or_its_quotes() {
     assert!(!is_tame(HOSTILE));
     let (text, lines) = logged(|| tell_everything(&TracingObserver, &said(HOSTILE)));
-    assert_eq!((text.lines().count(), lines.len()), (16, 16), "{text}");
+    assert_eq!((text.lines().count(), lines.len()), (18, 18), "{text}");
     assert!(is_tame(&text), "{text}");
     assert!(!text.contains(r#"200 "b""#) && text.contains(r#"200 \"b\""#), "{text}");
     let errors: Vec<_> = lines.iter().filter_map(|line| line["fields"]["error"].as_str()).collect();

@@ -1,4 +1,4 @@
-use super::{Event, Observer};
+use super::{Event, Observer, SharedKeysOutcome};
 use crate::decision::Decision;
 use crate::reason::End;
 use std::error::Error;
@@ -11,8 +11,8 @@ const TARGET: &str = "countersign";
 /// refusal and each decision of an authorizer, and what befalls the keys. Verdicts are not logged, and neither are questions to
 /// a cache: count them.
 ///
-/// Refusals with a status of 500 or more, connections that ended because nobody could tell, failed refreshes, throttling and
-/// failing caches are `WARN`, other refusals and ends `INFO`, decisions and all else `DEBUG`. Messages and fields are constants; `docs/OBSERVABILITY.md` lists them. Texts of errors may have come
+/// Refusals with a status of 500 or more, connections that ended because nobody could tell, failed refreshes, throttling,
+/// failing caches and shared keys that count for nothing are `WARN`, other refusals and ends `INFO`, decisions and all else `DEBUG`. Messages and fields are constants; `docs/OBSERVABILITY.md` lists them. Texts of errors may have come
 /// over the network: their control characters are written as escapes, and what is past 1024 bytes is left out. They are
 /// recorded as strings, so that subscribers quote them.
 ///
@@ -119,6 +119,19 @@ impl Observer for TracingObserver {
                 tracing::warn!(target: TARGET, provider, count, "unknown keys throttled");
             }
             Event::StaleKeyServed { provider } => tracing::debug!(target: TARGET, provider, "stale key served"),
+            Event::SharedKeys { provider, outcome } => {
+                let is_amiss = matches!(
+                    outcome,
+                    SharedKeysOutcome::Forged | SharedKeysOutcome::Future | SharedKeysOutcome::Unusable
+                );
+                let outcome = outcome.name();
+                macro_rules! line {
+                    ($level:ident) => {
+                        tracing::$level!(target: TARGET, provider, outcome, "shared keys")
+                    };
+                }
+                if is_amiss { line!(warn) } else { line!(debug) }
+            }
             Event::CacheFailed { error } => tracing::warn!(target: TARGET, error = chain(error), "cache failed"),
             Event::Verification { .. } | Event::TokenCacheAsked { .. } => {}
         }

@@ -1,8 +1,7 @@
-use super::{Ordering, Refresher};
+use super::Refresher;
 use countersign::clock::Alarm;
 use countersign::observe::RefreshTrigger;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 /// Starts refreshes when they are due. It ends with its provider, or with its runtime; then the next refresh that is
 /// started brings another one.
@@ -14,6 +13,9 @@ pub(super) struct Keeper {
 
 impl Keeper {
     pub(super) async fn run(self) {
+        if let Some(refresher) = self.refresher.upgrade() {
+            refresher.set_next_look();
+        }
         loop {
             self.alarm.gone_off().await;
             let Some(refresher) = self.refresher.upgrade() else { return };
@@ -23,8 +25,9 @@ impl Keeper {
                 // However it ends, it sets the alarm anew.
                 drop(refresher.start(RefreshTrigger::Schedule, landings));
             } else {
+                refresher.look_if_due(now).await;
                 let _unchanged = refresher.state();
-                self.alarm.set(Some(Duration::from_millis(refresher.due.load(Ordering::Acquire))));
+                refresher.set_alarm();
             }
         }
     }

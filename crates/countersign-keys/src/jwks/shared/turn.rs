@@ -1,0 +1,318 @@
+//! Who fetches, and what the others do meanwhile.
+
+use super::entry::{Claim, Document, Entry, Head};
+use super::{Found, Lease, RENEWAL, Shared};
+use crate::fetch::Validators;
+use crate::jwks::flight::Discovered;
+use crate::jwks::refresh::{RefreshError, Refresher, millis, random_fraction, since_1970};
+use crate::jwks::runtime::{wait, within};
+use crate::jwks::snapshot::{Moment, Snapshot};
+use countersign::Bytes;
+use countersign::cache::CacheError;
+use countersign::observe::{Event, RefreshTrigger, SharedKeysOutcome};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// How long others are waited for, however lively they are.
+const TURN_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long a lease may go without being renewed: longer than an honest store keeps one.
+const LEASE_PATIENCE: Duration = Duration::from_millis(3_500);
+/// Between two looks while another process fetches.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+/// How often a write is tried where others write at the same time.
+const ATTEMPTS: usize = 3;
+/// How often one that was fenced waits for whoever fenced it.
+const TURNS: usize = 2;
+/// How long an entry without a document is kept.
+const BARE_FOR: Duration = Duration::from_secs(120);
+
+/// What is to be done.
+enum Turn {
+    /// Another process has fetched.
+    Install(Box<Snapshot>),
+    /// Another process could not.
+    Pause(Duration),
+    /// It is for this one to fetch.
+    Fetch(Box<Claimed>),
+    /// The store is of no use.
+    Alone,
+}
+
+/// What whoever fetches has written into the entry of the document.
+struct Claimed {
+    lease: Lease,
+    raw: Bytes,
+    order: u64,
+    /// With the document that was there before, for when the fetch fails.
+    entry: Entry,
+}
+
+impl Refresher {
+    /// The next set, by one process for all. Where the store fails, keeps silent or holds what nobody of the fleet wrote,
+    /// it is fetched as if there were none.
+    pub(in crate::jwks) async fn fetch_for_all(
+        &self,
+        shared: &Shared,
+        trigger: RefreshTrigger,
+    ) -> Result<Snapshot, RefreshError> {
+        // Whoever asks for a refresh wants one that is made now.
+        let mut must_be_made = trigger == RefreshTrigger::Request;
+        for _ in 0..TURNS {
+            let turn = within(TURN_TIMEOUT, self.turn(shared, must_be_made)).await.unwrap_or(Ok(Turn::Alone));
+            match turn.unwrap_or_else(|error| self.without_store(&error)) {
+                Turn::Install(snapshot) => return Ok(*snapshot),
+                Turn::Pause(retry_after) => return Err(RefreshError::Paused { retry_after }),
+                Turn::Alone => break,
+                Turn::Fetch(claimed) => {
+                    if let Some(outcome) = self.fetch_claimed(shared, *claimed).await {
+                        return outcome;
+                    }
+                    must_be_made = false;
+                }
+            }
+        }
+        self.fetch_alone().await
+    }
+
+    fn without_store(&self, error: &CacheError) -> Turn {
+        self.observe(&Event::CacheFailed { error });
+        Turn::Alone
+    }
+
+    async fn turn(&self, shared: &Shared, must_be_made: bool) -> Result<Turn, CacheError> {
+        let mut told = None;
+        let mut held: Option<Bytes> = None;
+        let mut held_for = Duration::ZERO;
+        loop {
+            let found = shared.find().await?;
+            if (!must_be_made || held.is_some())
+                && let Some(turn) = self.settled(&found, must_be_made, &mut told)
+            {
+                return Ok(turn);
+            }
+            if let Some(lease) = shared.take_lease().await? {
+                return self.claim(shared, lease, must_be_made, told).await;
+            }
+            let value = shared.held_lease().await?;
+            if value.as_ref().is_some_and(|value| !shared.is_lease(value)) {
+                self.tell_shared(SharedKeysOutcome::Forged);
+                return Ok(Turn::Alone);
+            }
+            if held_for >= LEASE_PATIENCE {
+                return Ok(Turn::Alone);
+            }
+            let pause = BETWEEN_LOOKS.mul_f64(0.5 + random_fraction());
+            held_for = if held.is_some() && value == held { held_for + pause } else { pause };
+            held = value.or(held);
+            wait(pause).await;
+        }
+    }
+
+    /// What is there already, if that is enough.
+    fn settled(&self, found: &Found, must_be_made: bool, told: &mut Option<SharedKeysOutcome>) -> Option<Turn> {
+        let now = self.now();
+        match self.later(found, now) {
+            Ok(Some(snapshot)) if !snapshot.is_stale(now) => return Some(Turn::Install(Box::new(snapshot))),
+            // Past its time to live, and still later than what is in use: it serves as long as it may, if no newer one can
+            // be had.
+            Ok(Some(snapshot)) => drop(self.replace(&mut self.state(), snapshot)),
+            Ok(None) => {}
+            Err(outcome) if *told == Some(outcome) => {}
+            Err(outcome) => {
+                *told = Some(outcome);
+                self.tell_shared(outcome);
+            }
+        }
+        let pause = found.entry.as_ref()?.pause_left(now.wall, found.expires_in)?;
+        (!must_be_made).then_some(Turn::Pause(pause))
+    }
+
+    async fn claim(
+        &self,
+        shared: &Shared,
+        lease: Lease,
+        must_be_made: bool,
+        mut told: Option<SharedKeysOutcome>,
+    ) -> Result<Turn, CacheError> {
+        for _ in 0..ATTEMPTS {
+            let found = shared.find().await?;
+            // It may have been fetched since the last look.
+            if !must_be_made && let Some(turn) = self.settled(&found, must_be_made, &mut told) {
+                // Who waits for its end waits no longer than for a fetcher that died.
+                drop(shared.release(&lease).await);
+                return Ok(turn);
+            }
+            let now = self.now();
+            let order = self.next_order(self.known_order(&found));
+            let kept = found.entry.as_ref().and_then(|entry| entry.aged(now.wall, found.expires_in));
+            let kept = kept.filter(|document| !self.is_from_the_future(document.head.order));
+            let claim = Some(Claim { owner: lease.owner.clone(), order });
+            let entry = Entry { claim, ..self.entry(now, kept) };
+            if let Some(raw) = shared.swap(found.raw.as_ref(), &entry).await? {
+                return Ok(Turn::Fetch(Box::new(Claimed { lease, raw, order, entry })));
+            }
+        }
+        drop(shared.release(&lease).await);
+        Ok(Turn::Alone)
+    }
+
+    /// Fetches and publishes. `None` where another process has taken over meanwhile.
+    async fn fetch_claimed(&self, shared: &Shared, mut claimed: Claimed) -> Option<Result<Snapshot, RefreshError>> {
+        let fetched = {
+            let mut fetch = pin!(self.fetch_snapshot(claimed.order));
+            loop {
+                match within(RENEWAL, fetch.as_mut()).await {
+                    Some(fetched) => break fetched,
+                    // Whether it still is this one's shows when it publishes.
+                    None => drop(shared.renew(&mut claimed.lease).await),
+                }
+            }
+        };
+        let now = self.now();
+        let entry = match &fetched {
+            Ok(snapshot) => self.entry(now, Some(self.document(snapshot, now))),
+            Err(error) => {
+                let pause = Some(millis(self.backoff(&self.state(), error)));
+                Entry { pause, ..self.entry(now, claimed.entry.aged(now.wall, None)) }
+            }
+        };
+        let outcome = match self.publish(shared, &claimed, &entry).await {
+            Ok(true) => {
+                if fetched.is_ok() {
+                    self.tell_shared(SharedKeysOutcome::Published);
+                }
+                Some(fetched)
+            }
+            Ok(false) => {
+                self.tell_shared(SharedKeysOutcome::LeaseLost);
+                None
+            }
+            Err(error) => {
+                self.observe(&Event::CacheFailed { error: &error });
+                Some(fetched)
+            }
+        };
+        drop(shared.release(&claimed.lease).await);
+        outcome
+    }
+
+    /// Replaces the claim. `false` where another process has claimed it since, or has published what it fetched later.
+    async fn publish(&self, shared: &Shared, claimed: &Claimed, entry: &Entry) -> Result<bool, CacheError> {
+        let mut before = Some(claimed.raw.clone());
+        for _ in 0..ATTEMPTS {
+            if shared.swap(before.as_ref(), entry).await?.is_some() {
+                return Ok(true);
+            }
+            // The store may have lost the claim, and what was put there instead is older.
+            let found = shared.find().await?;
+            if self.known_order(&found).is_some_and(|order| order >= claimed.order) {
+                return Ok(false);
+            }
+            before = found.raw;
+        }
+        Ok(false)
+    }
+
+    /// The order of the last document that is there, or is being fetched, and counts.
+    pub(super) fn known_order(&self, found: &Found) -> Option<u64> {
+        let entry = found.entry.as_ref()?;
+        let document = entry.document.as_ref().map(|document| document.head.order);
+        let claim = entry.claim.as_ref().map(|claim| claim.order);
+        document.into_iter().chain(claim).filter(|order| !self.is_from_the_future(*order)).max()
+    }
+
+    /// What is there, as a set, if it was fetched later than what is in use and may serve; and what is amiss with it.
+    pub(super) fn later(&self, found: &Found, now: Moment) -> Result<Option<Snapshot>, SharedKeysOutcome> {
+        if found.is_forged() {
+            return Err(SharedKeysOutcome::Forged);
+        }
+        let Some(entry) = &found.entry else { return Ok(None) };
+        let Some(Document { head, body }) = &entry.document else { return Ok(None) };
+        if self.is_from_the_future(head.order) {
+            return Err(SharedKeysOutcome::Future);
+        }
+        let current = self.snapshot.load_full();
+        if let Some(current) = current.as_ref().filter(|current| !self.is_later(head.order, current)) {
+            return if head.order < current.order { Err(SharedKeysOutcome::Outdated) } else { Ok(None) };
+        }
+        // The order is as good as the clocks where it was given while the store was away, or has lost what it held. The store
+        // has one clock.
+        let at_least = entry.document_age_by_the_store(head, found.expires_in);
+        if current.as_ref().is_some_and(|current| at_least > current.age(now)) {
+            return Err(SharedKeysOutcome::Outdated);
+        }
+        let max_age = head.max_age.map(Duration::from_millis);
+        let had_age = entry.document_age(head, now.wall, found.expires_in);
+        let time_to_live = self.time_to_live(max_age);
+        if had_age >= time_to_live.saturating_add(self.settings.max_stale) {
+            return Ok(None);
+        }
+        let keys = match current.filter(|current| current.body == body) {
+            Some(current) => Arc::clone(&current.keys),
+            None => Arc::new(self.read_keys(body).map_err(|_| SharedKeysOutcome::Unusable)?),
+        };
+        self.hear_of_metadata(head, now, entry.age(now.wall, found.expires_in));
+        Ok(Some(Snapshot {
+            keys,
+            // Its own octets, not a part of all that was read.
+            body: Bytes::copy_from_slice(body),
+            url: head.url.clone(),
+            validators: Validators::new(head.etag.clone(), head.last_modified.clone()),
+            asked_at: now,
+            had_age,
+            is_own: false,
+            fetched_at: UNIX_EPOCH.checked_add(Duration::from_millis(head.fetched_at)).unwrap_or(now.wall),
+            order: head.order,
+            is_claimed: true,
+            max_age,
+            time_to_live,
+            generation: 0,
+            answer: 0,
+        }))
+    }
+
+    /// Where the issuer's metadata said that the keys are, for when it is this one's turn to fetch them.
+    fn hear_of_metadata(&self, head: &Head, now: Moment, since_written: Duration) {
+        let Some(age) = head.metadata_age else { return };
+        if self.settings.fetch.check(&head.url).is_err() {
+            return;
+        }
+        let had_age = since_written.saturating_add(Duration::from_millis(age));
+        let heard = Discovered { url: head.url.clone(), at: now.monotonic, had_age };
+        let mut state = self.state();
+        if state.discovered.as_ref().is_none_or(|known| known.age(now.monotonic) > had_age) {
+            state.discovered = Some(heard);
+        }
+    }
+
+    /// A set of this process, to be written.
+    pub(super) fn document(&self, snapshot: &Snapshot, now: Moment) -> Document {
+        let discovered = self.state().discovered.clone().filter(|known| known.url == snapshot.url);
+        let head = Head {
+            order: snapshot.order,
+            fetched_at: since_1970(snapshot.fetched_at),
+            age: millis(snapshot.age(now)),
+            url: snapshot.url.clone(),
+            etag: snapshot.validators.etag.clone(),
+            last_modified: snapshot.validators.last_modified.clone(),
+            max_age: snapshot.max_age.map(millis),
+            metadata_age: discovered.map(|known| millis(known.age(now.monotonic))),
+        };
+        Document { head, body: snapshot.body.clone() }
+    }
+
+    /// An entry with this document, kept for as long as that may serve.
+    pub(super) fn entry(&self, now: Moment, document: Option<Document>) -> Entry {
+        let kept_for = document.as_ref().map_or(Duration::ZERO, |Document { head, .. }| {
+            let serves = self.time_to_live(head.max_age.map(Duration::from_millis)) + self.settings.max_stale;
+            serves.saturating_sub(Duration::from_millis(head.age))
+        });
+        let kept_for = millis(kept_for.max(BARE_FOR));
+        Entry { written_at: since_1970(now.wall), kept_for, document, claim: None, pause: None }
+    }
+
+    pub(super) fn tell_shared(&self, outcome: SharedKeysOutcome) {
+        self.observe(&Event::SharedKeys { provider: self.name(), outcome });
+    }
+}

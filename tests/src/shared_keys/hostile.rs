@@ -1,0 +1,164 @@
+//! Stores that fail, hang, lie and hold what nobody of the fleet wrote.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn without_a_store_each_fetches_for_itself_and_in_time() {
+    for mood in [Mood::Fails, Mood::Hangs, Mood::Slow(SECOND / 12), Mood::Slow(SECOND), Mood::Lies] {
+        let fleet = Fleet::new(4);
+        fleet.processes.iter().for_each(|process| process.way.set(mood));
+        let (answers, took) = fleet.ask_all("v1").await;
+        assert_eq!(answers, ["key"; 4], "{mood:?}");
+        assert!(took < 2 * SECOND, "{mood:?}: {took:?}");
+        assert!(fleet.issuer.fetches() <= 4, "{mood:?}");
+        sleep(MINUTE).await;
+        fleet.issuer.rotate();
+        let (answers, took) = fleet.ask_all("v2").await;
+        assert_eq!((answers, took <= NEXT_WAIT), (vec!["key"; 4], true), "{mood:?}: {took:?}");
+        if matches!(mood, Mood::Fails | Mood::Hangs | Mood::Lies) {
+            assert_eq!(fleet.issuer.fetches(), 8, "{mood:?}");
+            assert!(fleet.told("cache failed") >= 8, "{mood:?}");
+        }
+        assert_eq!(fleet.ask_all("v2").await, (vec!["key"; 4], Duration::ZERO), "{mood:?}");
+        fleet.processes.iter().for_each(|process| process.way.set(Mood::Well));
+        sleep(MINUTE).await;
+        let fetches = fleet.issuer.fetches();
+        fleet.issuer.rotate();
+        assert_eq!(fleet.ask_all("v3").await.0, ["key"; 4], "{mood:?}");
+        assert_eq!(fleet.issuer.fetches(), fetches + 1, "{mood:?}: and again one for all");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_goes_while_a_leader_fetches_costs_nobody_its_deadline() {
+    for mood in [Mood::Fails, Mood::Hangs, Mood::Lies] {
+        let fleet = Fleet::new(4);
+        let asking = async {
+            sleep(Duration::from_millis(100)).await;
+            fleet.processes.iter().for_each(|process| process.way.set(mood));
+        };
+        let ((answers, took), ()) = tokio::join!(fleet.ask_all("v1"), asking);
+        assert_eq!((answers, took < 2 * SECOND), (vec!["key"; 4], true), "{mood:?}: {took:?}");
+    }
+}
+
+/// What somebody who can write to the store might put there.
+async fn forgeries(fleet: &Fleet, old: &Bytes) -> Vec<(&'static str, Bytes)> {
+    let good = fleet.kept().await;
+    let flipped = |at: usize| {
+        let mut octets = good.to_vec();
+        octets[at] ^= 1;
+        Bytes::from(octets)
+    };
+    let evil = set_of(&[&key("evil")]);
+    let sealed = |key: FleetKey, purpose, name: &CacheKey, value: &[u8]| {
+        let tag = key.tag(purpose, &[name.as_str().as_bytes(), value]).expect("a tag");
+        Bytes::from([&tag[..], value].concat())
+    };
+    let other_key = || FleetKey::new([8; 32]).expect("a key");
+    let elsewhere = fleet_key().cache_key("jwks-document", &[b"url", b"https://evil.example/jwks"]).expect("a name");
+    let content = &old[32..];
+    vec![
+        ("nothing", Bytes::new()),
+        ("a bare document", Bytes::from(evil.clone())),
+        ("a tag of zeros", Bytes::from([&[0; 32][..], evil.as_bytes()].concat())),
+        ("another fleet's", sealed(other_key(), "jwks-document", &document_name(), content)),
+        ("another issuer's", sealed(fleet_key(), "jwks-document", &elsewhere, content)),
+        ("another purpose's", sealed(fleet_key(), "jwks-lease", &document_name(), content)),
+        ("its tag alone", good.slice(..32)),
+        ("truncated", good.slice(..good.len() - 1)),
+        ("half", good.slice(..good.len() / 2)),
+        ("longer", Bytes::from([&good[..], b" "].concat())),
+        ("another tag", flipped(0)),
+        ("another length", flipped(33)),
+        ("another time", flipped(60)),
+        ("another body", flipped(good.len() - 10)),
+        ("two mebibytes", Bytes::from(vec![b'7'; 2 << 20])),
+        ("a number", Bytes::from_static(b"7")),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_fleet_did_not_write_is_no_verdict_and_is_written_over() {
+    let fleet = Fleet::new(2);
+    fleet.ask_all("v1").await;
+    let old = fleet.kept().await;
+    for (what, forged) in forgeries(&fleet, &old).await {
+        let fetches = fleet.issuer.fetches();
+        fleet.put(&document_name(), forged.clone()).await;
+        let late = fleet.process(0, true, |builder| builder);
+        let (answer, took) = late.ask("v1").await;
+        assert_eq!((answer, fleet.issuer.fetches() - fetches), ("key", 1), "{what}");
+        assert!(took < SECOND && late.told.count("forged") >= 1, "{what}: {took:?}");
+        assert_eq!(late.ask("evil").await.0, "not found", "{what}");
+        assert_ne!(fleet.kept().await, forged, "{what}");
+        sleep(11 * SECOND).await;
+        fleet.put(&document_name(), forged.clone()).await;
+        sleep(11 * SECOND).await;
+        assert_eq!(fleet.ask_all("v1").await, (vec!["key"; 2], Duration::ZERO), "{what}");
+        assert_ne!(fleet.kept().await, forged, "{what}: those who run put back what they have");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_forged_or_never_ends_keeps_nobody_from_fetching_in_time() {
+    let foreign = FleetKey::new([8; 32]).expect("a key");
+    let forged = foreign.tag("jwks-lease", &[lease_name().as_str().as_bytes(), b"me 0"]).expect("a tag");
+    let own = fleet_key().tag("jwks-lease", &[lease_name().as_str().as_bytes(), b"me 0"]).expect("a tag");
+    let with_text = |tag: Vec<u8>| Bytes::from([&tag[..], b"me 0"].concat());
+    for (what, lease, at_most) in [
+        ("forged", with_text(forged), SECOND),
+        ("empty", Bytes::new(), SECOND),
+        ("replayed, and kept for good", with_text(own), FIRST_WAIT),
+    ] {
+        let fleet = Fleet::new(3);
+        fleet.put(&lease_name(), lease).await;
+        let (answers, took) = fleet.ask_all("v1").await;
+        assert_eq!((answers, took < at_most), (vec!["key"; 3], true), "{what}: {took:?}");
+        assert_eq!(fleet.issuer.fetches(), 3, "{what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_of_before_that_is_put_back_revives_no_key_where_it_was_distrusted() {
+    let fleet = Fleet::new(2);
+    fleet.ask_all("v1").await;
+    let old = fleet.kept().await;
+    sleep(MINUTE).await;
+    fleet.issuer.rotate();
+    assert_eq!(fleet.ask_all("v2").await.0, ["key"; 2]);
+    for _ in 0..50 {
+        fleet.put(&document_name(), old.clone()).await;
+        sleep(6 * SECOND).await;
+        for process in &fleet.processes {
+            assert_eq!(fleet.issuer.version_in_use(&process.keys), Some(2));
+        }
+    }
+    assert!(fleet.told("outdated") > 10);
+    // Who starts then takes it for as long as it is fresh, and no longer.
+    let late = fleet.process(0, true, |builder| builder);
+    late.keys.ready().await.expect("keys");
+    assert_eq!(fleet.issuer.version_in_use(&late.keys), Some(1));
+    for _ in 0..50 {
+        fleet.put(&document_name(), old.clone()).await;
+        sleep(6 * SECOND).await;
+    }
+    assert_eq!(fleet.issuer.version_in_use(&late.keys), Some(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_that_one_process_cannot_use_is_no_reason_to_have_no_keys() {
+    let fleet = Fleet::new(1);
+    fleet.ask_all("v1").await;
+    let narrow = fleet.process(0, true, |builder| builder.max_bytes(100));
+    // What it may read is less than what there is: it fetches, its client bounds that, and nothing breaks.
+    assert!(narrow.has("v1").await);
+    assert_eq!((narrow.told.count("forged") > 0, fleet.issuer.fetches()), (true, 2));
+}
+
+#[test]
+fn a_file_is_not_shared() {
+    let way = MemoryCache::new();
+    let error = JwksProvider::file("/keys.json").shared_cache(way, fleet_key()).build().expect_err("a file");
+    assert_eq!(error.setting(), "shared_cache");
+}

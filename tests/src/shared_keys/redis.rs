@@ -1,0 +1,183 @@
+//! Over a real Redis: providers in this process, each with a connection of its own, and the example `resource_server` in eight
+//! processes of the operating system.
+
+use super::*;
+use countersign_cache::RedisCache;
+use countersign_testkit::redis_proxy::{RedisProxy, Traffic};
+use countersign_testkit::redis_server::RedisServer;
+use tokio::time::timeout;
+
+/// A busy machine is not the fault that is looked for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An issuer, a Redis server behind a proxy, and providers.
+struct World {
+    issuer: Issuer,
+    server: RedisServer,
+    proxy: RedisProxy,
+    keys: Vec<(Arc<JwksProvider>, Told)>,
+}
+
+impl World {
+    async fn new(processes: usize) -> Self {
+        let server = RedisServer::start().await.expect("a Redis server");
+        let proxy = RedisProxy::start(server.port()).await.expect("a proxy");
+        let mut world = Self { issuer: Issuer::new(9), server, proxy, keys: Vec::new() };
+        world.keys = (0..processes).map(|_| world.process(&world.proxy.url(), &Gate::open())).collect();
+        world
+    }
+
+    fn process(&self, url: &str, gate: &Gate) -> (Arc<JwksProvider>, Told) {
+        let told = Told::default();
+        let keys = JwksProvider::url(URL)
+            .fetch(Client(self.issuer.clone(), gate.clone()))
+            .observer(told.clone())
+            .shared_cache(redis(url), fleet_key())
+            .build()
+            .expect("a provider");
+        (Arc::new(keys), told)
+    }
+
+    /// All are asked at once, and none takes longer than its deadline and what a busy machine adds.
+    async fn ask_all(&self, id: &str) -> Vec<&'static str> {
+        let ask = |keys: Arc<JwksProvider>| async move {
+            let wanted = KeyRequest::new(Algorithm::ES256).with_key_id(Some(id));
+            match timeout(2 * FIRST_WAIT, keys.key(&wanted)).await.expect("a deadline") {
+                Ok(_) => "key",
+                Err(KeyProviderError::NotFound) => "not found",
+                Err(_) => "unavailable",
+            }
+        };
+        futures_util::future::join_all(self.keys.iter().map(|(keys, _)| ask(keys.clone()))).await
+    }
+
+    /// All that are asked have it in the end: who misses a deadline of the store on a busy machine asks again.
+    async fn all_have(&self, id: &str) {
+        let asking = async {
+            while self.ask_all(id).await.iter().any(|answer| *answer != "key") {
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        timeout(PATIENCE, asking).await.expect("all have it");
+    }
+
+    fn told(&self, word: &str) -> usize {
+        self.keys.iter().map(|(_, told)| told.count(word)).sum()
+    }
+
+    fn in_use(&self) -> Vec<Option<usize>> {
+        self.keys.iter().map(|(keys, _)| self.issuer.version_in_use(keys)).collect()
+    }
+}
+
+fn redis(url: &str) -> RedisCache {
+    RedisCache::builder(url).build().expect("settings")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_providers_fetch_once_and_see_a_new_key_with_one_fetch_more() {
+    let world = World::new(8).await;
+    world.all_have("v1").await;
+    // One fetch, and one for each process that found no time to ask Redis.
+    assert!(world.issuer.fetches() <= 1 + world.told("cache failed"), "{}", world.issuer.fetches());
+    let (fetches, failures) = (world.issuer.fetches(), world.told("cache failed"));
+    world.issuer.rotate();
+    world.all_have("v2").await;
+    let more = world.issuer.fetches() - fetches;
+    assert!(more <= 1 + world.told("cache failed") - failures, "{more} more");
+    assert_eq!(world.in_use(), [Some(2); 8]);
+    assert!(world.told("by shared") > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_befalls_redis_no_verdict_is_wrong_and_none_is_late() {
+    let mut world = World::new(4).await;
+    world.all_have("v1").await;
+    for version in 2..=8 {
+        // Each fault, and a rotation in the midst of it.
+        match version {
+            2 => world.server.kill(),
+            3 => world.server.restart().await.expect("a restart"),
+            4 => world.server.pause(),
+            5 => world.server.resume(),
+            6 => world.proxy.set(Traffic::Hang),
+            7 => world.proxy.set(Traffic::Garble),
+            _ => world.proxy.set(Traffic::Pass),
+        }
+        world.proxy.cut();
+        let old = format!("v{}", version - 1);
+        assert_eq!(world.ask_all(&old).await, ["key"; 4], "{version}: what is known is served");
+        assert!(world.ask_all("made up").await.iter().all(|answer| *answer != "key"), "{version}");
+        world.issuer.rotate();
+        world.all_have(&format!("v{version}")).await;
+        assert_eq!(world.in_use(), [Some(version); 4], "{version}: and what was removed is distrusted");
+    }
+    assert!(world.told("cache failed") > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_full_of_what_others_wrote_gives_no_wrong_key() {
+    let world = World::new(1).await;
+    world.all_have("v1").await;
+    let store = redis(&world.server.url());
+    let good = store.get(&document_name()).await.expect("get").expect("a document");
+    let foreign = FleetKey::new([8; 32]).expect("a key");
+    let tag = foreign.tag("jwks-document", &[document_name().as_str().as_bytes(), &good[32..]]).expect("a tag");
+    for (what, value) in [
+        ("forged", Bytes::from(set_of(&[&key("evil")]))),
+        ("foreign", Bytes::from([&tag[..], &good[32..]].concat())),
+        ("truncated", good.slice(..good.len() - 1)),
+        ("replayed under the lease's name", Bytes::new()),
+    ] {
+        let name = if value.is_empty() { lease_name() } else { document_name() };
+        let value = if value.is_empty() { good.clone() } else { value };
+        store.put(&name, value, MINUTE).await.expect("put");
+        let fetches = world.issuer.fetches();
+        let (late, told) = world.process(&world.server.url(), &Gate::open());
+        timeout(PATIENCE, late.ready()).await.expect("a deadline").expect("keys");
+        assert_eq!(world.issuer.version_in_use(&late), Some(1), "{what}");
+        if name == document_name() {
+            assert_eq!(world.issuer.fetches(), fetches + 1, "{what}: {told:?}");
+            assert!(told.count("forged") > 0 || told.count("cache failed") > 0, "{what}: {told:?}");
+        }
+        store.remove(&lease_name()).await.expect("remove");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_sleeps_over_redis_is_succeeded_and_fenced() {
+    let mut world = World::new(3).await;
+    let gate = Gate::open();
+    let (sleeper, told) = world.process(&world.server.url(), &gate);
+    // Its answer from the issuer does not come, and its lease is not renewed: for the others it sleeps.
+    let url = RedisProxy::start(world.server.port()).await.expect("a proxy");
+    drop(sleeper);
+    let (sleeper, _) = (world.process(&url.url(), &gate), told);
+    gate.set(false);
+    let leading = tokio::spawn({
+        let keys = sleeper.0.clone();
+        async move { keys.refresh_now().await.is_ok() }
+    });
+    let fetching = async {
+        while world.issuer.fetches() == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, fetching).await.expect("it fetches");
+    url.set(Traffic::Hang);
+    world.issuer.rotate();
+    world.all_have("v2").await;
+    let store = redis(&world.server.url());
+    let kept = store.get(&document_name()).await.expect("get");
+    url.set(Traffic::Pass);
+    gate.set(true);
+    assert!(timeout(PATIENCE, leading).await.expect("an end").expect("no panic"));
+    let caught_up = async {
+        while world.issuer.version_in_use(&sleeper.0) != Some(2) {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(PATIENCE, caught_up).await.expect("it has what its successor fetched");
+    assert!(kept.is_some() && store.get(&document_name()).await.expect("get") == kept, "and so has Redis");
+    world.server.kill();
+}

@@ -1,0 +1,247 @@
+//! Who fetches, how often, and what becomes of those who die or sleep on the way.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn eight_processes_fetch_once_at_cold_start_and_once_at_each_expiry() {
+    let fleet = Fleet::new(8);
+    let (answers, took) = fleet.ask_all("v1").await;
+    assert_eq!((answers, fleet.issuer.fetches()), (vec!["key"; 8], 1));
+    assert!(took < SECOND, "{took:?}");
+    // A time to live of 10 min, the first of eight after about 7: eight times in an hour, and nobody is asked for keys.
+    sleep(60 * MINUTE).await;
+    let fetches = fleet.issuer.fetches();
+    assert!((6..=10).contains(&fetches), "{fetches} fetches");
+    assert_eq!((fleet.told("published"), fleet.told("lease_lost")), (fetches, 0));
+    assert!(fleet.processes.iter().all(|process| process.keys.health().age_seconds < Some(600)));
+    assert!(fleet.told("by shared") >= 7 * fetches, "{}", fleet.told("by shared"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_key_is_fetched_once_whoever_sees_it_and_when() {
+    for apart in [Duration::ZERO, Duration::from_millis(40), 2 * SECOND] {
+        let fleet = Fleet::new(8);
+        fleet.ask_all("v1").await;
+        sleep(MINUTE).await;
+        fleet.issuer.rotate();
+        let asking = fleet.processes.iter().zip(0..).map(|(process, at)| async move {
+            sleep(apart * at).await;
+            process.ask("v2").await
+        });
+        let answers = futures_util::future::join_all(asking).await;
+        assert!(answers.iter().all(|(answer, took)| *answer == "key" && *took < NEXT_WAIT), "{answers:?}");
+        assert_eq!(fleet.issuer.fetches(), 2, "{apart:?} apart");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_process_learns_all_know_ten_seconds_later_and_nobody_asked() {
+    let fleet = Fleet::new(8);
+    fleet.ask_all("v1").await;
+    fleet.issuer.rotate();
+    assert!(fleet.processes[3].has("v2").await);
+    sleep(11 * SECOND).await;
+    for process in &fleet.processes {
+        assert_eq!(fleet.issuer.version_in_use(&process.keys), Some(2), "and the removed key is distrusted");
+    }
+    assert_eq!(fleet.issuer.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn made_up_ids_cost_the_issuer_little_more_than_one_process_would() {
+    let fleet = Fleet::new(8);
+    fleet.ask_all("v1").await;
+    for n in 0..100 {
+        fleet.ask_all(&format!("made up {n}")).await;
+        sleep(SECOND).await;
+    }
+    let fetches = fleet.issuer.fetches();
+    assert!(fetches <= 1 + 2 * 8 + 24, "{fetches}: eight bursts, and then one in 5 s or so");
+    assert_eq!(fleet.ask_all("v1").await, (vec!["key"; 8], Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_known_key_never_touches_the_store() {
+    let fleet = Fleet::new(1);
+    let process = &fleet.processes[0];
+    assert!(process.has("v1").await);
+    let asked = process.way.questions();
+    process.way.set(Mood::Panics);
+    for _ in 0..1_000 {
+        assert_eq!(process.ask("v1").await, ("key", Duration::ZERO));
+        assert_eq!(fleet.issuer.version_in_use(&process.keys), Some(1));
+    }
+    assert_eq!(process.way.questions(), asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_dies_between_fetch_and_commit_is_succeeded_when_its_lease_ends() {
+    let mut fleet = Fleet::new(8);
+    let leader = fleet.processes.remove(0);
+    let leading = tokio::spawn({
+        let keys = leader.keys.clone();
+        async move { keys.ready().await.is_ok() }
+    });
+    // It has the lease and its claim, and the answer is on its way.
+    while fleet.issuer.fetches() == 0 {
+        sleep(Duration::from_millis(1)).await;
+    }
+    leader.gate.set(false);
+    sleep(Duration::from_millis(200)).await;
+    leader.keys.close();
+    leading.abort();
+    let (answers, took) = fleet.ask_all("v1").await;
+    assert_eq!((answers, fleet.issuer.fetches()), (vec!["key"; 7], 2));
+    assert!(2 * SECOND < took && took < FIRST_WAIT, "{took:?}");
+    assert_eq!(fleet.told("published"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_slept_past_its_lease_loses_whatever_its_clock_says() {
+    for (ahead_by, tells_time) in [(0, true), (60, true), (-60, true), (60, false), (-60, false)] {
+        let fleet = Fleet::with(2, |at| if at == 0 { ahead_by } else { 0 }, tells_time);
+        fleet.ask_all("v1").await;
+        sleep(MINUTE).await;
+        let [sleeper, other] = &fleet.processes[..] else { panic!("two processes") };
+        let asking = tokio::spawn({
+            let keys = sleeper.keys.clone();
+            async move { keys.refresh_now().await.is_ok() }
+        });
+        let fetched = fleet.issuer.fetches();
+        while fleet.issuer.fetches() == fetched {
+            sleep(Duration::from_millis(1)).await;
+        }
+        // It has asked for the old set, and falls asleep before it has the answer.
+        sleeper.gate.set(false);
+        fleet.issuer.rotate();
+        sleep(4 * SECOND).await;
+        assert!(other.has("v2").await);
+        let kept = fleet.kept().await;
+        sleeper.gate.set(true);
+        assert!(asking.await.expect("no panic"));
+        assert_eq!(sleeper.told.count("lease_lost"), 1, "{ahead_by} {tells_time}");
+        assert_eq!(fleet.issuer.version_in_use(&sleeper.keys), Some(2), "it has what the other one fetched");
+        assert_eq!(fleet.kept().await, kept, "and so has the store");
+        assert_eq!(fleet.issuer.version_in_use(&other.keys), Some(2));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_wakes_while_its_successor_fetches_waits_for_it() {
+    let fleet = Fleet::new(2);
+    fleet.ask_all("v1").await;
+    sleep(MINUTE).await;
+    let [sleeper, other] = &fleet.processes[..] else { panic!("two processes") };
+    let refresh = |process: &Process| {
+        let keys = process.keys.clone();
+        tokio::spawn(async move { keys.refresh_now().await.is_ok() })
+    };
+    let asking = refresh(sleeper);
+    sleep(Duration::from_millis(20)).await;
+    sleeper.gate.set(false);
+    fleet.issuer.rotate();
+    sleep(4 * SECOND).await;
+    let succeeding = refresh(other);
+    sleep(Duration::from_millis(20)).await;
+    sleeper.gate.set(true);
+    assert!(asking.await.expect("no panic") && succeeding.await.expect("no panic"));
+    for process in [sleeper, other] {
+        assert_eq!(fleet.issuer.version_in_use(&process.keys), Some(2));
+    }
+    assert_eq!((sleeper.told.count("lease_lost"), fleet.issuer.fetches()), (1, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_the_issuer_costs_it_what_one_process_would() {
+    let mut fetches = [0; 2];
+    for (fetches, processes) in fetches.iter_mut().zip([1, 8]) {
+        let fleet = Fleet::new(processes);
+        fleet.issuer.is_down(true);
+        let (answers, took) = fleet.ask_all("v1").await;
+        assert_eq!((answers, took <= FIRST_WAIT), (vec!["unavailable"; processes], true));
+        sleep(20 * MINUTE).await;
+        *fetches = fleet.issuer.fetches();
+        assert!(processes == 1 || fleet.told("failed: paused") > 0);
+        fleet.issuer.is_down(false);
+        sleep(75 * SECOND).await;
+        assert_eq!(fleet.ask_all("v1").await.0, vec!["key"; processes], "and its end is seen by all");
+        assert_eq!(fleet.issuer.fetches(), *fetches + 1);
+    }
+    let [one, eight] = fetches;
+    assert!(eight <= 2 * one, "{one} fetches by one, {eight} by eight");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_starts_in_an_outage_is_served_by_what_the_fleet_knows_within_its_bound() {
+    let fleet = Fleet::new(1);
+    fleet.ask_all("v1").await;
+    fleet.issuer.is_down(true);
+    sleep(30 * MINUTE).await;
+    let late = fleet.process(0, true, |builder| builder);
+    assert!(late.has("v1").await);
+    assert!(late.keys.health().age_seconds >= Some(1_800), "and it knows how old that is");
+    sleep(31 * MINUTE).await;
+    assert_eq!(late.ask("v1").await.0, "unavailable", "no longer than if it had fetched it");
+    assert_eq!(fleet.ask_all("v1").await.0, ["unavailable"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_store_has_lost_is_put_back() {
+    let fleet = Fleet::new(8);
+    fleet.ask_all("v1").await;
+    fleet.flush().await;
+    sleep(11 * SECOND).await;
+    let late = fleet.process(0, true, |builder| builder);
+    assert!(late.has("v1").await);
+    assert_eq!((fleet.issuer.fetches(), fleet.told("published")), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn clocks_a_minute_apart_neither_block_what_is_newer_nor_prolong_what_is_old() {
+    for (skews, tells_time) in [([60, 0], true), ([0, 60], true), ([60, 0], false), ([0, 60], false)] {
+        let fleet = Fleet::with(2, |at| skews[at], tells_time);
+        fleet.ask_all("v1").await;
+        for version in 1..=6 {
+            // In turns, each sees a new key first.
+            let first = &fleet.processes[version % 2];
+            assert!(first.has(&format!("v{version}")).await, "{skews:?} {version}");
+            sleep(11 * SECOND).await;
+            for process in &fleet.processes {
+                assert_eq!(fleet.issuer.version_in_use(&process.keys), Some(version), "{skews:?} {tells_time}");
+            }
+            if version < 6 {
+                fleet.issuer.rotate();
+            }
+        }
+        assert_eq!(fleet.told("future"), 0);
+        fleet.issuer.is_down(true);
+        sleep(61 * MINUTE).await;
+        for process in &fleet.processes {
+            assert_eq!(process.ask("v6").await.0, "unavailable");
+        }
+        let late = fleet.process(0, tells_time, |builder| builder);
+        assert_eq!(late.ask("v6").await.0, "unavailable", "{skews:?} {tells_time}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_hours_ahead_is_believed_by_nobody_and_stops_nobody() {
+    let fleet = Fleet::with(3, |at| if at == 0 { 7_200 } else { 0 }, true);
+    assert!(fleet.processes[0].has("v1").await);
+    fleet.issuer.rotate();
+    assert_eq!(fleet.ask_all("v2").await.0, ["key"; 3]);
+    assert!(fleet.told("future") > 0);
+    fleet.issuer.rotate();
+    sleep(10 * MINUTE).await;
+    for process in &fleet.processes {
+        assert_eq!(fleet.issuer.version_in_use(&process.keys), Some(3));
+    }
+    // Set right, it is one of them again.
+    fleet.processes[0].clock.ahead_by.store(0, Ordering::SeqCst);
+    fleet.issuer.rotate();
+    assert!(fleet.processes[1].has("v4").await);
+    sleep(11 * SECOND).await;
+    for process in &fleet.processes {
+        assert_eq!(fleet.issuer.version_in_use(&process.keys), Some(4));
+    }
+}
