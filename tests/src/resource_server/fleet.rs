@@ -1,6 +1,6 @@
 //! Eight processes of the operating system that share their keys over Redis: what the issuer sees of them.
 
-use super::{FLEET_KEY, HANGS, Issuer, Program, parse};
+use super::{FLEET_KEY, HANGS, Issuer, Program};
 use countersign::issue::JwtSigner;
 use countersign::{Algorithm, SigningKey};
 use countersign_testkit::jwks_server::Hold;
@@ -41,7 +41,7 @@ fn assert_one_fetch(issuer: &Issuer, before: usize, failures: usize, when: &str)
 }
 
 #[tokio::test]
-async fn eight_processes_fetch_once_at_cold_start_once_for_a_new_key_and_once_at_expiry() {
+async fn eight_processes_fetch_once_at_cold_start_for_a_new_key_for_a_key_that_is_gone_and_at_expiry() {
     let redis = RedisServer::start().await.expect("a Redis server");
     let mut issuer = Issuer::start().await;
     issuer.server.say_at("/jwks", issuer.keys().header("cache-control", "max-age=60"));
@@ -68,9 +68,12 @@ async fn eight_processes_fetch_once_at_cold_start_once_for_a_new_key_and_once_at
     });
     futures_util::future::join_all(asking).await;
     let met = assert_one_fetch(&issuer, cold, failures(&programs) - failed, "a new key");
+    let failed = failures(&programs);
     for program in &programs {
         assert_eq!(program.ask("GET", "/me", Some(&old)).await.status, 401, "and the old one is distrusted");
     }
+
+    let gone = assert_one_fetch(&issuer, met, failures(&programs) - failed, "a key that is gone");
 
     let failed = failures(&programs);
     let mut before = Vec::new();
@@ -85,8 +88,9 @@ async fn eight_processes_fetch_once_at_cold_start_once_for_a_new_key_and_once_at
         }
     };
     timeout(EXPIRES, refreshed).await.expect("all refresh before their keys expire");
-    assert_one_fetch(&issuer, met, failures(&programs) - failed, "expiry");
-    assert_eq!(issuer.server.requests_at("/.well-known/openid-configuration"), cold, "the metadata are shared too");
+    assert_one_fetch(&issuer, gone, failures(&programs) - failed, "expiry");
+    let metadata = issuer.server.requests_at("/.well-known/openid-configuration");
+    assert!(metadata <= 1 + failures(&programs), "what the metadata say is shared too: {metadata}");
 }
 
 async fn fetched_at(program: &Program) -> f64 {
@@ -130,11 +134,16 @@ async fn a_leader_that_is_stopped_past_its_lease_loses_when_it_goes_on() {
     leader.signal("CONT").await;
     leader.becomes("/readyz", 200).await;
     assert_eq!(leader.ask("GET", "/me", Some(&issuer.role("reader"))).await.status, 200);
-    for program in programs.iter().chain([&leader]) {
-        assert_eq!(program.ask("GET", "/me", Some(&old)).await.status, 401, "{:?}", program.log.borrow());
-    }
     let own = failures(std::slice::from_ref(&leader));
     assert!(issuer.server.requests_at("/jwks") <= fetches + own, "it took what the others had");
-    let installed = |line: &String| parse(line)["message"] == "keys refreshed" && parse(line)["trigger"] == "shared";
-    assert!(own > 0 || !leader.log.borrow().iter().any(|line| installed(line) && line.contains("k1")));
+    let lost = leader.metric(r#"countersign_shared_keys_total{provider="issuer",outcome="lease_lost"}"#).await;
+    assert!(own > 0 || lost == 1.0, "{lost}");
+    assert_eq!(
+        leader.metric(r#"countersign_keys_generation{provider="issuer"}"#).await,
+        1.0,
+        "it never had the old set"
+    );
+    for program in programs.iter().chain([&leader]) {
+        assert_eq!(program.ask("GET", "/me", Some(&old)).await.status, 401);
+    }
 }
