@@ -2,10 +2,12 @@
 
 mod flawed;
 
+use countersign::cache::FleetKey;
 use countersign::jwk::JwkSet;
 use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest, KeySet, Unavailable};
 use countersign::{Algorithm, VerifyingKey, async_trait};
-use countersign_keys::{FailoverKeys, JwksProvider, LayeredKeys, StaticKeys};
+use countersign_cache::MemoryCache;
+use countersign_keys::{FailoverKeys, JwksProvider, JwksProviderBuilder, LayeredKeys, StaticKeys};
 use countersign_testkit::clock::FakeClock;
 use countersign_testkit::conformance::{KeySource, key_provider};
 use countersign_testkit::jwks_server::{Answer, JwksServer};
@@ -43,9 +45,17 @@ struct Published<P> {
 impl<P: KeyProvider> Published<P> {
     /// A provider made of the one that looks at the server.
     async fn new(wrap: impl FnOnce(JwksProvider) -> P) -> (Arc<P>, Self) {
+        Self::with(|builder, _| builder, wrap).await
+    }
+
+    async fn with(
+        settings: impl FnOnce(JwksProviderBuilder, &FakeClock) -> JwksProviderBuilder,
+        wrap: impl FnOnce(JwksProvider) -> P,
+    ) -> (Arc<P>, Self) {
         let server = JwksServer::start(Answer::new(404)).await;
         let clock = FakeClock::at(1_800_000_000);
-        let keys = JwksProvider::url(server.url("/jwks")).allow_http_on_loopback().clock(clock.clone()).build();
+        let builder = JwksProvider::url(server.url("/jwks")).allow_http_on_loopback().clock(clock.clone());
+        let keys = settings(builder, &clock).build();
         let keys = Arc::new(wrap(keys.expect("a provider")));
         (Arc::clone(&keys), Self { server, clock, keys })
     }
@@ -72,6 +82,14 @@ impl<P: KeyProvider> KeySource for Published<P> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_that_an_issuer_publishes_keep_the_rules() {
     key_provider().changing(async || Published::new(|keys| keys).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_processes_share_keep_the_rules() {
+    let shared = |builder: JwksProviderBuilder, clock: &FakeClock| {
+        builder.shared_cache(MemoryCache::with_clock(clock.clone()), FleetKey::new([7; 32]).expect("a key"))
+    };
+    key_provider().changing(async || Published::with(shared, |keys| keys).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,7 +13,7 @@ use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest};
 use countersign::{Algorithm, Bytes, SigningKey, async_trait};
 use countersign_cache::MemoryCache;
 use countersign_keys::{FetchError, FetchRequest, Fetched, JwksFetch, JwksProvider, JwksProviderBuilder};
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
@@ -133,17 +133,24 @@ impl Issuer {
 
 /// The way of one process to the issuer.
 #[derive(Debug)]
-struct Client(Issuer, Gate);
+struct Client {
+    issuer: Issuer,
+    gate: Gate,
+    is_unreachable: Arc<AtomicBool>,
+}
 
 #[async_trait]
 impl JwksFetch for Client {
     async fn fetch(&self, _: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
-        let publisher = &self.0.0;
+        if self.is_unreachable.load(Ordering::SeqCst) {
+            return Err(FetchError::Connect("on purpose".into()));
+        }
+        let publisher = &self.issuer.0;
         publisher.fetches.fetch_add(1, Ordering::SeqCst);
         let is_down = *publisher.is_down.lock().expect("lock");
-        let published = set_of(&[&publisher.keys[self.0.version() - 1]]);
+        let published = set_of(&[&publisher.keys[self.issuer.version() - 1]]);
         sleep(publisher.takes).await;
-        self.1.pass().await;
+        self.gate.pass().await;
         if is_down { Err(FetchError::status(500, None)) } else { Ok(Fetched::new(published)) }
     }
 }
@@ -259,6 +266,7 @@ struct Process {
     told: Told,
     /// Closed, it does nothing: neither the issuer's answers nor the store's reach it.
     gate: Gate,
+    unreachable: Arc<AtomicBool>,
 }
 
 impl Process {
@@ -309,6 +317,7 @@ impl Fleet {
         settings: impl FnOnce(JwksProviderBuilder) -> JwksProviderBuilder,
     ) -> Process {
         let (gate, told, clock) = (Gate::open(), Told::default(), Virtual::new(self.began, ahead_by));
+        let unreachable = Arc::new(AtomicBool::new(false));
         let way = Way(Arc::new(Road {
             store: Arc::clone(&self.store),
             mood: Mutex::new(Mood::Well),
@@ -317,12 +326,12 @@ impl Fleet {
             tells_time,
         }));
         let builder = JwksProvider::url(URL)
-            .fetch(Client(self.issuer.clone(), gate.clone()))
+            .fetch(Client { issuer: self.issuer.clone(), gate: gate.clone(), is_unreachable: Arc::clone(&unreachable) })
             .clock(clock.clone())
             .observer(told.clone())
             .shared_cache(way.clone(), fleet_key());
         let keys = Arc::new(settings(builder).build().expect("a provider"));
-        Process { keys, way, clock, told, gate }
+        Process { keys, way, clock, told, gate, unreachable }
     }
 
     /// What all answer when asked at once, and the longest that one took.

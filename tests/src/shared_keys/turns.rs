@@ -245,3 +245,26 @@ async fn a_clock_that_is_hours_ahead_is_believed_by_nobody_and_stops_nobody() {
         assert_eq!(fleet.issuer.version_in_use(&process.keys), Some(4));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_cannot_reach_the_issuer_holds_the_others_up_for_five_seconds_at_most() {
+    let fleet = Fleet::new(2);
+    let [cut_off, other] = &fleet.processes[..] else { panic!("two processes") };
+    // However often it has failed before, with each failure a longer pause.
+    cut_off.unreachable.store(true, Ordering::SeqCst);
+    for _ in 0..8 {
+        assert_eq!(cut_off.ask("v1").await.0, "unavailable");
+        sleep(MINUTE).await;
+    }
+    let _ = cut_off.keys.refresh_now().await;
+    let waited = async {
+        while !other.has("v1").await {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let asked_at = Instant::now();
+    waited.await;
+    assert!(asked_at.elapsed() <= 6 * SECOND, "{:?}", asked_at.elapsed());
+    sleep(11 * SECOND).await;
+    assert!(cut_off.has("v1").await, "and has what they fetch");
+}

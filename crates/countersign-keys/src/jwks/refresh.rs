@@ -1,5 +1,6 @@
 //! The set in use, and the one refresh that may be under way.
 
+mod install;
 mod keeper;
 mod report;
 
@@ -69,6 +70,12 @@ impl RefreshError {
             Self::Paused { .. } => "paused",
             Self::NoRuntime => "no_runtime",
         }
+    }
+
+    /// Whether it may be for reasons that other processes do not have.
+    pub(super) fn may_be_ours(&self) -> bool {
+        use FetchError::{Address, Connect, Timeout, Tls, Transport};
+        matches!(self, Self::Abandoned | Self::Fetch(Address | Connect(_) | Timeout(_) | Tls(_) | Transport(_)))
     }
 
     /// How long the server asks to be left alone.
@@ -615,77 +622,6 @@ impl Refresher {
         state.flight.as_ref().is_some_and(|flight| flight.task.number == number)
     }
 
-    /// What was fetched, confirmed or found is in use from now on, unless what is in use was fetched later.
-    pub(super) fn install(&self, state: &mut State, snapshot: Snapshot) -> Installed {
-        state.failures = 0;
-        state.schedule_fails = false;
-        state.last_error = None;
-        let installed = self.replace(state, snapshot);
-        self.is_failing.store(false, Ordering::Release);
-        // Four fifths of the time, give or take a tenth, so that a fleet does not fetch in step.
-        let snapshot = &installed.snapshot;
-        let ahead = snapshot.time_to_live.mul_f64(0.8 + 0.1 * (2.0 * random_fraction() - 1.0));
-        self.set_due(snapshot.asked_at.monotonic + ahead.saturating_sub(snapshot.had_age));
-        installed
-    }
-
-    /// Puts a snapshot in the place of one that was fetched earlier.
-    pub(super) fn replace(&self, state: &mut State, mut snapshot: Snapshot) -> Installed {
-        let current = self.snapshot.load_full();
-        let is_new = match current {
-            Some(current) if !self.is_later(snapshot.order, &current) => {
-                return Installed { snapshot: current, is_new: false };
-            }
-            Some(current) => {
-                let is_new = current.body != snapshot.body;
-                snapshot.generation = current.generation + u64::from(is_new);
-                snapshot.answer = current.answer + 1;
-                is_new
-            }
-            None => {
-                (snapshot.generation, snapshot.answer) = (1, 1);
-                true
-            }
-        };
-        if is_new {
-            state.absent.forget_all();
-        }
-        let snapshot = Arc::new(snapshot);
-        self.snapshot.store(Some(Arc::clone(&snapshot)));
-        Installed { snapshot, is_new }
-    }
-
-    /// Whether this order is of something that was fetched after `current`. An order that lies in the future by more than
-    /// clocks differ was given by one that has been set back since, and counts for nothing.
-    pub(super) fn is_later(&self, order: u64, current: &Snapshot) -> bool {
-        order > current.order || self.is_from_the_future(current.order)
-    }
-
-    pub(super) fn is_from_the_future(&self, order: u64) -> bool {
-        order > since_1970(self.clock().now()).saturating_add(millis(MAX_SKEW))
-    }
-
-    /// The order of what is fetched now: later than what is in use, and than `known`.
-    pub(super) fn next_order(&self, known: Option<u64>) -> u64 {
-        let current = self.snapshot.load().as_ref().map(|current| current.order);
-        let before = current.into_iter().chain(known).filter(|order| !self.is_from_the_future(*order)).max();
-        since_1970(self.clock().now()).max(before.map_or(0, |before| before.saturating_add(1)))
-    }
-
-    pub(super) fn tell_installed(&self, installed: &Installed, trigger: RefreshTrigger, duration: Duration) {
-        let Installed { snapshot, is_new } = installed;
-        self.observe(&Event::KeysRefreshed {
-            provider: self.name(),
-            trigger: if snapshot.is_own { trigger } else { RefreshTrigger::Shared },
-            is_new: *is_new,
-            generation: snapshot.generation,
-            usable: snapshot.keys.len(),
-            quarantined: snapshot.keys.quarantined().len(),
-            fetched_at: snapshot.fetched_at,
-            duration,
-        });
-    }
-
     pub(super) fn back_off(
         &self,
         state: &mut State,
@@ -700,17 +636,6 @@ impl Refresher {
         let error = Arc::new(error);
         state.last_error = Some(Arc::clone(&error));
         error
-    }
-
-    /// How long nobody asks after one more failure.
-    pub(super) fn backoff(&self, state: &State, error: &RefreshError) -> Duration {
-        let said = error.retry_after().min(BACKOFF_MAX);
-        if matches!(error, RefreshError::Paused { .. }) {
-            // A little later than the pause ends, and not all at once.
-            return said + BACKOFF_MIN.mul_f64(0.5 * random_fraction());
-        }
-        let doubled = BACKOFF_MIN.saturating_mul(1 << state.failures.min(10));
-        doubled.min(BACKOFF_MAX).mul_f64(0.5 + 0.5 * random_fraction()).max(said)
     }
 
     fn set_due(&self, at: Duration) {
@@ -732,12 +657,6 @@ impl Refresher {
         self.under_way_since.store(0, Ordering::Release);
         self.tell_landed(state);
     }
-}
-
-/// What is in use after an answer, and whether its document is another than before.
-pub(super) struct Installed {
-    pub(super) snapshot: Arc<Snapshot>,
-    pub(super) is_new: bool,
 }
 
 /// When a key was asked for, and how many answers there had been by then.

@@ -3,6 +3,7 @@
 use super::entry::{Claim, Document, Entry, Head};
 use super::{Found, Lease, RENEWAL, Shared};
 use crate::fetch::Validators;
+use crate::gate::PERIOD;
 use crate::jwks::flight::Discovered;
 use crate::jwks::refresh::{RefreshError, Refresher, millis, random_fraction, since_1970};
 use crate::jwks::runtime::{wait, within};
@@ -173,7 +174,10 @@ impl Refresher {
         let entry = match &fetched {
             Ok(snapshot) => self.entry(now, Some(self.document(snapshot, now))),
             Err(error) => {
-                let pause = Some(millis(self.backoff(&self.state(), error)));
+                let pause = self.backoff(&self.state(), error);
+                // A process that cannot reach the issuer holds up those that can for no longer than this.
+                let pause = if error.may_be_ours() { pause.min(PERIOD) } else { pause };
+                let pause = Some(millis(pause));
                 Entry { pause, ..self.entry(now, claimed.entry.aged(now.wall, None)) }
             }
         };
