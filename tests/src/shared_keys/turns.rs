@@ -268,3 +268,22 @@ async fn a_process_that_cannot_reach_the_issuer_holds_the_others_up_for_five_sec
     sleep(11 * SECOND).await;
     assert!(cut_off.has("v1").await, "and has what they fetch");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_fetched_alone_gives_way_to_nothing_older_whatever_the_clocks_say() {
+    let fleet = Fleet::with(2, |at| [60, -60][at], true);
+    let [ahead, behind] = &fleet.processes[..] else { panic!("two processes") };
+    assert!(ahead.has("v1").await);
+    sleep(SECOND).await;
+    fleet.issuer.rotate();
+    behind.way.set(Mood::Fails);
+    assert!(behind.has("v2").await);
+    behind.way.set(Mood::Well);
+    sleep(15 * SECOND).await;
+    assert_eq!(fleet.issuer.version_in_use(&behind.keys), Some(2), "two minutes later by their clocks, and older");
+    assert!(behind.told.count("outdated") > 0);
+    // Its next turn puts the order right.
+    behind.keys.refresh_now().await.expect("a refresh");
+    sleep(11 * SECOND).await;
+    assert_eq!(fleet.issuer.version_in_use(&ahead.keys), Some(2));
+}
