@@ -1,5 +1,6 @@
 //! The denylists: one table for all of them, and what a store has in mind for the one that relies on it.
 
+mod log;
 mod losses;
 
 use TokenStatus::{Active, Revoked, Unknown};

@@ -24,6 +24,7 @@
 //! # }
 //! ```
 //!
+//! `Follower` (feature `follower`, on by default) is the task that keeps a `RevocationLog` up to date.
 //! The feature `redis`, on by default, has [`RedisCache`]; `tls` adds `rediss://`. `ring` (on by default) and `aws-lc` are the
 //! [backends](countersign::crypto) for seals; TLS is ring's in any case.
 //!
@@ -32,12 +33,16 @@
 //! [`CacheStore`]: countersign::cache::CacheStore
 
 mod counter;
+#[cfg(all(feature = "follower", any(feature = "aws-lc", feature = "ring")))]
+mod follower;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
 mod sealed;
 mod tiered;
 
+#[cfg(all(feature = "follower", any(feature = "aws-lc", feature = "ring")))]
+pub use self::follower::Follower;
 pub use self::memory::{MemoryCache, MemoryCacheBuilder};
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisCache, RedisCacheBuilder};

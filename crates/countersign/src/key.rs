@@ -64,6 +64,12 @@ impl KeyIdentity {
         self.algorithm
     }
 
+    /// Of a public key, its thumbprint.
+    #[cfg(any(feature = "aws-lc", feature = "ring"))]
+    pub(crate) fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
     /// Whether both stand for one key, be it for two algorithms.
     pub(crate) fn has_material_of(&self, other: &Self) -> bool {
         self.digest == other.digest

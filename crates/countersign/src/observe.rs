@@ -153,6 +153,22 @@ pub enum Event<'e> {
         /// What went wrong.
         error: &'e (dyn std::error::Error + 'static),
     },
+    /// A revocation log has been read: answers count on it. Told at first, and after each
+    /// [`RevocationsUnconfirmed`](Self::RevocationsUnconfirmed).
+    RevocationsConfirmed {
+        /// How many entries are known.
+        entries: usize,
+    },
+    /// A revocation log could not be read for longer than its bound. Told once, until it is read again.
+    RevocationsUnconfirmed {
+        /// Whether requests are judged by what was known last; else they are answered 503.
+        goes_on: bool,
+    },
+    /// A revocation log had lost what this process knew, flushed or failed over, and this process has put it back.
+    RevocationsRestored {
+        /// How many entries.
+        entries: usize,
+    },
 }
 
 /// What made a provider fetch its keys.

@@ -1,10 +1,18 @@
-//! Tokens that are no longer good although they verify: the seam [`RevocationCheck`], and denylists in memory and in a
-//! cache store.
+//! Tokens that are no longer good although they verify: the seam [`RevocationCheck`], denylists in memory and in a
+//! cache store, and a log that a fleet shares, of tokens and of keys.
 
+#[cfg(any(feature = "aws-lc", feature = "ring"))]
+mod distrusting;
+#[cfg(any(feature = "aws-lc", feature = "ring"))]
+mod log;
 mod memory;
 #[cfg(any(feature = "aws-lc", feature = "ring"))]
 mod store;
 
+#[cfg(any(feature = "aws-lc", feature = "ring"))]
+pub use distrusting::Distrusting;
+#[cfg(any(feature = "aws-lc", feature = "ring"))]
+pub use log::{RevocationLog, RevocationLogBuilder};
 pub use memory::MemoryDenylist;
 #[cfg(any(feature = "aws-lc", feature = "ring"))]
 pub use store::StoreDenylist;
@@ -55,7 +63,7 @@ pub enum TokenStatus {
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not know which tokens are revoked",
-    note = "use `MemoryDenylist` or `StoreDenylist`, or implement `RevocationCheck`"
+    note = "use `MemoryDenylist`, `StoreDenylist` or `RevocationLog`, or implement `RevocationCheck`"
 )]
 pub trait RevocationCheck: Debug + Send + Sync + 'static {
     /// The status, answered from memory without waiting; `None` where [`status`](Self::status) must be asked.

@@ -22,6 +22,8 @@ const STALE_KEYS_SERVED: &str = "countersign_stale_keys_served_total";
 const SHARED_KEYS: &str = "countersign_shared_keys_total";
 const TOKEN_CACHE: &str = "countersign_token_cache_total";
 const CACHE_FAILURES: &str = "countersign_cache_failures_total";
+const REVOCATIONS_CONFIRMED: &str = "countersign_revocations_confirmed";
+const REVOCATIONS_RESTORED: &str = "countersign_revocations_restored_total";
 
 /// Counts and measures, through the recorder that the application has installed for the `metrics` facade.
 ///
@@ -71,6 +73,8 @@ impl MetricsObserver {
         describe_counter!(SHARED_KEYS, Unit::Count, "What befell keys shared by several processes");
         describe_counter!(TOKEN_CACHE, Unit::Count, "Good tokens, by a kept verdict or verified anew");
         describe_counter!(CACHE_FAILURES, Unit::Count, "Failures of cache stores");
+        describe_gauge!(REVOCATIONS_CONFIRMED, Unit::Count, "1 while the revocation log was read within its bound");
+        describe_counter!(REVOCATIONS_RESTORED, Unit::Count, "Revocations put back into a log that had lost them");
     }
 }
 
@@ -131,6 +135,9 @@ impl Observer for MetricsObserver {
                 counter!(SHARED_KEYS, "provider" => provider.to_owned(), "outcome" => outcome.name()).increment(1);
             }
             Event::CacheFailed { .. } => counter!(CACHE_FAILURES).increment(1),
+            Event::RevocationsConfirmed { .. } => gauge!(REVOCATIONS_CONFIRMED).set(1.0),
+            Event::RevocationsUnconfirmed { .. } => gauge!(REVOCATIONS_CONFIRMED).set(0.0),
+            Event::RevocationsRestored { entries } => counter!(REVOCATIONS_RESTORED).increment(entries as u64),
         }
     }
 }

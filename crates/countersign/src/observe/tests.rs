@@ -87,6 +87,9 @@ fn tell_everything(observer: &impl Observer, error: &(dyn Error + 'static)) {
         Event::TokenCacheAsked { is_hit: true },
         Event::TokenCacheAsked { is_hit: false },
         Event::CacheFailed { error },
+        Event::RevocationsConfirmed { entries: 3 },
+        Event::RevocationsUnconfirmed { goes_on: false },
+        Event::RevocationsRestored { entries: 2 },
     ] {
         observer.observe(&event);
     }
@@ -333,6 +336,8 @@ fn each_event_moves_its_own_metrics() {
         ("countersign_keys{provider=auth0,state=usable}", 2.0),
         ("countersign_refusals_total{reason=expired,status=401}", 1.0),
         ("countersign_refusals_total{reason=keys_unavailable,status=503}", 1.0),
+        ("countersign_revocations_confirmed{}", 0.0),
+        ("countersign_revocations_restored_total{}", 2.0),
         ("countersign_shadow_disagreements_total{outcome=allow,shadow=deny}", 1.0),
         ("countersign_shadow_disagreements_total{outcome=allow,shadow=unanswered}", 1.0),
         ("countersign_shared_keys_total{provider=auth0,outcome=forged}", 1.0),
@@ -382,6 +387,9 @@ fn each_event_is_logged_with_what_it_says() {
         json!({"message": "shared keys", "provider": "auth0", "outcome": "published"}),
         json!({"message": "shared keys", "provider": "auth0", "outcome": "forged"}),
         json!({"message": "cache failed", "error": error}),
+        json!({"message": "revocations confirmed", "entries": 3}),
+        json!({"message": "revocations unconfirmed", "goes_on": false}),
+        json!({"message": "revocations restored", "entries": 2}),
     ];
     assert_eq!(lines.iter().map(|line| line["fields"].clone()).collect::<Vec<_>>(), expected);
 }
@@ -409,7 +417,7 @@ fn is_tame(text: &str) -> bool {
 fn no_error_leaves_its_line_or_its_quotes() {
     assert!(!is_tame(HOSTILE));
     let (text, lines) = logged(|| tell_everything(&TracingObserver, &said(HOSTILE)));
-    assert_eq!((text.lines().count(), lines.len()), (18, 18), "{text}");
+    assert_eq!((text.lines().count(), lines.len()), (21, 21), "{text}");
     assert!(is_tame(&text), "{text}");
     assert!(!text.contains(r#"200 "b""#) && text.contains(r#"200 \"b\""#), "{text}");
     let errors: Vec<_> = lines.iter().filter_map(|line| line["fields"]["error"].as_str()).collect();

@@ -12,7 +12,7 @@ const TARGET: &str = "countersign";
 /// a cache: count them.
 ///
 /// Refusals with a status of 500 or more, connections that ended because nobody could tell, failed refreshes, throttling,
-/// failing caches and shared keys that count for nothing are `WARN`, other refusals and ends `INFO`, decisions and all else `DEBUG`. Messages and fields are constants; `docs/OBSERVABILITY.md` lists them. Texts of errors may have come
+/// failing caches, shared keys that count for nothing, and revocations that cannot be read or were lost are `WARN`, other refusals and ends and revocations that are read again `INFO`, decisions and all else `DEBUG`. Messages and fields are constants; `docs/OBSERVABILITY.md` lists them. Texts of errors may have come
 /// over the network: their control characters are written as escapes, and what is past 1024 bytes is left out. They are
 /// recorded as strings, so that subscribers quote them.
 ///
@@ -133,6 +133,15 @@ impl Observer for TracingObserver {
                 if is_amiss { line!(warn) } else { line!(debug) }
             }
             Event::CacheFailed { error } => tracing::warn!(target: TARGET, error = chain(error), "cache failed"),
+            Event::RevocationsConfirmed { entries } => {
+                tracing::info!(target: TARGET, entries, "revocations confirmed");
+            }
+            Event::RevocationsUnconfirmed { goes_on } => {
+                tracing::warn!(target: TARGET, goes_on, "revocations unconfirmed");
+            }
+            Event::RevocationsRestored { entries } => {
+                tracing::warn!(target: TARGET, entries, "revocations restored");
+            }
             Event::Verification { .. } | Event::TokenCacheAsked { .. } => {}
         }
     }

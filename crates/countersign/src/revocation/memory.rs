@@ -51,19 +51,19 @@ struct SubjectEntry {
 
 /// When an entry may go. By the time of the world alone, a clock put ahead would end it early, and put back later would
 /// bring its token back.
-#[derive(Clone, Copy)]
-struct End {
-    until: SystemTime,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    pub(super) until: SystemTime,
     /// As far away, by monotonic time, as `until` was when the entry was made.
-    monotonic: Duration,
+    pub(super) monotonic: Duration,
 }
 
 impl End {
-    fn max(self, other: Self) -> Self {
+    pub(super) fn max(self, other: Self) -> Self {
         Self { until: self.until.max(other.until), monotonic: self.monotonic.max(other.monotonic) }
     }
 
-    fn is_over(self, now: SystemTime, monotonic: Duration) -> bool {
+    pub(super) fn is_over(self, now: SystemTime, monotonic: Duration) -> bool {
         self.until <= now && self.monotonic <= monotonic
     }
 }

@@ -294,7 +294,7 @@ impl Entry {
     }
 }
 
-fn nanoseconds(time: SystemTime) -> i128 {
+pub(super) fn nanoseconds(time: SystemTime) -> i128 {
     let (distance, sign) = match time.duration_since(UNIX_EPOCH) {
         Ok(after) => (after, 1),
         Err(before) => (before.duration(), -1),
@@ -303,7 +303,7 @@ fn nanoseconds(time: SystemTime) -> i128 {
     i128::try_from(distance.as_nanos()).map_or(i128::MAX, |distance| sign * distance)
 }
 
-fn time(nanoseconds: &str) -> Option<SystemTime> {
+pub(super) fn time(nanoseconds: &str) -> Option<SystemTime> {
     const SECOND: u128 = 1_000_000_000;
     let nanoseconds: i128 = nanoseconds.parse().ok()?;
     let distance = nanoseconds.unsigned_abs();

@@ -1,0 +1,601 @@
+//! Revocations of tokens, subjects and keys in a log that a fleet shares, and a view of it in memory.
+
+mod builder;
+mod envelope;
+mod fact;
+
+pub use builder::RevocationLogBuilder;
+
+use super::{RevocationCheck, TokenStatus};
+use crate::cache::{CacheError, CacheKey, CacheStore, FleetKey, Result};
+use crate::clock::Clock;
+use crate::jwk::Thumbprint;
+use crate::key::KeyIdentity;
+use crate::observe::{Event, Observer};
+use crate::token::VerifiedToken;
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use bytes::Bytes;
+use envelope::{Head, Position, Seal, Snapshot};
+use fact::{Entry, Fact, Facts, Kind, Now};
+use std::fmt::{self, Debug};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+/// How often a change tries to be written, or a head read, where others write at the same time.
+const ATTEMPTS: usize = 100;
+
+/// How many entries there may be: what every process keeps in memory.
+const MAX_ENTRIES: usize = 100_000;
+
+/// Octets of an issuer or a name: no token is longer.
+const MAX_NAME: usize = 16 * 1024;
+
+/// Revoked tokens, subjects and keys, known to every process of a fleet within a stated time and looked up in memory.
+///
+/// What [`StoreDenylist`](super::StoreDenylist) asks the store for each request, this knows beforehand: the revocations stand
+/// in the store as an ordered log, and each process has a view of it, which [`poll`](Self::poll) brings up to date. No
+/// request waits for the store, but the first ones of a process until the log has been read.
+///
+/// # The bound
+///
+/// An answer counts on a view that was read no longer ago than the [bound](RevocationLogBuilder::bound), 5 s unless told: so
+/// whatever was acknowledged before that is in it. `poll` wants to be called every [`interval`](Self::interval), a fifth of
+/// the bound; `Follower` of `countersign-cache` is the task that does. Where the view is older, because the store fails or
+/// nobody polls, the answer is [`TokenStatus::Unknown`] (503), or, with
+/// [`danger_degrade`](RevocationLogBuilder::danger_degrade), by what was known last. The observer is told either way, once.
+/// Age is measured by both clocks, and the larger counts.
+///
+/// After a failure of the store a view counts as read again only when two intervals have passed without another one. A server
+/// that has taken over may lack the last changes, and those who know them put them back meanwhile.
+///
+/// # What is in the store
+///
+/// 1. Each change is appended by compare-and-swap, and acknowledged when the store has it. It has a number, and a value of a
+///    chain of HMACs that depends on all before it.
+/// 2. All is authenticated with a [`FleetKey`], bound to the log's name and to its place in the log. What was forged, cut,
+///    moved or comes from another log is an error: the view stays as it is, and is old when the bound is over. It is never
+///    overwritten, for it may be another fleet's: whoever removes it lets the processes write the log anew.
+/// 3. A log that went back, or on in another way (flushed, started anew, failed over, put back by a stranger, evicted in
+///    part), does not lead past the place where a process has been. Then that process reads all of it, keeps what it knew, and appends what the
+///    log lacks. Nothing that any process which still runs has seen is lost, and nobody has to be asked.
+/// 4. What is said of one token, subject or key joins in any order to the same, so that several may do so at once.
+/// 5. Entries end with the tokens they concern (an hour later, for clocks that go differently). The last facts stand in the
+///    head, 32 at most; all before them in a snapshot, which a process reads when it starts or was far behind. There may be
+///    100 000 entries.
+///
+/// The issuers, subjects and ids stand there readable.
+///
+/// # What it cannot notice
+///
+/// What no running process has seen: a log that was removed or put back before this process' first look, while no other
+/// process ran, and the change that a server loses with the process that made it before anybody else polled. Give it a store
+/// that only its own processes can write to, and that does not evict (`maxmemory-policy noeviction`).
+///
+/// ```
+/// use countersign::cache::{CacheStore, FleetKey, Result};
+/// use countersign::revocation::{Distrusting, RevocationCheck, RevocationLog};
+/// use countersign::{Algorithm, ConfigError, Guard, JwtVerifier, VerifyingKey};
+/// use std::sync::Arc;
+/// use std::time::{Duration, SystemTime};
+///
+/// fn guard(store: impl CacheStore, fleet: FleetKey, key: VerifyingKey) -> std::result::Result<Guard, ConfigError> {
+///     let log = Arc::new(RevocationLog::builder(store, fleet).build()?);
+///     // `Follower::start(log.clone())` of `countersign-cache` polls.
+///     let verifier = JwtVerifier::builder(Distrusting::new(key, log.clone()))
+///         .issuer("https://issuer.example/")
+///         .audience("my-api")
+///         .build()?;
+///     Guard::builder(verifier).revocation(log).build()
+/// }
+///
+/// async fn log_out_everywhere(log: &RevocationLog, subject: &str, now: SystemTime) -> Result<()> {
+///     // The tokens of this issuer live for ten minutes, and verifiers allow for 30 seconds.
+///     let until = now + Duration::from_secs(630);
+///     log.revoke_subject_before("https://issuer.example/", subject, now, until).await
+/// }
+/// ```
+pub struct RevocationLog {
+    store: Box<dyn CacheStore>,
+    clock: Box<dyn Clock>,
+    observer: Box<dyn Observer>,
+    seal: Seal,
+    head_key: CacheKey,
+    bound: Duration,
+    goes_on: bool,
+    view: ArcSwap<View>,
+    /// Held while the view is replaced, and never while something is awaited.
+    replacing: Mutex<()>,
+    told: AtomicU8,
+}
+
+/// What this process knows.
+#[derive(Clone, Default)]
+struct View {
+    facts: Arc<Facts>,
+    /// How far the log has been followed; `None` before the first look.
+    position: Option<Position>,
+    /// The head there, as it stood in the store.
+    head: Bytes,
+    /// When the look began that this goes back to.
+    read_at: Option<Now>,
+    footing: Footing,
+}
+
+/// A place in the log, and the head as it stood in the store then.
+type Place = (Option<Position>, Bytes);
+
+/// How the store has done of late.
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Footing {
+    #[default]
+    Untried,
+    Firm,
+    Failed,
+    /// It answers again, since this monotonic time.
+    Settling(Duration),
+}
+
+/// What the observer was told last.
+const TOLD_NOTHING: u8 = 0;
+const TOLD_CONFIRMED: u8 = 1;
+const TOLD_UNCONFIRMED: u8 = 2;
+
+/// What an answer can count on.
+pub(super) enum Standing {
+    /// The log has not been looked at yet.
+    Untried,
+    /// Nobody can tell.
+    Unknown,
+    /// This is known.
+    Known(Known),
+}
+
+/// What is known at a moment.
+pub(super) struct Known {
+    view: arc_swap::Guard<Arc<View>>,
+    now: Now,
+}
+
+impl Known {
+    pub(super) fn distrusts_id(&self, issuer: Option<&str>, key_id: &str) -> bool {
+        self.view.facts.distrusts_id(issuer, key_id, self.now)
+    }
+
+    pub(super) fn distrusts(&self, key: &KeyIdentity) -> bool {
+        self.view.facts.distrusts(key, self.now)
+    }
+
+    pub(super) fn distrusts_some_id(&self) -> bool {
+        self.view.facts.distrusts_some_id(self.now)
+    }
+}
+
+impl RevocationLog {
+    /// The log in this store, under this key. Nothing is asked yet.
+    pub fn builder(store: impl CacheStore, key: FleetKey) -> RevocationLogBuilder {
+        RevocationLogBuilder::new(Box::new(store), key)
+    }
+
+    /// How old a view may be that an answer counts on.
+    #[must_use]
+    pub fn bound(&self) -> Duration {
+        self.bound
+    }
+
+    /// How long to wait between two [`poll`](Self::poll)s: a fifth of the bound.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        self.bound / 5
+    }
+
+    /// Whether the view is young enough.
+    #[must_use]
+    pub fn is_confirmed(&self) -> bool {
+        self.confirms(&self.view.load(), self.now())
+    }
+
+    /// Looks at the log, follows it, and puts back what it has lost. One question to the store where nothing is new.
+    ///
+    /// Anybody may call it, at any time and several at once: a message that something is new can bring the next look
+    /// forward. It is never needed for that.
+    ///
+    /// # Errors
+    /// [`CacheError`] where the store fails, or holds what cannot be read. The observer is told
+    /// ([`Event::CacheFailed`]).
+    pub async fn poll(&self) -> Result<()> {
+        let outcome = self.follow().await;
+        let now = self.now();
+        let is_confirmed = self.confirms(&self.view.load(), now);
+        if !is_confirmed {
+            self.tell_unconfirmed();
+        } else if self.told.swap(TOLD_CONFIRMED, Ordering::Relaxed) != TOLD_CONFIRMED {
+            self.observer.observe(&Event::RevocationsConfirmed { entries: self.view.load().facts.len() });
+        }
+        outcome.map(drop)
+    }
+
+    /// Revokes the token with this `jti` from this issuer. `until` is when the token expires, leeway included: the entry is
+    /// forgotten after that. A revocation that is there already is never shortened.
+    ///
+    /// # Errors
+    /// [`CacheError`] where the store fails or holds what cannot be read, where there is no room for another entry, and for
+    /// an issuer or name of more than 16 KiB. After a failure of the store the change may be known to all or to nobody; to
+    /// say it again does no harm.
+    pub async fn revoke_token(&self, issuer: &str, token_id: &str, until: SystemTime) -> Result<()> {
+        self.say(Kind::Token, issuer, token_id, |_| Some(entry(None, until))).await
+    }
+
+    /// Revokes every token that this issuer issued to this subject before `before`, and those that do not say when.
+    /// `until` is when the last of them expires, leeway included. Of several revocations the latest `before` and the
+    /// longest `until` count.
+    ///
+    /// # Errors
+    /// As for [`revoke_token`](Self::revoke_token).
+    pub async fn revoke_subject_before(
+        &self,
+        issuer: &str,
+        subject: &str,
+        before: SystemTime,
+        until: SystemTime,
+    ) -> Result<()> {
+        self.say(Kind::Subject, issuer, subject, |_| Some(entry(Some(before), until))).await
+    }
+
+    /// Distrusts the key that this issuer publishes under this `kid`, for all who ask through
+    /// [`Distrusting`](super::Distrusting). `until` is when no document holds it any longer and no process has it: what is
+    /// left out then. Of several the longest counts.
+    ///
+    /// The thumbprint says more: it is known of a verdict in a token cache, and it is the same under another `kid`. While a
+    /// key is distrusted by its id, cached verdicts do not count, and each token is verified anew.
+    ///
+    /// # Errors
+    /// As for [`revoke_token`](Self::revoke_token).
+    pub async fn distrust_key_id(&self, issuer: &str, key_id: &str, until: SystemTime) -> Result<()> {
+        self.say(Kind::KeyId, issuer, key_id, |known| Some(verdict(known, false, until))).await
+    }
+
+    /// Distrusts the key with this thumbprint, whoever publishes it and under whichever `kid`. `until` as for
+    /// [`distrust_key_id`](Self::distrust_key_id).
+    ///
+    /// # Errors
+    /// As for [`revoke_token`](Self::revoke_token).
+    pub async fn distrust_thumbprint(&self, thumbprint: &Thumbprint, until: SystemTime) -> Result<()> {
+        self.say(Kind::Thumbprint, "", &thumbprint.to_string(), |known| Some(verdict(known, false, until))).await
+    }
+
+    /// Takes back [`distrust_key_id`](Self::distrust_key_id). Whoever distrusts the key at the same time is right.
+    ///
+    /// # Errors
+    /// As for [`revoke_token`](Self::revoke_token).
+    pub async fn restore_key_id(&self, issuer: &str, key_id: &str) -> Result<()> {
+        self.say(Kind::KeyId, issuer, key_id, |known| known.map(|known| verdict(Some(known), true, known.until))).await
+    }
+
+    /// Takes back [`distrust_thumbprint`](Self::distrust_thumbprint).
+    ///
+    /// # Errors
+    /// As for [`revoke_token`](Self::revoke_token).
+    pub async fn restore_thumbprint(&self, thumbprint: &Thumbprint) -> Result<()> {
+        let restored = |known: Option<Entry>| known.map(|known| verdict(Some(known), true, known.until));
+        self.say(Kind::Thumbprint, "", &thumbprint.to_string(), restored).await
+    }
+
+    /// What an answer can count on at this moment.
+    pub(super) fn standing(&self) -> Standing {
+        let view = self.view.load();
+        let now = self.now();
+        if self.confirms(&view, now) {
+            return Standing::Known(Known { view, now });
+        }
+        if view.footing == Footing::Untried {
+            return Standing::Untried;
+        }
+        self.tell_unconfirmed();
+        if self.goes_on { Standing::Known(Known { view, now }) } else { Standing::Unknown }
+    }
+
+    /// The same, after a look at the log where there was none.
+    pub(super) async fn tried_standing(&self) -> Standing {
+        match self.standing() {
+            Standing::Untried => {
+                // What went wrong is told, and the standing says it.
+                let _ = self.poll().await;
+                self.standing()
+            }
+            standing => standing,
+        }
+    }
+
+    fn now(&self) -> Now {
+        (self.clock.now(), self.clock.monotonic())
+    }
+
+    fn confirms(&self, view: &View, now: Now) -> bool {
+        // An interval less: a store that lost a change the moment it had it may have been read before that was put back.
+        let young = self.bound.saturating_sub(self.interval());
+        view.read_at.is_some_and(|read_at| {
+            now.1.saturating_sub(read_at.1) < young && now.0.duration_since(read_at.0).unwrap_or_default() < young
+        })
+    }
+
+    fn tell_unconfirmed(&self) {
+        if self.told.load(Ordering::Relaxed) != TOLD_UNCONFIRMED
+            && self.told.swap(TOLD_UNCONFIRMED, Ordering::Relaxed) != TOLD_UNCONFIRMED
+        {
+            self.observer.observe(&Event::RevocationsUnconfirmed { goes_on: self.goes_on });
+        }
+    }
+
+    fn replace(&self, change: impl FnOnce(&mut View)) {
+        let _replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut view = View::clone(&self.view.load());
+        change(&mut view);
+        self.view.store(Arc::new(view));
+    }
+
+    /// Brings the view up to what the store holds, and the store up to the view.
+    async fn follow(&self) -> Result<(Head, Bytes)> {
+        let outcome = self.try_to_follow().await;
+        if let Err(error) = &outcome {
+            self.replace(|view| view.footing = Footing::Failed);
+            self.observer.observe(&Event::CacheFailed { error });
+        }
+        outcome
+    }
+
+    async fn try_to_follow(&self) -> Result<(Head, Bytes)> {
+        let mut gone = Bytes::new();
+        for _ in 0..ATTEMPTS {
+            let asked_at = self.now();
+            let view = self.view.load_full();
+            // `find` and not `get`: no store answers it from a copy.
+            let Some(found) = self.store.find(&self.head_key).await? else {
+                self.begin(&view).await?;
+                continue;
+            };
+            let raw = found.value;
+            let head = self.seal.open_head(&raw)?;
+            if view.position.is_some() && raw == view.head {
+                self.learn(&view, &[], (view.position.clone(), raw.clone()), asked_at);
+                return Ok((head, raw));
+            }
+            let place = (Some(self.seal.end(&head)?), raw.clone());
+            let next = match &view.position {
+                Some(position) => self.seal.after(&head, position)?,
+                None => None,
+            };
+            if let Some(facts) = next {
+                self.learn(&view, facts, place, asked_at);
+                return Ok((head, raw));
+            }
+            let Some(theirs) = self.read_all(&head).await? else {
+                // Replaced meanwhile, unless the head is still the same.
+                if gone == raw {
+                    self.begin_again(&view, &head, &raw).await?;
+                }
+                gone = raw;
+                continue;
+            };
+            let lost = self.lost(&view, &theirs, asked_at);
+            let all: Vec<Fact> = theirs.iter().collect();
+            if lost.is_empty() {
+                self.learn(&view, &all, place, asked_at);
+                return Ok((head, raw));
+            }
+            self.replace(|view| {
+                join(view, &all, asked_at);
+                view.position = None;
+            });
+            if self.write(Some(&raw), &head, &lost).await?.is_some() {
+                self.observer.observe(&Event::RevocationsRestored { entries: lost.len() });
+            }
+        }
+        Err(CacheError::because("others were faster each time"))
+    }
+
+    /// Puts a head where there is none, with what is known.
+    async fn begin(&self, view: &View) -> Result<()> {
+        let known = self.lost(view, &Facts::default(), self.now());
+        let written = self.write(None, &self.seal.begin()?, &known).await?;
+        if written.is_some() && (view.position.is_some() || !known.is_empty()) {
+            self.observer.observe(&Event::RevocationsRestored { entries: known.len() });
+        }
+        Ok(())
+    }
+
+    /// Puts a new log in the place of one whose snapshot is gone, evicted or removed. Who has never known it cannot.
+    async fn begin_again(&self, view: &View, head: &Head, raw: &Bytes) -> Result<()> {
+        if view.read_at.is_none() {
+            return Err(CacheError::because("a page of the log's snapshot is gone"));
+        }
+        let now = self.now();
+        self.replace(|view| {
+            join(view, head.facts(), now);
+            view.position = None;
+        });
+        let known = self.lost(&self.view.load(), &Facts::default(), now);
+        if self.write(Some(raw), &self.seal.begin()?, &known).await?.is_some() {
+            self.observer.observe(&Event::RevocationsRestored { entries: known.len() });
+        }
+        Ok(())
+    }
+
+    /// What the view has and `theirs` does not say.
+    fn lost(&self, view: &View, theirs: &Facts, now: Now) -> Vec<Fact> {
+        view.facts.iter().filter(|fact| !fact.is_over(now) && !theirs.holds(fact)).collect()
+    }
+
+    /// All that a head leads to; `None` where a page is gone.
+    async fn read_all(&self, head: &Head) -> Result<Option<Facts>> {
+        let now = self.now();
+        let mut facts = Facts::default();
+        if let Some(snapshot) = &head.snapshot {
+            for page in 0..snapshot.pages {
+                let Some(found) = self.store.find(&self.seal.page_key(snapshot, page)).await? else {
+                    return Ok(None);
+                };
+                for fact in self.seal.open_page(snapshot, page, &found.value)? {
+                    facts.join(&fact, now);
+                }
+            }
+        }
+        for fact in head.facts() {
+            facts.join(fact, now);
+        }
+        Ok(Some(facts))
+    }
+
+    /// The view has the facts beside those of `before`, and so all that stands before the place, read at that time.
+    fn learn(&self, before: &View, facts: &[Fact], place: Place, asked_at: Now) {
+        let settled = 2 * self.interval();
+        self.replace(|view| {
+            if view.position == before.position {
+                (view.position, view.head) = place;
+            } else if facts.iter().any(|fact| !view.facts.holds(fact)) {
+                // Others were faster, with another log: there is no saying past which place the view is.
+                view.position = None;
+            }
+            join(view, facts, asked_at);
+            view.footing = match view.footing {
+                Footing::Untried | Footing::Firm => Footing::Firm,
+                Footing::Failed => Footing::Settling(asked_at.1),
+                Footing::Settling(since) if asked_at.1.saturating_sub(since) >= settled => Footing::Firm,
+                settling @ Footing::Settling(_) => settling,
+            };
+            if view.footing == Footing::Firm && view.read_at.is_none_or(|read_at| read_at.1 <= asked_at.1) {
+                view.read_at = Some(asked_at);
+            }
+        });
+    }
+
+    /// Appends what is to be said of a name, given what is known of it.
+    async fn say(
+        &self,
+        kind: Kind,
+        issuer: &str,
+        name: &str,
+        entry: impl Fn(Option<Entry>) -> Option<Entry> + Send,
+    ) -> Result<()> {
+        if issuer.len().max(name.len()) > MAX_NAME {
+            return Err(CacheError::because("an issuer or a name is longer than any token"));
+        }
+        for _ in 0..ATTEMPTS {
+            let asked_at = self.now();
+            let (head, raw) = self.follow().await?;
+            let view = self.view.load_full();
+            let Some(entry) = entry(view.facts.get(kind, issuer, name)) else { return Ok(()) };
+            let fact = Fact { kind, issuer: issuer.into(), name: name.into(), entry };
+            if view.facts.holds(&fact) || fact.is_over(self.now()) {
+                return Ok(());
+            }
+            let written = self.write(Some(&raw), &head, std::slice::from_ref(&fact)).await;
+            if written.is_err() {
+                self.replace(|view| view.footing = Footing::Failed);
+            }
+            if let Some(place) = written? {
+                self.learn(&view, &[fact], place, asked_at);
+                return Ok(());
+            }
+        }
+        Err(CacheError::because("others were faster each time"))
+    }
+
+    /// Puts a head with more facts in the place of `expected`, and says where its log ends; `None` where that was no longer
+    /// there. The view must have what `head` leads to.
+    async fn write(&self, expected: Option<&Bytes>, head: &Head, more: &[Fact]) -> Result<Option<Place>> {
+        let snapshot = if head.is_full_with(more) { Some(self.write_snapshot(more).await?) } else { None };
+        let extended = self.seal.extend(head, more, snapshot.clone())?;
+        let new = self.seal.seal_head(&extended)?;
+        let place = (Some(self.seal.end(&extended)?), new.clone());
+        let is_written = match expected {
+            Some(expected) => self.store.compare_and_swap(&self.head_key, expected, Some((new, Duration::MAX))).await?,
+            None => self.store.put_new(&self.head_key, new, Duration::MAX).await?,
+        };
+        // What nothing leads to: the old snapshot, or the one that was written in vain.
+        let useless = match &snapshot {
+            Some(_) if is_written => head.snapshot.as_ref(),
+            in_vain => in_vain.as_ref(),
+        };
+        if let Some(snapshot) = useless {
+            for page in 0..snapshot.pages {
+                // Where that fails it is left behind, and harms nobody.
+                let _ = self.store.remove(&self.seal.page_key(snapshot, page)).await;
+            }
+        }
+        Ok(is_written.then_some(place))
+    }
+
+    async fn write_snapshot(&self, more: &[Fact]) -> Result<Snapshot> {
+        let now = self.now();
+        let mut facts = Facts::clone(&self.view.load().facts);
+        for fact in more {
+            facts.join(fact, now);
+        }
+        facts.sweep(now);
+        if facts.len() > MAX_ENTRIES {
+            return Err(CacheError::because("there are too many revocations"));
+        }
+        let (snapshot, pages) = self.seal.snapshot(&facts.iter().collect::<Vec<_>>())?;
+        for (page, value) in (0..).zip(pages) {
+            self.store.put(&self.seal.page_key(&snapshot, page), value, Duration::MAX).await?;
+        }
+        Ok(snapshot)
+    }
+}
+
+/// Copies what is known only where something is new.
+fn join(view: &mut View, facts: &[Fact], now: Now) {
+    if facts.iter().all(|fact| view.facts.holds(fact)) {
+        return;
+    }
+    let known = Arc::make_mut(&mut view.facts);
+    known.sweep(now);
+    for fact in facts {
+        known.join(fact, now);
+    }
+}
+
+fn entry(before: Option<SystemTime>, until: SystemTime) -> Entry {
+    Entry { before, until, version: 0, is_lifted: false }
+}
+
+/// The next verdict on a key: a version more, unless it says what is known.
+fn verdict(known: Option<Entry>, is_lifted: bool, until: SystemTime) -> Entry {
+    let version = match known {
+        None => 1,
+        Some(known) if known.is_lifted == is_lifted => known.version,
+        Some(known) => known.version.saturating_add(1),
+    };
+    Entry { before: None, until, version, is_lifted }
+}
+
+impl Debug for RevocationLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RevocationLog")
+            .field("store", &self.store)
+            .field("bound", &self.bound)
+            .field("entries", &self.view.load().facts.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl RevocationCheck for RevocationLog {
+    fn status_now(&self, token: &VerifiedToken) -> Option<TokenStatus> {
+        status(self.standing(), token)
+    }
+
+    async fn status(&self, token: &VerifiedToken) -> TokenStatus {
+        status(self.tried_standing().await, token).unwrap_or(TokenStatus::Unknown)
+    }
+}
+
+fn status(standing: Standing, token: &VerifiedToken) -> Option<TokenStatus> {
+    match standing {
+        Standing::Untried => None,
+        Standing::Unknown => Some(TokenStatus::Unknown),
+        Standing::Known(known) => Some(known.view.facts.status(token)),
+    }
+}

@@ -1,0 +1,238 @@
+//! What stands in the store: one head, and the pages of one snapshot, each sealed with the fleet's key.
+//!
+//! The head is the end of the log: where it starts, the facts since, and where the snapshot of all that went before lies. A
+//! *chain* runs through the log: the value after each fact is an HMAC over the one before and the fact. Whoever was at a
+//! number and a value of the chain and finds both in the head knows that nothing before was changed, left out or put in; of
+//! two logs that went on separately after a failover, the values differ.
+
+use super::fact::Fact;
+use crate::base64url;
+use crate::cache::{CacheError, CacheKey, FleetKey, Result};
+use crate::crypto::DEFAULT;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// The octets of an HMAC-SHA-256.
+const TAG_LEN: usize = 32;
+
+/// What tags are made for.
+const HEAD: &str = "revocation log head";
+const PAGE: &str = "revocation log page";
+const CHAIN: &str = "revocation log chain";
+
+/// How many facts, and how many octets of them, a head holds before they move to a snapshot: what each look at the log may
+/// cost.
+const MAX_TAIL: usize = 32;
+const MAX_TAIL_BYTES: usize = 64 * 1024;
+
+/// How many stay in the head then, so that those who are not far behind need no snapshot.
+const KEPT: usize = 16;
+
+/// About how many octets a page of a snapshot has.
+const PAGE_BYTES: usize = 64 * 1024;
+
+/// A place in the log: how many facts come before it, and the value of the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Position {
+    pub(super) number: u64,
+    chain: Vec<u8>,
+}
+
+/// The end of the log.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    start: Position,
+    pub(super) snapshot: Option<Snapshot>,
+    facts: Vec<Fact>,
+}
+
+/// Where the pages of a snapshot lie.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Snapshot {
+    address: String,
+    pub(super) pages: u32,
+}
+
+/// The first line of a head as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    version: u8,
+    start: u64,
+    chain: String,
+    snapshot: Option<Snapshot>,
+}
+
+impl Head {
+    pub(super) fn facts(&self) -> &[Fact] {
+        &self.facts
+    }
+
+    /// Whether so many more facts call for a snapshot.
+    pub(super) fn is_full_with(&self, more: &[Fact]) -> bool {
+        let bytes: usize = self.facts.iter().chain(more).map(|fact| fact.issuer.len() + fact.name.len()).sum();
+        self.facts.len() + more.len() > MAX_TAIL || bytes > MAX_TAIL_BYTES
+    }
+}
+
+/// Seals and opens what one log of one fleet keeps in the store.
+pub(super) struct Seal {
+    key: FleetKey,
+    name: String,
+}
+
+impl Seal {
+    pub(super) fn new(key: FleetKey, name: String) -> Self {
+        Self { key, name }
+    }
+
+    pub(super) fn head_key(&self) -> CacheKey {
+        CacheKey::hashed("revocations", &[self.name.as_bytes()])
+    }
+
+    pub(super) fn page_key(&self, snapshot: &Snapshot, page: u32) -> CacheKey {
+        CacheKey::hashed("revocations", &[self.name.as_bytes(), snapshot.address.as_bytes(), &page.to_be_bytes()])
+    }
+
+    /// The head of a log that has no facts, like that of no other log.
+    pub(super) fn begin(&self) -> Result<Head> {
+        let start = Position { number: 0, chain: random()?.to_vec() };
+        Ok(Head { start, snapshot: None, facts: Vec::new() })
+    }
+
+    /// The value after a fact, and the number.
+    fn next(&self, at: &Position, fact: &Fact) -> Result<Position> {
+        let (number, line) = (at.number.to_be_bytes(), fact.encode());
+        let parts: [&[u8]; 4] = [self.name.as_bytes(), &number, &at.chain, line.as_bytes()];
+        let chain = self.key.tag(CHAIN, &parts)?;
+        Ok(Position { number: at.number.saturating_add(1), chain })
+    }
+
+    /// The place behind the last fact.
+    pub(super) fn end(&self, head: &Head) -> Result<Position> {
+        head.facts.iter().try_fold(head.start.clone(), |at, fact| self.next(&at, fact))
+    }
+
+    /// The facts after a place; `None` where the log does not lead past it.
+    pub(super) fn after<'h>(&self, head: &'h Head, place: &Position) -> Result<Option<&'h [Fact]>> {
+        let mut at = head.start.clone();
+        let mut left = &head.facts[..];
+        loop {
+            if at == *place {
+                return Ok(Some(left));
+            }
+            let Some((fact, rest)) = left.split_first() else { return Ok(None) };
+            at = self.next(&at, fact)?;
+            left = rest;
+        }
+    }
+
+    /// The head with more facts; where `snapshot` holds all of them, with those alone that stay.
+    pub(super) fn extend(&self, head: &Head, more: &[Fact], snapshot: Option<Snapshot>) -> Result<Head> {
+        let mut new = head.clone();
+        new.facts.extend_from_slice(more);
+        if snapshot.is_some() {
+            new.snapshot = snapshot;
+            let mut gone = new.facts.len().saturating_sub(KEPT);
+            if new.facts.iter().skip(gone).map(|fact| fact.issuer.len() + fact.name.len()).sum::<usize>()
+                > MAX_TAIL_BYTES / 2
+            {
+                gone = new.facts.len();
+            }
+            for fact in new.facts.drain(..gone) {
+                new.start = self.next(&new.start, &fact)?;
+            }
+        }
+        Ok(new)
+    }
+
+    pub(super) fn seal_head(&self, head: &Head) -> Result<Bytes> {
+        let first = Line {
+            version: 1,
+            start: head.start.number,
+            chain: base64url::encode(&head.start.chain),
+            snapshot: head.snapshot.clone(),
+        };
+        let first = serde_json::to_string(&first).map_err(CacheError::because)?;
+        self.seal(HEAD, &[], &lines(Some(first), &head.facts))
+    }
+
+    /// # Errors
+    /// [`CacheError`] for what was not made with this key for this log, or by a version that says more than this one knows.
+    pub(super) fn open_head(&self, value: &Bytes) -> Result<Head> {
+        self.open(HEAD, &[], value).and_then(read_head).ok_or_else(|| {
+            CacheError::because(format!("`{}` holds what is no head of this fleet's log", self.head_key()))
+        })
+    }
+
+    /// A snapshot of these facts: where it lies, and its pages.
+    pub(super) fn snapshot(&self, facts: &[Fact]) -> Result<(Snapshot, Vec<Bytes>)> {
+        let mut pages: Vec<Vec<String>> = Vec::new();
+        let mut room = 0_usize;
+        for line in facts.iter().map(Fact::encode) {
+            let length = line.len();
+            match pages.last_mut() {
+                Some(page) if length <= room => page.push(line),
+                _ => {
+                    pages.push(vec![line]);
+                    room = PAGE_BYTES;
+                }
+            }
+            room = room.saturating_sub(length);
+        }
+        let count = u32::try_from(pages.len()).map_err(CacheError::because)?;
+        let snapshot = Snapshot { address: base64url::encode(&random()?), pages: count };
+        let sealed = (0..).zip(&pages).map(|(number, page)| self.seal_page(&snapshot, number, &page.join("\n")));
+        let sealed: Result<Vec<Bytes>> = sealed.collect();
+        Ok((snapshot, sealed?))
+    }
+
+    fn seal_page(&self, snapshot: &Snapshot, page: u32, body: &str) -> Result<Bytes> {
+        self.seal(PAGE, &[snapshot.address.as_bytes(), &page.to_be_bytes()], body)
+    }
+
+    /// # Errors
+    /// As for [`open_head`](Self::open_head).
+    pub(super) fn open_page(&self, snapshot: &Snapshot, page: u32, value: &Bytes) -> Result<Vec<Fact>> {
+        let body = self.open(PAGE, &[snapshot.address.as_bytes(), &page.to_be_bytes()], value);
+        body.and_then(|body| body.split('\n').map(Fact::decode).collect()).ok_or_else(|| {
+            CacheError::because(format!("`{}` holds what is no page of this snapshot", self.page_key(snapshot, page)))
+        })
+    }
+
+    fn parts<'p>(&'p self, place: &[&'p [u8]], body: &'p str) -> Vec<&'p [u8]> {
+        [&[self.name.as_bytes()], place, &[body.as_bytes()]].concat()
+    }
+
+    fn seal(&self, purpose: &'static str, place: &[&[u8]], body: &str) -> Result<Bytes> {
+        let tag = self.key.tag(purpose, &self.parts(place, body))?;
+        Ok(Bytes::from([&tag[..], body.as_bytes()].concat()))
+    }
+
+    fn open<'v>(&self, purpose: &'static str, place: &[&[u8]], value: &'v Bytes) -> Option<&'v str> {
+        let (tag, body) = value.split_at_checked(TAG_LEN)?;
+        let body = std::str::from_utf8(body).ok()?;
+        self.key.is_tag(tag, purpose, &self.parts(place, body)).then_some(body)
+    }
+}
+
+fn lines(first: Option<String>, facts: &[Fact]) -> String {
+    let lines: Vec<String> = first.into_iter().chain(facts.iter().map(Fact::encode)).collect();
+    lines.join("\n")
+}
+
+fn read_head(body: &str) -> Option<Head> {
+    let mut lines = body.split('\n');
+    let first: Line = serde_json::from_str(lines.next()?).ok()?;
+    let chain = base64url::decode(&first.chain).ok().filter(|chain| chain.len() == TAG_LEN)?;
+    let facts: Option<Vec<Fact>> = lines.map(Fact::decode).collect();
+    let start = Position { number: first.start, chain };
+    (first.version == 1).then_some(Head { start, snapshot: first.snapshot, facts: facts? })
+}
+
+fn random() -> Result<[u8; TAG_LEN]> {
+    let mut octets = [0; TAG_LEN];
+    DEFAULT.random(&mut octets).map_err(CacheError::because)?;
+    Ok(octets)
+}
