@@ -1,7 +1,9 @@
 //! The revocation log against a model: several processes on clocks of their own, over a store that fails, forgets, goes back
 //! and lies.
 
+mod fleet;
 mod laws;
+mod redis;
 
 use super::{FAR_AWAY, at, token};
 use countersign::cache::{CacheError, CacheKey, CacheStore, Counted, FleetKey};

@@ -187,7 +187,7 @@ fn the_page_lists_the_metrics_that_are_emitted() {
         .map(|cells| (cells[0].trim_matches('`').to_owned(), (cells[1].to_owned(), names(cells[2]))))
         .collect();
     assert_eq!(emitted, listed);
-    assert_eq!(listed.len(), 17);
+    assert_eq!(listed.len(), 19);
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn the_page_lists_the_lines_that_are_logged() {
         .map(|cells| (cells[0].trim_matches('`').to_owned(), (names(cells[1]), names(cells[2]))))
         .collect();
     assert_eq!(emitted, listed);
-    assert_eq!(listed.len(), 11);
+    assert_eq!(listed.len(), 14);
 }
 
 #[test]

@@ -1,0 +1,266 @@
+//! A real server: killed, out of reach, flushed, failed over to a replica that lacks the last change, and full of lies.
+
+use super::*;
+use TokenStatus::{Active, Revoked, Unknown};
+use countersign::VerifiedToken;
+use countersign::cache::Found;
+use countersign_cache::{Follower, RedisCache};
+use countersign_testkit::redis_proxy::{RedisProxy, Traffic};
+use countersign_testkit::redis_server::RedisServer;
+use futures_util::StreamExt;
+use tokio::time::{sleep, timeout};
+
+/// How long until a busy machine has done what it should.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PACE: Duration = Duration::from_millis(10);
+
+fn store(url: String) -> RedisCache {
+    RedisCache::builder(url).build().expect("settings")
+}
+
+fn bad(id: &str) -> VerifiedToken {
+    token(&json!({"iss": "a", "jti": id}))
+}
+
+struct Member {
+    clock: FakeClock,
+    log: Arc<RevocationLog>,
+}
+
+impl Member {
+    fn new(store: impl CacheStore) -> Self {
+        let clock = FakeClock::at(1_000);
+        let log = RevocationLog::builder(store, fleet_key()).clock(clock.clone()).build().expect("a log");
+        Self { clock, log: Arc::new(log) }
+    }
+
+    fn status(&self, id: &str) -> Option<TokenStatus> {
+        self.log.status_now(&bad(id))
+    }
+
+    async fn revoke(&self, id: &str) {
+        insist(async || self.log.revoke_token("a", id, at(FAR_AWAY)).await.is_ok()).await;
+    }
+
+    /// Polls in time until the view counts.
+    async fn confirm(&self) {
+        insist(async || {
+            self.clock.advance(INTERVAL);
+            let _ = self.log.poll().await;
+            self.log.is_confirmed()
+        })
+        .await;
+    }
+}
+
+async fn insist(mut works: impl AsyncFnMut() -> bool) {
+    let tries = async {
+        while !works().await {
+            sleep(PACE).await;
+        }
+    };
+    timeout(PATIENCE, tries).await.expect("it works in the end");
+}
+
+#[tokio::test]
+async fn killed_or_flushed_it_is_told_again_what_it_has_forgotten() {
+    let mut server = RedisServer::start().await.expect("a Redis server");
+    let [one, other] = [(); 2].map(|()| Member::new(store(server.url())));
+    one.revoke("1").await;
+    other.confirm().await;
+    assert_eq!(other.status("1"), Some(Revoked));
+
+    server.kill();
+    for member in [&one, &other] {
+        assert!(member.log.poll().await.is_err());
+        member.clock.advance(BOUND);
+        assert_eq!((member.status("1"), member.status("2")), (Some(Unknown), Some(Unknown)));
+    }
+    assert!(one.log.revoke_token("a", "2", at(FAR_AWAY)).await.is_err(), "nobody says that it was heard");
+    server.restart().await.expect("a Redis server");
+    for member in [&one, &other] {
+        member.confirm().await;
+        assert_eq!((member.status("1"), member.status("3")), (Some(Revoked), Some(Active)));
+    }
+    let new = Member::new(store(server.url()));
+    new.confirm().await;
+    assert_eq!((new.status("1"), new.status("3")), (Some(Revoked), Some(Active)), "who starts then knows it too");
+
+    let client = ::redis::Client::open(server.url()).expect("a URL");
+    let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
+    ::redis::cmd("FLUSHALL").exec_async(&mut connection).await.expect("flushed");
+    one.confirm().await;
+    let new = Member::new(store(server.url()));
+    new.confirm().await;
+    assert_eq!(new.status("1"), Some(Revoked));
+}
+
+#[tokio::test]
+async fn out_of_reach_for_the_bound_nothing_counts_and_nobody_waits() {
+    let server = RedisServer::start().await.expect("a Redis server");
+    let proxy = RedisProxy::start(server.port()).await.expect("a proxy");
+    let [near, far] = [Member::new(store(server.url())), Member::new(store(proxy.url()))];
+    far.confirm().await;
+    for traffic in [Traffic::Hang, Traffic::Close, Traffic::Garble] {
+        proxy.set(traffic);
+        near.revoke(&format!("{traffic:?}")).await;
+        assert!(far.log.poll().await.is_err());
+        far.clock.advance(BOUND);
+        let id = format!("{traffic:?}");
+        assert_eq!((far.status(&id), far.status("good")), (Some(Unknown), Some(Unknown)), "from memory, at once");
+        proxy.set(Traffic::Pass);
+        far.confirm().await;
+        assert_eq!((far.status(&id), far.status("good")), (Some(Revoked), Some(Active)));
+    }
+}
+
+/// A store whose server can be another one from one moment to the next.
+#[derive(Clone, Debug)]
+struct Elected(Arc<Mutex<Arc<RedisCache>>>);
+
+impl Elected {
+    fn now(&self) -> Arc<RedisCache> {
+        self.0.lock().expect("lock").clone()
+    }
+}
+
+#[async_trait]
+impl CacheStore for Elected {
+    async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError> {
+        self.now().get(key).await
+    }
+    async fn find(&self, key: &CacheKey) -> Result<Option<Found>, CacheError> {
+        self.now().find(key).await
+    }
+    async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<(), CacheError> {
+        self.now().put(key, value, ttl).await
+    }
+    async fn put_new(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<bool, CacheError> {
+        self.now().put_new(key, value, ttl).await
+    }
+    async fn compare_and_swap(
+        &self,
+        key: &CacheKey,
+        expected: &[u8],
+        new: Option<(Bytes, Duration)>,
+    ) -> Result<bool, CacheError> {
+        self.now().compare_and_swap(key, expected, new).await
+    }
+    async fn add(&self, key: &CacheKey, n: u64, window: Duration) -> Result<Counted, CacheError> {
+        self.now().add(key, n, window).await
+    }
+}
+
+#[tokio::test]
+async fn a_replica_that_lost_the_last_second_is_told_it_before_anybody_relies_on_it() {
+    let [mut first, second] =
+        [RedisServer::start().await, RedisServer::start().await].map(|s| s.expect("a Redis server"));
+    let replica = ::redis::Client::open(second.url()).expect("a URL");
+    let mut replica = replica.get_multiplexed_async_connection().await.expect("a connection");
+    let port = first.port().to_string();
+    ::redis::cmd("REPLICAOF").arg("127.0.0.1").arg(&port).exec_async(&mut replica).await.expect("a replica");
+
+    let elected = Elected(Arc::new(Mutex::new(Arc::new(store(first.url())))));
+    let [writer, reader] = [(); 2].map(|()| Member::new(elected.clone()));
+    writer.revoke("1").await;
+    reader.confirm().await;
+    let taking_over = Arc::new(store(second.url()));
+    let head = elected.find(&head_key()).await.expect("find").expect("a head").value;
+    insist(async || taking_over.get(&head_key()).await.is_ok_and(|there| there.as_ref() == Some(&head))).await;
+    // What is said now is acknowledged, and lost.
+    ::redis::cmd("REPLICAOF").arg("NO").arg("ONE").exec_async(&mut replica).await.expect("alone");
+    writer.revoke("2").await;
+    first.kill();
+    assert!(reader.log.poll().await.is_err());
+    reader.clock.advance(BOUND);
+    *elected.0.lock().expect("lock") = taking_over;
+
+    reader.log.poll().await.expect("the store works");
+    assert_eq!(reader.status("2"), Some(Unknown), "it does not know what is missing, and does not rely on it yet");
+    writer.confirm().await;
+    reader.confirm().await;
+    assert_eq!((reader.status("1"), reader.status("2")), (Some(Revoked), Some(Revoked)));
+    assert_eq!(reader.status("3"), Some(Active));
+}
+
+#[tokio::test]
+async fn lies_change_no_verdict_and_the_log_is_written_anew_where_they_are_removed() {
+    let server = RedisServer::start().await.expect("a Redis server");
+    let shared = store(server.url());
+    let [one, other] = [(); 2].map(|()| Member::new(store(server.url())));
+    one.confirm().await;
+    let early = shared.get(&head_key()).await.expect("get").expect("a head");
+    one.revoke("1").await;
+    other.confirm().await;
+    let good = shared.get(&head_key()).await.expect("get").expect("a head");
+    let foreign = {
+        let builder = RevocationLog::builder(store(server.url()), FleetKey::new([8; 32]).expect("a key"));
+        let others = builder.name("others").build().expect("a log");
+        insist(async || others.poll().await.is_ok()).await;
+        shared.get(&CacheKey::hashed("revocations", &[b"others"])).await.expect("get").expect("a head")
+    };
+    let lies = [Bytes::new(), Bytes::from_static(b"7"), good.slice(..good.len() - 1), foreign];
+    for lie in lies {
+        shared.put(&head_key(), lie.clone(), Duration::MAX).await.expect("put");
+        for member in [&one, &other, &Member::new(store(server.url()))] {
+            assert!(member.log.poll().await.is_err());
+            assert_ne!(member.status("1"), Some(Active));
+            assert!(member.log.revoke_token("a", "2", at(FAR_AWAY)).await.is_err());
+            member.clock.advance(BOUND);
+            assert_eq!((member.status("1"), member.status("3")), (Some(Unknown), Some(Unknown)));
+        }
+        assert_eq!(shared.get(&head_key()).await.expect("get"), Some(lie), "it is nobody's to overwrite");
+        shared.remove(&head_key()).await.expect("remove");
+        other.confirm().await;
+        let new = Member::new(store(server.url()));
+        new.confirm().await;
+        assert_eq!((new.status("1"), new.status("3")), (Some(Revoked), Some(Active)));
+    }
+    // An older head of the same log, of which nothing is forged.
+    shared.put(&head_key(), early, Duration::MAX).await.expect("put");
+    one.confirm().await;
+    let new = Member::new(store(server.url()));
+    new.confirm().await;
+    assert_eq!(new.status("1"), Some(Revoked));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_bring_a_look_forward_and_nothing_depends_on_them() {
+    const NEWS: &str = "news";
+    let server = RedisServer::start().await.expect("a Redis server");
+    let log = |bound| {
+        let builder = RevocationLog::builder(store(server.url()), fleet_key()).bound(bound);
+        Arc::new(builder.build().expect("a log"))
+    };
+    let (writer, reader) = (log(BOUND), log(Duration::from_secs(1)));
+    let follower = Arc::new(Follower::start(reader.clone()).expect("a runtime"));
+    let client = ::redis::Client::open(server.url()).expect("a URL");
+    let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
+    let mut messages = client.get_async_pubsub().await.expect("a connection");
+    messages.subscribe(NEWS).await.expect("a subscription");
+    let listener = tokio::spawn({
+        let follower = follower.clone();
+        async move {
+            let mut messages = messages.into_on_message();
+            while messages.next().await.is_some() {
+                follower.wake();
+            }
+        }
+    });
+    for id in ["heard", "unheard"] {
+        if id == "unheard" {
+            let _: u64 = ::redis::cmd("CLIENT")
+                .arg(&["KILL", "TYPE", "pubsub"])
+                .query_async(&mut connection)
+                .await
+                .expect("killed");
+        }
+        insist(async || writer.revoke_token("a", id, at(FAR_AWAY)).await.is_ok()).await;
+        let _: u64 = ::redis::cmd("PUBLISH").arg(NEWS).arg(id).query_async(&mut connection).await.expect("published");
+        insist(async || reader.status(&bad(id)).await == Revoked).await;
+    }
+    listener.await.expect("its connection was killed");
+    drop(follower);
+    insist(async || !reader.is_confirmed()).await;
+    assert_eq!(reader.status(&bad("heard")).await, Unknown, "nobody polls any longer");
+}
