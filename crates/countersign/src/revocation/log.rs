@@ -41,12 +41,12 @@ const MAX_NAME: usize = 16 * 1024;
 ///
 /// # The bound
 ///
-/// An answer counts on a view that was read no longer ago than the [bound](RevocationLogBuilder::bound), 5 s unless told: so
-/// whatever was acknowledged before that is in it. `poll` wants to be called every [`interval`](Self::interval), a fifth of
-/// the bound; `Follower` of `countersign-cache` is the task that does. Where the view is older, because the store fails or
-/// nobody polls, the answer is [`TokenStatus::Unknown`] (503), or, with
-/// [`danger_degrade`](RevocationLogBuilder::danger_degrade), by what was known last. The observer is told either way, once.
-/// Age is measured by both clocks, and the larger counts.
+/// Whatever was acknowledged longer ago than the [bound](RevocationLogBuilder::bound), 5 s unless told, is in every answer: a
+/// view counts for four fifths of that, and the rest is for a store that loses a change the moment it has it.
+/// [`poll`](Self::poll) wants to be called every [`interval`](Self::interval), a fifth of the bound; `Follower` of
+/// `countersign-cache` is the task that does. Where the view is older, because the store fails or nobody polls, the answer is
+/// [`TokenStatus::Unknown`] (503), or, with [`danger_degrade`](RevocationLogBuilder::danger_degrade), by what was known last.
+/// The observer is told either way, once. Age is measured by both clocks, and the larger counts.
 ///
 /// After a failure of the store a view counts as read again only when two intervals have passed without another one. A server
 /// that has taken over may lack the last changes, and those who know them put them back meanwhile.
@@ -59,8 +59,10 @@ const MAX_NAME: usize = 16 * 1024;
 ///    moved or comes from another log is an error: the view stays as it is, and is old when the bound is over. It is never
 ///    overwritten, for it may be another fleet's: whoever removes it lets the processes write the log anew.
 /// 3. A log that went back, or on in another way (flushed, started anew, failed over, put back by a stranger, evicted in
-///    part), does not lead past the place where a process has been. Then that process reads all of it, keeps what it knew, and appends what the
-///    log lacks. Nothing that any process which still runs has seen is lost, and nobody has to be asked.
+///    part), does not lead past the place where a process has been. Then that process reads all of it, keeps what it knew,
+///    and appends what the log lacks. Nothing that any process which still runs has seen is lost, and nobody has to be
+///    asked. A process that starts and finds a part of the snapshot gone says so in the head, and counts on nothing until
+///    another has helped.
 /// 4. What is said of one token, subject or key joins in any order to the same, so that several may do so at once.
 /// 5. Entries end with the tokens they concern (an hour later, for clocks that go differently). The last facts stand in the
 ///    head, 32 at most; all before them in a snapshot, which a process reads when it starts or was far behind. There may be
@@ -176,7 +178,7 @@ impl RevocationLog {
         RevocationLogBuilder::new(Box::new(store), key)
     }
 
-    /// How old a view may be that an answer counts on.
+    /// How long a change may take until every answer counts on it, or is "nobody can tell".
     #[must_use]
     pub fn bound(&self) -> Duration {
         self.bound
@@ -188,7 +190,7 @@ impl RevocationLog {
         self.bound / 5
     }
 
-    /// Whether the view is young enough.
+    /// Whether the view is young enough to count.
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
         self.confirms(&self.view.load(), self.now())

@@ -152,6 +152,29 @@ async fn of_many_entries_the_store_holds_a_head_and_a_snapshot() {
 }
 
 #[tokio::test]
+async fn who_finds_a_part_gone_is_helped_by_who_knows_it() {
+    let (server, key) = (server(), public_key());
+    let old = Process::new(&server, &key, 1_000);
+    for n in 0..100 {
+        revoke(&old, &n.to_string()).await;
+    }
+    server.set(server.now().into_iter().filter(|(key, _)| *key == head_key()).collect());
+    let new = Process::new(&server, &key, 1_000);
+    for _ in 0..2 {
+        assert!(new.log.poll().await.is_err(), "it cannot know what was there");
+        assert_eq!(new.status("1"), Some(Unknown));
+    }
+    old.log.poll().await.expect("the store works");
+    for _ in 0..3 {
+        new.log.poll().await.expect("the store works");
+        new.clock.advance(INTERVAL);
+    }
+    for n in 0..100 {
+        assert_eq!(new.status(&n.to_string()), Some(Revoked));
+    }
+}
+
+#[tokio::test]
 async fn entries_end_with_the_tokens_they_concern() {
     let (server, key) = (server(), public_key());
     let process = Process::new(&server, &key, 1_000);

@@ -49,7 +49,7 @@ fn harmless() -> impl Strategy<Value = Act> {
         2 => (process.clone(), 0..NAMES).prop_map(|(p, n)| Act::Subject(p, n)),
         1 => (process.clone(), 0..NAMES, 1_u8..40).prop_map(|(p, n, many)| Act::Tokens(p, n, many)),
         2 => (process.clone(), any::<bool>()).prop_map(|(p, distrust)| Act::Key(p, distrust)),
-        2 => (process.clone(), 0_u8..3).prop_map(|(p, mode)| Act::Link(p, mode)),
+        2 => (process.clone(), WORKS..=FAILS_AFTER).prop_map(|(p, mode)| Act::Link(p, mode)),
         2 => (0..lies.len(), 0..9_usize).prop_map(move |(lie, entry)| Act::Lie(lies[lie], entry)),
         1 => process.prop_map(Act::Restart),
     ]

@@ -56,8 +56,8 @@ impl RevocationLogBuilder {
         self
     }
 
-    /// How old a view may be that an answer counts on: 5 s unless told, from 1 s to 5 min. The store is asked five times as
-    /// often, by each process.
+    /// How long a change may take until every answer counts on it, or is "nobody can tell": 5 s unless told, from 1 s to
+    /// 5 min. Each process asks the store five times in that time.
     pub fn bound(mut self, bound: Duration) -> Self {
         self.bound = bound;
         self

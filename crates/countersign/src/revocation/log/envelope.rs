@@ -43,6 +43,8 @@ pub(super) struct Position {
 pub(super) struct Head {
     start: Position,
     pub(super) snapshot: Option<Snapshot>,
+    /// Somebody who has just started found a part of the snapshot gone, and asks those who know what was in it.
+    pub(super) is_help_wanted: bool,
     facts: Vec<Fact>,
 }
 
@@ -62,6 +64,7 @@ struct Line {
     start: u64,
     chain: String,
     snapshot: Option<Snapshot>,
+    help: bool,
 }
 
 impl Head {
@@ -98,7 +101,7 @@ impl Seal {
     /// The head of a log that has no facts, like that of no other log.
     pub(super) fn begin(&self) -> Result<Head> {
         let start = Position { number: 0, chain: random()?.to_vec() };
-        Ok(Head { start, snapshot: None, facts: Vec::new() })
+        Ok(Head { start, snapshot: None, is_help_wanted: false, facts: Vec::new() })
     }
 
     /// The value after a fact, and the number.
@@ -153,6 +156,7 @@ impl Seal {
             start: head.start.number,
             chain: base64url::encode(&head.start.chain),
             snapshot: head.snapshot.clone(),
+            help: head.is_help_wanted,
         };
         let first = serde_json::to_string(&first).map_err(CacheError::because)?;
         self.seal(HEAD, &[], &lines(Some(first), &head.facts))
@@ -228,7 +232,7 @@ fn read_head(body: &str) -> Option<Head> {
     let chain = base64url::decode(&first.chain).ok().filter(|chain| chain.len() == TAG_LEN)?;
     let facts: Option<Vec<Fact>> = lines.map(Fact::decode).collect();
     let start = Position { number: first.start, chain };
-    (first.version == 1).then_some(Head { start, snapshot: first.snapshot, facts: facts? })
+    (first.version == 1).then_some(Head { start, snapshot: first.snapshot, is_help_wanted: first.help, facts: facts? })
 }
 
 fn random() -> Result<[u8; TAG_LEN]> {

@@ -52,6 +52,10 @@ impl RevocationLog {
                 None => None,
             };
             if let Some(facts) = next {
+                if head.is_help_wanted {
+                    self.begin_again(&view, &head, &raw).await?;
+                    continue;
+                }
                 self.learn(&view, facts, place, asked_at);
                 return Ok((head, raw));
             }
@@ -90,9 +94,16 @@ impl RevocationLog {
         Ok(())
     }
 
-    /// Puts a new log in the place of one whose snapshot is gone, evicted or removed. Who has never known it cannot.
+    /// Puts a new log in the place of one whose snapshot is gone, evicted or removed. Who has never known it cannot, and
+    /// leaves word for those who have.
     async fn begin_again(&self, view: &View, head: &Head, raw: &Bytes) -> Result<()> {
         if view.read_at.is_none() {
+            if !head.is_help_wanted {
+                let mut asking = head.clone();
+                asking.is_help_wanted = true;
+                let asking = self.seal.seal_head(&asking)?;
+                self.store.compare_and_swap(&self.head_key, raw, Some((asking, Duration::MAX))).await?;
+            }
             return Err(CacheError::because("a page of the log's snapshot is gone"));
         }
         let now = self.now();
