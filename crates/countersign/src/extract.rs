@@ -62,8 +62,8 @@ pub trait TokenExtractor: Debug + Send + Sync + 'static {
     /// [`ExtractError`] when something is here that cannot be taken. It ends the request.
     fn extract<'r>(&self, request: &RequestView<'r>) -> Result<Option<Credential<'r>>, ExtractError>;
 
-    /// The header field, in lower case, that holds the credential alone; `None` where there is none, or it is `Authorization`,
-    /// `Cookie` or the like. A guard does not take that field for the [request's id](crate::screening::GuardBuilder::correlation_header).
+    /// The header field, in lower case, that holds the credential alone or what goes with it, such as an anti-CSRF token; `None`
+    /// where there is none, or it is `Authorization`, `Cookie` or the like. A guard does not take that field for the [request's id](crate::screening::GuardBuilder::correlation_header).
     fn field(&self) -> Option<&str> {
         None
     }

@@ -310,8 +310,7 @@ impl GuardBuilder {
     /// Where a request has the field once, with 1 to 128 ASCII letters, digits, `-`, `_`, `.` and `:`, its refusal has that
     /// value as its [correlation id](Denial::correlation_id); elsewhere, a random one of 16 hexadecimal digits. The field
     /// is the sender's to write, unless something in front of the service writes it. It must hold no secret: the fields of
-    /// HTTP and of the extractors are refused, and so is `X-CSRF-Token`. A field of another name that
-    /// [`CsrfTokens::header`](crate::extract::CsrfTokens::header) was given is not known here.
+    /// HTTP and of the extractors are refused, and so is `X-CSRF-Token`.
     pub fn correlation_header(mut self, name: impl Into<String>) -> Self {
         self.correlation_header = name.into();
         self

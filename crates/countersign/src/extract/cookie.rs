@@ -160,6 +160,10 @@ impl CookieExtractor {
 }
 
 impl TokenExtractor for CookieExtractor {
+    fn field(&self) -> Option<&str> {
+        self.csrf_tokens.as_ref().map(CsrfTokens::field)
+    }
+
     fn extract<'r>(&self, request: &RequestView<'r>) -> Result<Option<Credential<'r>>, ExtractError> {
         let Some(value) = self.find(request)? else { return Ok(None) };
         let text = token68(value)?;

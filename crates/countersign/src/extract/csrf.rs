@@ -58,6 +58,10 @@ impl CsrfTokens {
         Self { key, field: CSRF_FIELD.into() }
     }
 
+    pub(super) fn field(&self) -> &str {
+        &self.field
+    }
+
     /// The header field in which pages send the token.
     ///
     /// # Errors

@@ -809,9 +809,12 @@ fn a_credential_that_was_put_in_the_place_of_the_verified_one_is_not_sent_on() {
 fn no_field_that_holds_a_credential_is_the_requests_id() {
     let builder = |field: &str| {
         let own = HeaderExtractor::new("X-Device-Token").expect("a field");
-        Guard::builder(Named::default()).extractor(own).correlation_header(field).build()
+        let key = crate::cache::FleetKey::new([7; 32]).expect("a key");
+        let tokens = crate::extract::CsrfTokens::new(key).header("X-Page").expect("a field");
+        let cookie = CookieExtractor::new("session").expect("a name").csrf_tokens(tokens);
+        Guard::builder(Named::default()).extractor(own).extractor(cookie).correlation_header(field).build()
     };
-    for field in ["x-device-token", "X-DEVICE-TOKEN", "authorization", "Cookie", "sec-websocket-protocol"] {
+    for field in ["x-device-token", "x-page", "X-DEVICE-TOKEN", "authorization", "Cookie", "sec-websocket-protocol"] {
         assert_eq!(builder(field).unwrap_err().setting(), "correlation_header", "{field}");
     }
     assert!(builder("x-request-id").is_ok());
