@@ -34,11 +34,11 @@ fn fleet_key() -> FleetKey {
 
 /// Where the fleet keeps the document.
 fn document_name() -> CacheKey {
-    fleet_key().cache_key("jwks-document", &[b"url", URL.as_bytes()]).expect("a name")
+    fleet_key().cache_key("jwks-document", &[b"url", URL.as_bytes(), b""]).expect("a name")
 }
 
 fn lease_name() -> CacheKey {
-    fleet_key().cache_key("jwks-lease", &[b"url", URL.as_bytes()]).expect("a name")
+    fleet_key().cache_key("jwks-lease", &[b"url", URL.as_bytes(), b""]).expect("a name")
 }
 
 fn key(id: &str) -> SigningKey {

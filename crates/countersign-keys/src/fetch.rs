@@ -199,6 +199,13 @@ pub trait JwksFetch: Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// What this makes of documents besides fetching them. Providers that
+    /// [share a store](crate::JwksProviderBuilder::shared_cache) have a document in common only where they say the same here:
+    /// one that leaves keys out must not be given what another one left in.
+    fn variant(&self) -> &str {
+        ""
+    }
+
     /// The document.
     ///
     /// # Errors
@@ -212,6 +219,10 @@ macro_rules! forward {
         impl<T: JwksFetch + ?Sized> JwksFetch for $pointer<T> {
             fn check(&self, url: &str) -> Result<(), ConfigError> {
                 (**self).check(url)
+            }
+
+            fn variant(&self) -> &str {
+                (**self).variant()
             }
 
             fn fetch<'s, 'q, 'r, 'f>(

@@ -386,8 +386,10 @@ impl JwksProviderBuilder {
         for url in urls {
             fetch.check(&url)?;
         }
-        let shared =
-            self.shared.map(|(store, key)| Shared::new(store, key, &self.source, self.max_bytes)).transpose()?;
+        let shared = self
+            .shared
+            .map(|(store, key)| Shared::new(store, key, &self.source, fetch.variant(), self.max_bytes))
+            .transpose()?;
         let clock: Arc<dyn Clock> = Arc::from(self.clock);
         let alarm = clock.alarm().map_or_else(|| Arc::new(RuntimeAlarm::new(Arc::clone(&clock))) as _, Arc::from);
         let refresher = Refresher::new(Settings {

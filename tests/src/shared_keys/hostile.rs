@@ -42,6 +42,39 @@ async fn a_store_that_goes_while_a_leader_fetches_costs_nobody_its_deadline() {
     }
 }
 
+/// Publishes two keys, and leaves one of them out where it says so.
+#[derive(Debug)]
+struct Sifted {
+    keys: [SigningKey; 2],
+    variant: &'static str,
+}
+
+#[async_trait]
+impl JwksFetch for Sifted {
+    fn variant(&self) -> &str {
+        self.variant
+    }
+
+    async fn fetch(&self, _: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
+        let [all, some] = &self.keys;
+        Ok(Fetched::new(if self.variant.is_empty() { set_of(&[all, some]) } else { set_of(&[some]) }))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_keys_out_is_given_none_that_another_process_left_in() {
+    let (store, keys) = (Arc::new(MemoryCache::new()), [key("left out"), key("left in")]);
+    for variant in ["", "sifted"] {
+        let fetch = Sifted { keys: keys.clone(), variant };
+        let provider = JwksProvider::url(URL).fetch(fetch).shared_cache(store.clone(), fleet_key());
+        let provider = provider.build().expect("a provider");
+        for (id, is_there) in [("left in", true), ("left out", variant.is_empty())] {
+            let wanted = KeyRequest::new(Algorithm::ES256).with_key_id(Some(id));
+            assert_eq!(provider.key(&wanted).await.is_ok(), is_there, "{variant:?}: {id}");
+        }
+    }
+}
+
 /// What somebody who can write to the store might put there.
 async fn forgeries(fleet: &Fleet, old: &Bytes) -> Vec<(&'static str, Bytes)> {
     let good = fleet.kept().await;
@@ -56,7 +89,8 @@ async fn forgeries(fleet: &Fleet, old: &Bytes) -> Vec<(&'static str, Bytes)> {
         Bytes::from([&tag[..], value].concat())
     };
     let other_key = || FleetKey::new([8; 32]).expect("a key");
-    let elsewhere = fleet_key().cache_key("jwks-document", &[b"url", b"https://evil.example/jwks"]).expect("a name");
+    let elsewhere =
+        fleet_key().cache_key("jwks-document", &[b"url", b"https://evil.example/jwks", b""]).expect("a name");
     let content = &old[32..];
     vec![
         ("nothing", Bytes::new()),

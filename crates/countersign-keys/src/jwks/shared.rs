@@ -70,13 +70,15 @@ impl Shared {
         store: Box<dyn CacheStore>,
         key: FleetKey,
         source: &Source,
+        variant: &str,
         max_bytes: usize,
     ) -> Result<Self, ConfigError> {
         const SETTING: &str = "shared_cache";
         let Some(parts) = source.identity() else {
             return Err(ConfigError::new(SETTING, "is set, and each process reads the file itself"));
         };
-        let parts = parts.each_ref().map(String::as_bytes);
+        let [kind, url] = parts.each_ref().map(String::as_bytes);
+        let parts = [kind, url, variant.as_bytes()];
         let name = |name| key.cache_key(name, &parts).map_err(|error| ConfigError::new(SETTING, error.to_string()));
         let (lease, document) = (name(LEASE_NAME)?, name(DOCUMENT_NAME)?);
         Ok(Self { store, key, lease, document, max_bytes, look_at: AtomicU64::new(u64::MAX) })

@@ -43,6 +43,10 @@ impl<F: JwksFetch> JwksFetch for TemplateKeys<F> {
         self.fetch.check(url)
     }
 
+    fn variant(&self) -> &str {
+        self.template
+    }
+
     async fn fetch(&self, request: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
         let mut fetched = self.fetch.fetch(request).await?;
         fetched.body = fetched.body.map(|body| self.sift(&body));
