@@ -72,9 +72,15 @@ const MAX_NAME: usize = 16 * 1024;
 ///
 /// # What it cannot notice
 ///
-/// What no running process has seen: a log that was removed or put back before this process' first look, while no other
-/// process ran, and the change that a server loses with the process that made it before anybody else polled. Give it a store
-/// that only its own processes can write to, and that does not evict (`maxmemory-policy noeviction`).
+/// - What no running process has seen: a log that was removed or put back before this process' first look, while no other
+///   process ran, and the change that a server loses with the process that made it before anybody else polled.
+/// - What others know and have not put back yet: a process that starts, or wakes, right after the store lost the log relies
+///   on what it finds, for the interval or two that they need.
+/// - An older head that somebody who can write to the store puts back again and again: a process that has seen no newer one
+///   takes it for the log at rest. Those who have seen a newer one are unconfirmed.
+///
+/// Give it a store that only its own processes can write to, and that does not evict (`maxmemory-policy noeviction`). Let its
+/// processes' clocks agree within seconds: a change whose end has come by the writer's clock is not written.
 ///
 /// ```
 /// use countersign::cache::{CacheStore, FleetKey, Result};
