@@ -73,7 +73,9 @@ fn each_takes_its_own_tokens_and_no_others() {
         "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_EXAMPLE",
     );
     let (gateway, actions) = ("https://gateway.example", "https://token.actions.githubusercontent.com");
-    let entra = |iss: &str, tid: &str| json!({"iss": issuer_of(iss), "aud": "my-api", "tid": tid});
+    let entra = |iss: &str, tid: &str| json!({"iss": issuer_of(iss), "aud": "my-api", "tid": tid, "azp": "client"});
+    // Of a registration that users log in to and that is the API as well.
+    let id_token = || json!({"iss": issuer_of(TENANT), "aud": "my-api", "tid": TENANT});
     let repository = |name: &str| json!({"iss": actions, "aud": "my-api", "repository": name});
     let cases = [
         (
@@ -106,9 +108,11 @@ fn each_takes_its_own_tokens_and_no_others() {
         ),
         ("entra", RS256, "JWT", entra(TENANT, TENANT), Ok(())),
         ("entra", RS256, "JWT", entra(TENANT, OTHER_TENANT), other_tenant),
-        ("entra", RS256, "JWT", json!({"iss": issuer_of(TENANT), "aud": "my-api"}), other_tenant),
+        ("entra", RS256, "JWT", json!({"iss": issuer_of(TENANT), "aud": "my-api", "azp": "client"}), other_tenant),
         ("entra", RS256, "JWT", entra(OTHER_TENANT, OTHER_TENANT), Err(Rejection::Issuer)),
         ("entra", RS256, "", entra(TENANT, TENANT), Err(Rejection::TokenType)),
+        ("entra", RS256, "JWT", id_token(), Err(Rejection::MissingClaim)),
+        ("entra_tenants", RS256, "JWT", id_token(), Err(Rejection::MissingClaim)),
         ("entra_tenants", RS256, "JWT", entra(TENANT, TENANT), Ok(())),
         ("entra_tenants", RS256, "JWT", entra(OTHER_TENANT, OTHER_TENANT), Ok(())),
         ("entra_tenants", RS256, "JWT", entra(TENANT, OTHER_TENANT), other_tenant),
@@ -119,10 +123,16 @@ fn each_takes_its_own_tokens_and_no_others() {
             "entra_tenants",
             RS256,
             "JWT",
-            json!({"iss": issuer_of(TENANT), "aud": "my-api", "tid": [TENANT]}),
+            json!({"iss": issuer_of(TENANT), "aud": "my-api", "tid": [TENANT], "azp": "client"}),
             other_tenant,
         ),
-        ("entra_tenants", RS256, "JWT", json!({"iss": issuer_of(TENANT), "aud": "my-api"}), other_tenant),
+        (
+            "entra_tenants",
+            RS256,
+            "JWT",
+            json!({"iss": issuer_of(TENANT), "aud": "my-api", "azp": "client"}),
+            other_tenant,
+        ),
         ("entra_tenants", RS256, "JWT", entra(STRANGER, STRANGER), Err(Rejection::Issuer)),
         ("entra_tenants", RS256, "JWT", entra("{tenantid}", "{tenantid}"), Err(Rejection::Issuer)),
         ("entra_tenants", RS256, "JWT", entra("common", "common"), Err(Rejection::Issuer)),

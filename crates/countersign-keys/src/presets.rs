@@ -107,8 +107,8 @@ pub fn keycloak(server: &str, realm: &str) -> Result<Preset, ConfigError> {
 
 /// One tenant of Microsoft Entra ID, by its id.
 ///
-/// Tokens of version 2.0: the registration of the API has `requestedAccessTokenVersion` set to 2, and its client id is the
-/// audience.
+/// Access tokens of version 2.0: the registration of the API has `requestedAccessTokenVersion` set to 2, and its client id is
+/// the audience. They name their client in `azp`, which keeps ID tokens out where users log in to that registration too.
 ///
 /// # Errors
 /// [`ConfigError`] where the tenant is no UUID in lower case. Its domain will not do: tokens have the id.
@@ -128,6 +128,7 @@ pub fn entra(tenant: &str) -> Result<Preset, ConfigError> {
     Ok(Preset {
         types: JWT,
         rule: Some(Rule::TenantOfIssuer),
+        required_claim: Some("azp"),
         claims_mapping: Some("entra"),
         ..Preset::of(entra_issuer(tenant))
     })
@@ -180,6 +181,7 @@ pub fn entra_tenants<T: AsRef<str>>(tenants: impl IntoIterator<Item = T>) -> Res
         source: Source::Template("https://login.microsoftonline.com/common/discovery/v2.0/keys", fetch),
         types: JWT,
         rule: Some(Rule::TenantOfIssuer),
+        required_claim: Some("azp"),
         claims_mapping: Some("entra"),
         ..Preset::of(String::new())
     })
