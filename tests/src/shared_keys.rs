@@ -3,6 +3,7 @@
 mod hostile;
 mod order;
 mod redis;
+mod scale;
 mod turns;
 
 use countersign::cache::{CacheError, CacheKey, CacheStore, Counted, FleetKey, Found};
