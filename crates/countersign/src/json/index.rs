@@ -172,10 +172,6 @@ impl Index {
         }
     }
 
-    fn members(&self) -> impl Iterator<Item = &Member> {
-        (0..self.len).map_while(|number| self.member(number))
-    }
-
     /// Where the name of a member stands: in the text, or among those that are written with escapes.
     #[inline]
     fn names<'s>(&'s self, member: &Member, bytes: &'s [u8]) -> &'s [u8] {
@@ -193,9 +189,15 @@ impl Index {
     /// The value of the member `name` of this text.
     #[inline]
     pub(crate) fn find<'t>(&self, bytes: &'t [u8], name: &str) -> Option<Value<'t>> {
-        let member = self.members().find(|member| self.is_called(member, bytes, name))?;
-        let text = str::from_utf8(bytes.get(member.value.range())?).ok()?;
-        Some(Value { text, place: member.value, is_plain: member.is_plain })
+        let mut number = 0;
+        while let Some(member) = self.member(number) {
+            if self.is_called(member, bytes, name) {
+                let text = str::from_utf8(bytes.get(member.value.range())?).ok()?;
+                return Some(Value { text, place: member.value, is_plain: member.is_plain });
+            }
+            number += 1;
+        }
+        None
     }
 
     /// The member of this number, in this text.
@@ -216,23 +218,27 @@ impl Index {
 struct Names {
     kinds: u64,
     /// All of them, where there are many.
-    many: HashSet<Box<str>>,
+    many: Option<HashSet<Box<str>>>,
 }
 
 impl Names {
     /// Whether `name` is one of those in `index`, which will be told it next.
+    #[inline]
     fn has(&mut self, name: &str, index: &Index, text: &str) -> bool {
-        if index.len < MANY {
-            let kind = kind(name);
-            let is_of_a_kind = self.kinds & kind != 0;
-            self.kinds |= kind;
-            return is_of_a_kind && index.members().any(|member| index.is_called(member, text.as_bytes(), name));
+        if index.len >= MANY {
+            return self.has_among_many(name, index, text);
         }
-        if self.many.is_empty() {
-            let all = (0..index.len).filter_map(|number| index.get(text, number));
-            self.many = all.map(|(name, _)| name.into()).collect();
-        }
-        !self.many.insert(name.into())
+        let kind = kind(name);
+        let is_of_a_kind = self.kinds & kind != 0;
+        self.kinds |= kind;
+        is_of_a_kind && index.find(text.as_bytes(), name).is_some()
+    }
+
+    #[cold]
+    fn has_among_many(&mut self, name: &str, index: &Index, text: &str) -> bool {
+        let names =
+            || (0..index.len).filter_map(|number| index.get(text, number)).map(|(name, _)| name.into()).collect();
+        !self.many.get_or_insert_with(names).insert(name.into())
     }
 }
 
