@@ -90,6 +90,32 @@ async fn a_preflight_passes_where_it_was_asked_for_and_nothing_else_does() {
     }
 }
 
+/// What answers preflights in warp stands around the guarded route, and nobody else's request gets by it.
+#[tokio::test(flavor = "multi_thread")]
+async fn preflights_are_answered_around_a_guarded_route_of_warp() {
+    use countersign_warp::{GuardExt, Guarded};
+
+    let tokens = Tokens::new();
+    let admin = tokens.guard("default").require(role("admin")).expect("a role that is known");
+    let any = warp::path!("any").guarded(admin, |route| warp::Filter::map(route, |_| "any"));
+    let cors = warp::cors().allow_origin("https://app.example").allow_methods(["POST"]);
+    let routes = warp::Filter::with(any, cors);
+    let (listener, address) = listener();
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+    tokio::spawn(warp::serve(routes).incoming(listener).run());
+    for (method, origin, expected) in [
+        ("OPTIONS", "https://app.example", 200),
+        ("OPTIONS", "https://evil.example", 403),
+        ("POST", "https://app.example", 401),
+        ("POST", "https://evil.example", 403),
+    ] {
+        let headers = [("Origin", origin), ("Access-Control-Request-Method", "POST")];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+        let answer = send(address, method, "/any", &headers, b"").await;
+        assert_eq!(answer.status, expected, "{method} from {origin}: {answer:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cookie_on_a_route_of_every_method_is_asked_where_it_comes_from_unless_the_method_is_safe() {
     let tokens = Tokens::new();
