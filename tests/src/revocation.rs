@@ -321,7 +321,9 @@ async fn assert_the_latest_and_the_longest_win(store: Arc<dyn CacheStore>, left:
     }
     let left = left().await;
     let longest = Duration::from_secs(1_000 * RIVALS);
-    assert!(left <= longest && left > longest - Duration::from_secs(1_000), "{left:?} of {longest:?}");
+    // The system's clock may be put right meanwhile, by less than a second.
+    let slack = Duration::from_secs(1);
+    assert!(left < longest + slack && left > longest - Duration::from_secs(1_000), "{left:?} of {longest:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
