@@ -321,7 +321,7 @@ async fn assert_the_latest_and_the_longest_win(store: Arc<dyn CacheStore>, left:
     }
     let left = left().await;
     let longest = Duration::from_secs(1_000 * RIVALS);
-    // The system's clock may be put right meanwhile, by less than a second.
+    // The clock of the world and that of the store need not agree to the microsecond; rivals are 1 000 s apart.
     let slack = Duration::from_secs(1);
     assert!(left < longest + slack && left > longest - Duration::from_secs(1_000), "{left:?} of {longest:?}");
 }
