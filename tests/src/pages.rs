@@ -1,0 +1,1 @@
+//! The guides in `docs/`: their code is compiled and run as doc tests of this crate.
