@@ -1,1 +1,10 @@
 //! The guides in `docs/`: their code is compiled and run as doc tests of this crate.
+
+#[doc = include_str!("../../docs/ACTIX.md")]
+mod actix {}
+#[doc = include_str!("../../docs/AXUM.md")]
+mod axum {}
+#[doc = include_str!("../../docs/POLICIES.md")]
+mod policies {}
+#[doc = include_str!("../../docs/WARP.md")]
+mod warp {}
