@@ -4,6 +4,10 @@
 mod actix {}
 #[doc = include_str!("../../docs/AXUM.md")]
 mod axum {}
+#[doc = include_str!("../../docs/CONFIGURATION.md")]
+mod configuration {}
+#[doc = include_str!("../../docs/DEPLOYMENT.md")]
+mod deployment {}
 #[doc = include_str!("../../docs/POLICIES.md")]
 mod policies {}
 #[doc = include_str!("../../docs/WARP.md")]

@@ -1,6 +1,10 @@
 //! The signature algorithms of RFC 7518, RFC 8037, RFC 8812 and RFC 9964. There is no `none`.
 
+use crate::config::ConfigError;
+use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+use serde::ser::{Serialize, Serializer};
 use std::fmt;
+use std::str::FromStr;
 
 /// A JWS signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 8812 §3.2, RFC 9864 §2.2, RFC 9964).
 ///
@@ -15,6 +19,11 @@ use std::fmt;
 /// assert_eq!(Algorithm::from_name("RS256"), Some(Algorithm::RS256));
 /// assert_eq!(Algorithm::from_name("none"), None);
 /// assert_eq!(Algorithm::from_name("rs256"), None, "names are case-sensitive (RFC 7515 §4.1.1)");
+///
+/// // In settings, from the environment or a file:
+/// let algorithms: Vec<Algorithm> = serde_json::from_str(r#"["RS256", "ES256"]"#)?;
+/// assert_eq!(algorithms, [Algorithm::RS256, "ES256".parse()?]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -252,6 +261,44 @@ impl fmt::Display for Algorithm {
     }
 }
 
+/// As [`from_name`](Algorithm::from_name).
+impl FromStr for Algorithm {
+    type Err = ConfigError;
+
+    fn from_str(name: &str) -> Result<Self, ConfigError> {
+        let unknown = || ConfigError::new("algorithm", format!("there is no algorithm `{}`", name.escape_default()));
+        Self::from_name(name).ok_or_else(unknown)
+    }
+}
+
+/// Its name.
+impl Serialize for Algorithm {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// As [`from_name`](Algorithm::from_name).
+impl<'de> Deserialize<'de> for Algorithm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+
+        impl Visitor<'_> for Name {
+            type Value = Algorithm;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a JWS algorithm")
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<Algorithm, E> {
+                Algorithm::from_name(name).ok_or_else(|| E::invalid_value(Unexpected::Str(name), &self))
+            }
+        }
+
+        deserializer.deserialize_str(Name)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,6 +307,9 @@ mod tests {
     fn every_name_parses_to_its_own_algorithm() {
         for &algorithm in Algorithm::ALL {
             assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
+            assert_eq!(algorithm.name().parse(), Ok(algorithm));
+            let written = serde_json::to_string(&algorithm).expect("a name");
+            assert_eq!(serde_json::from_str::<Algorithm>(&written).expect("an algorithm"), algorithm);
         }
     }
 
@@ -267,6 +317,8 @@ mod tests {
     fn none_and_other_spellings_are_no_algorithm() {
         for name in ["none", "None", "NONE", "", "hs256", "RS256 ", "es512", "ES521", "ML-DSA", "MlDsa44", "Ed448"] {
             assert_eq!(Algorithm::from_name(name), None, "{name:?}");
+            assert!(name.parse::<Algorithm>().is_err(), "{name:?}");
+            assert!(serde_json::from_value::<Algorithm>(name.into()).is_err(), "{name:?}");
         }
     }
 }

@@ -4,12 +4,12 @@ use super::source::{self, is_word};
 
 /// The modules of `countersign`, low to high. A room may name those before it.
 const ROOMS: [&str; 33] = [
+    "config",
     "alg",
     "base64url",
     "json",
     "clock",
     "secret",
-    "config",
     "authority",
     "key_error",
     "reason",
