@@ -30,6 +30,8 @@ mod key_forms;
 mod key_providers;
 #[cfg(test)]
 mod manifest;
+#[cfg(test)]
+mod observability;
 #[cfg(doctest)]
 mod pages;
 #[cfg(test)]
