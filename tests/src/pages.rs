@@ -8,6 +8,8 @@ mod axum {}
 mod configuration {}
 #[doc = include_str!("../../docs/DEPLOYMENT.md")]
 mod deployment {}
+#[doc = include_str!("../../docs/KEYS.md")]
+mod keys {}
 #[doc = include_str!("../../docs/POLICIES.md")]
 mod policies {}
 #[doc = include_str!("../../docs/WARP.md")]
