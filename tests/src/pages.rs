@@ -4,6 +4,8 @@
 mod actix {}
 #[doc = include_str!("../../docs/AXUM.md")]
 mod axum {}
+#[doc = include_str!("../../docs/CACHING.md")]
+mod caching {}
 #[doc = include_str!("../../docs/CONFIGURATION.md")]
 mod configuration {}
 #[doc = include_str!("../../docs/DEPLOYMENT.md")]
