@@ -8,6 +8,8 @@ mod axum {}
 mod caching {}
 #[doc = include_str!("../../docs/CONFIGURATION.md")]
 mod configuration {}
+#[doc = include_str!("../../docs/CUSTOM.md")]
+mod custom {}
 #[doc = include_str!("../../docs/DEPLOYMENT.md")]
 mod deployment {}
 #[doc = include_str!("../../docs/KEYS.md")]
