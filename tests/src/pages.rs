@@ -14,6 +14,8 @@ mod custom {}
 mod deployment {}
 #[doc = include_str!("../../docs/KEYS.md")]
 mod keys {}
+#[doc = include_str!("../../docs/MIGRATING.md")]
+mod migrating {}
 #[doc = include_str!("../../docs/POLICIES.md")]
 mod policies {}
 #[doc = include_str!("../../docs/WARP.md")]
