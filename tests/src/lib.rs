@@ -62,3 +62,8 @@ mod tonic;
 mod tower;
 #[cfg(test)]
 mod websocket;
+
+/// The code of docs/TESTING.md: here are all three frameworks.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/TESTING.md")]
+mod testing {}

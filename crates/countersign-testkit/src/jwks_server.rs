@@ -201,8 +201,23 @@ impl JwksServer {
         assert!(arrived, "{} requests have come, and not {count}", self.requests());
     }
 
+    /// What changes answers wherever the server itself is.
+    pub(crate) fn publication(&self) -> Publication {
+        Publication(Arc::clone(&self.shared))
+    }
+
     fn script(&self, change: impl FnOnce(&mut Script)) {
-        change(&mut self.shared.script.lock().unwrap_or_else(PoisonError::into_inner));
+        self.shared.script(change);
+    }
+}
+
+/// The script of a [`JwksServer`], which may be gone.
+#[derive(Debug)]
+pub(crate) struct Publication(Arc<Shared>);
+
+impl Publication {
+    pub(crate) fn say_at(&self, path: &str, answer: Answer) {
+        self.0.script(|script| _ = script.at.insert(path.to_owned(), answer.into()));
     }
 }
 
@@ -221,6 +236,10 @@ impl Shared {
             #[cfg(feature = "tls")]
             certificate: None,
         }
+    }
+
+    fn script(&self, change: impl FnOnce(&mut Script)) {
+        change(&mut self.script.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn is_secure(&self) -> bool {

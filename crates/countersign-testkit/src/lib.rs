@@ -1,9 +1,11 @@
 //! For tests of Countersign, and of what is built on it.
 //!
-//! Depend on it in `[dev-dependencies]`: to set the time by hand ([`clock`]), to have an issuer that rotates its keys,
-//! fails or misbehaves as told ([`jwks_server`]), to have a real server beside a test ([`redis_server`]) and a bad way to it
-//! ([`redis_proxy`]), and, above all, if you implement one of the seams: [`conformance`] holds the rules that your
-//! implementation must keep, and runs them against it.
+//! Depend on it in `[dev-dependencies]`: to have an issuer whose tokens are good, or bad in a way that has a name ([`issuer`]),
+//! to set the time by hand ([`clock`]), to have a server that publishes keys and misbehaves as told ([`jwks_server`]), to have a
+//! real server beside a test ([`redis_server`]) and a bad way to it ([`redis_proxy`]), and, above all, if you implement one of
+//! the seams: [`conformance`] holds the rules that your implementation must keep, and runs them against it.
+//!
+//! `docs/TESTING.md` shows how to test a protected app of each framework.
 //!
 //! What goes wrong here is a panic with its reason: that is how a test fails.
 #![allow(
@@ -15,6 +17,11 @@
 
 pub mod clock;
 pub mod conformance;
+pub mod issuer;
 pub mod jwks_server;
 pub mod redis_proxy;
 pub mod redis_server;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
