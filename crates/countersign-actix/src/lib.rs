@@ -139,3 +139,7 @@ impl HeaderSource for Headers<'_> {
 fn view<'r>(request: &'r HttpRequest, headers: &'r Headers<'r>) -> RequestView<'r> {
     RequestView::new(request.method().as_str(), request.uri().path(), request.uri().query(), headers)
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -150,3 +150,7 @@ use with_view;
 fn original_uri(parts: &Parts) -> &http::Uri {
     parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0)
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

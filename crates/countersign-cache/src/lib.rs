@@ -48,3 +48,7 @@ pub use self::memory::{MemoryCache, MemoryCacheBuilder};
 pub use self::redis::{RedisCache, RedisCacheBuilder};
 pub use self::sealed::SealedCache;
 pub use self::tiered::{TieredCache, TieredCacheBuilder};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

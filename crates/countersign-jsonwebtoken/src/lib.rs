@@ -67,3 +67,7 @@ pub use ring::RING;
 #[cfg(all(doctest, feature = "aws_lc_rs", feature = "ring"))]
 #[doc = include_str!("../../../docs/MIGRATING_FROM_JSONWEBTOKEN.md")]
 mod migrating {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

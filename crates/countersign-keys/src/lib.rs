@@ -39,3 +39,7 @@ pub use http::{HttpFetch, HttpFetchBuilder};
 pub use jwks::{Health, JwksProvider, JwksProviderBuilder, KeysState, QuarantinedKey, RefreshError, UsableKey};
 pub use layers::{FailoverKeys, LayeredKeys};
 pub use static_keys::StaticKeys;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -88,3 +88,7 @@ pub use names::__private;
 pub use prepared::Prepared;
 pub use require::require;
 pub use subject::Subject;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -144,3 +144,7 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for countersign::Guard {}
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

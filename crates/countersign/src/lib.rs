@@ -93,3 +93,7 @@ pub mod screening {
     pub use crate::denial::{BodyStyle, Refused, Rendered, Renderer};
     pub use crate::guard::{Check, GuardBuilder, HandOver, Lease, Limit, Screening, Tenure, Verdict};
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
