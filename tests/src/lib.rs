@@ -29,6 +29,8 @@ mod key_forms;
 #[cfg(test)]
 mod key_providers;
 #[cfg(test)]
+mod links;
+#[cfg(test)]
 mod manifest;
 #[cfg(test)]
 mod observability;
@@ -62,8 +64,3 @@ mod tonic;
 mod tower;
 #[cfg(test)]
 mod websocket;
-
-/// The code of docs/TESTING.md: here are all three frameworks.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/TESTING.md")]
-mod testing {}

@@ -18,5 +18,7 @@ mod keys {}
 mod migrating {}
 #[doc = include_str!("../../docs/POLICIES.md")]
 mod policies {}
+#[doc = include_str!("../../docs/TESTING.md")]
+mod testing {}
 #[doc = include_str!("../../docs/WARP.md")]
 mod warp {}

@@ -1,0 +1,104 @@
+//! The pages for readers: what they link to is there, and the tests that SECURITY.md names are too.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")
+}
+
+/// The files below a folder with one of these endings, without what is built.
+fn files(folder: &Path, endings: &[&str], found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {
+        let path = entry.path();
+        let name = entry.file_name();
+        if path.is_dir() {
+            if !["target", ".git", "node_modules"].iter().any(|skipped| name == *skipped) {
+                files(&path, endings, found);
+            }
+        } else if path.extension().is_some_and(|ending| endings.iter().any(|wanted| ending == *wanted)) {
+            found.push(path);
+        }
+    }
+}
+
+fn below_root(endings: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    files(root(), endings, &mut found);
+    found
+}
+
+/// The page without its blocks of code.
+fn prose(page: &str) -> String {
+    page.split("```").step_by(2).collect()
+}
+
+/// As forges make an anchor of a heading.
+fn anchor(heading: &str) -> String {
+    let letters = heading.trim().chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+    letters.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+fn anchors(page: &str) -> BTreeSet<String> {
+    prose(page).lines().filter(|line| line.starts_with('#')).map(|line| anchor(line.trim_start_matches('#'))).collect()
+}
+
+/// What is wrong with a link of `page`, if anything.
+fn wrong(page: &Path, link: &str) -> Option<String> {
+    if link.contains("://") || link.starts_with("mailto:") {
+        return None;
+    }
+    let (file, fragment) = link.split_once('#').map_or((link, None), |(file, fragment)| (file, Some(fragment)));
+    let target = if file.is_empty() { page.to_owned() } else { page.parent().expect("a folder").join(file) };
+    if !target.exists() {
+        return Some(format!("{}: {link} is not there", page.display()));
+    }
+    let fragment = fragment?;
+    let there = fs::read_to_string(&target).is_ok_and(|text| anchors(&text).contains(fragment));
+    (!there).then(|| format!("{}: {link} has no such heading", page.display()))
+}
+
+#[test]
+fn every_link_of_a_page_leads_somewhere() {
+    let mut links = 0;
+    let mut problems = Vec::new();
+    for page in below_root(&["md"]) {
+        let text = fs::read_to_string(&page).expect("a page");
+        for part in prose(&text).split("](").skip(1) {
+            let link = part.split(')').next().expect("a link");
+            links += 1;
+            problems.extend(wrong(&page, link));
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    assert!(links > 100, "{links} links were looked at");
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_seen() {
+    let page = root().join("README.md");
+    assert_eq!(wrong(&page, "docs/DESIGN.md#3-invariants"), None);
+    for link in ["docs/NOT_THERE.md", "docs/DESIGN.md#3-invariant", "#not-there"] {
+        assert!(wrong(&page, link).is_some(), "{link}");
+    }
+}
+
+/// SECURITY.md says of each class of attack by which tests it is shown.
+#[test]
+fn the_tests_that_security_names_are_there() {
+    let sources: Vec<_> = below_root(&["rs"]).iter().map(|path| fs::read_to_string(path).expect("a source")).collect();
+    let page = include_str!("../../SECURITY.md");
+    let named: Vec<_> = page
+        .lines()
+        .filter_map(|row| row.strip_suffix(" |")?.rsplit_once(" | "))
+        .flat_map(|(_, shown_by)| shown_by.split('`').skip(1).step_by(2))
+        .filter(|name| {
+            name.contains('_') && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        })
+        .collect();
+    let absent: Vec<_> =
+        named.iter().filter(|name| !sources.iter().any(|text| text.contains(&format!("fn {name}(")))).collect();
+    assert!(absent.is_empty(), "{absent:?}");
+    assert!(named.len() > 30, "{} tests are named", named.len());
+}
