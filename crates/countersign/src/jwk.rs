@@ -9,6 +9,7 @@ pub(crate) use private::read_private;
 
 use crate::alg::{Algorithm, Curve, Family};
 use crate::base64url;
+use crate::config::ConfigError;
 use crate::crypto::{Backend, PublicMaterial, default_backend};
 use crate::json::{self, JsonError, Members, Wrong};
 use crate::key_error::KeyError;
@@ -17,6 +18,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 use std::fmt;
+use std::str::FromStr;
 
 /// Keys of one set beyond this number make the set unreadable, and it is not written either.
 pub const MAX_KEYS: usize = 100;
@@ -183,9 +185,23 @@ fn coordinates(curve: Curve, point: &[u8]) -> (String, String) {
     (base64url::encode(x), base64url::encode(y))
 }
 
-/// A SHA-256 JWK thumbprint (RFC 7638); `Display` writes it in base64url.
+/// A SHA-256 JWK thumbprint (RFC 7638); `Display` writes it in base64url, and `FromStr` reads that, or the
+/// [URI](Self::to_uri).
+///
+/// ```
+/// use countersign::jwk::Thumbprint;
+///
+/// // RFC 8037, Appendix A.3
+/// let thumbprint: Thumbprint = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k".parse()?;
+/// assert_eq!(thumbprint.to_uri().parse(), Ok(thumbprint));
+/// assert!("kPrK".parse::<Thumbprint>().is_err());
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Thumbprint([u8; 32]);
+
+/// What stands before a thumbprint in its URI (RFC 9278 §3).
+const THUMBPRINT_URI: &str = "urn:ietf:params:oauth:jwk-thumbprint:sha-256:";
 
 impl Thumbprint {
     /// The 32 octets.
@@ -207,7 +223,23 @@ impl Thumbprint {
     /// ```
     #[must_use]
     pub fn to_uri(&self) -> String {
-        format!("urn:ietf:params:oauth:jwk-thumbprint:sha-256:{self}")
+        format!("{THUMBPRINT_URI}{self}")
+    }
+}
+
+impl FromStr for Thumbprint {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let mut octets = [0; 32];
+        let text = text.strip_prefix(THUMBPRINT_URI).unwrap_or(text);
+        match base64url::decode(text) {
+            Ok(decoded) if decoded.len() == octets.len() => {
+                octets.copy_from_slice(&decoded);
+                Ok(Self(octets))
+            }
+            _ => Err(ConfigError::new("thumbprint", "is not 32 octets in base64url")),
+        }
     }
 }
 
