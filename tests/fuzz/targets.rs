@@ -1,7 +1,7 @@
 //! What each fuzz target does with its bytes, and what must hold for all of them.
 //!
-//! No fuzzer stands here: the programs in `bin/` hand over what libFuzzer makes up, `tests/src/fuzz_replay.rs` hands
-//! over the corpora.
+//! No fuzzer stands here: the programs in `bin/` hand over what libFuzzer makes up, `crates/countersign/tests/laws/fuzz_replay.rs`
+//! hands over the corpora.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
@@ -359,7 +359,7 @@ fn sorted_set(set: &JwkSet, keys: usize) {
     let again = JwkSet::parse(&serde_json::to_string(set).expect("a set")).expect("what we write we read");
     assert_eq!(again.keys(), set.keys());
     assert!(again.quarantined().is_empty());
-    let usable = KeySet::from_jwks(set);
+    let usable = KeySet::from_jwks(set).expect("a backend");
     for key in usable.iter() {
         let wanted = KeyRequest::new(key.algorithm()).with_key_id(key.key_id());
         match usable.find(&wanted) {

@@ -28,7 +28,7 @@ impl StaticKeys {
     /// [`ConfigError`] when the text is no JWK Set, or no key in it can be used.
     pub fn from_jwks(json: &str) -> Result<Self, ConfigError> {
         let set = JwkSet::parse(json).map_err(|error| refused("jwks", error))?;
-        let keys = KeySet::from_jwks(&set);
+        let keys = KeySet::from_jwks(&set)?;
         if keys.is_empty() {
             let reason = keys.quarantined().first().map_or_else(
                 || "the set is empty".to_owned(),

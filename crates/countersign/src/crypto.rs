@@ -26,8 +26,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Without either, what needs a signature or a hash is refused with [`KeyError::NoBackend`](crate::keys::KeyError), unless
-//! the caller has a [`Backend`] of its own. `countersign-jsonwebtoken` has one that is Rust alone.
+//! Without either, what needs a signature or a hash is refused with [`KeyError::NoBackend`](crate::keys::KeyError), or the
+//! [`ConfigError`](crate::ConfigError) of the same meaning, unless the caller has a [`Backend`] of its own. `countersign-jsonwebtoken` has one that is Rust alone.
 
 #[cfg(feature = "aws-lc")]
 mod aws_lc;
@@ -304,6 +304,7 @@ mod tests;
 #[cfg(not(any(feature = "aws-lc", feature = "ring")))]
 mod no_backend {
     use super::*;
+    use crate::config::ConfigError;
     use crate::jwk::{Jwk, JwkSet};
     use crate::key::{SigningKey, VerifyingKey};
     use crate::provider::KeySet;
@@ -321,12 +322,28 @@ mod no_backend {
             }
         }
         assert_eq!(SigningKey::generate_rsa(Algorithm::RS256, RsaSize::Bits2048).err(), NONE);
-        assert_eq!(VerifyingKey::from_secret(Algorithm::HS256, [7; 32]).err(), NONE);
-        assert_eq!(SigningKey::from_secret(Algorithm::HS256, [7; 32]).err(), NONE);
+        let (own, secret) = (Algorithm::EdDSA, Algorithm::HS256);
+        for verifying in [
+            VerifyingKey::from_secret(secret, [7; 32]),
+            VerifyingKey::from_secret_jwk(secret, "{}"),
+            VerifyingKey::from_pem(own, "-----BEGIN PUBLIC KEY-----"),
+            VerifyingKey::from_der(own, &[]),
+            VerifyingKey::from_certificate(own, "-----BEGIN CERTIFICATE-----"),
+        ] {
+            assert_eq!(verifying.err(), NONE);
+        }
+        for signing in [
+            SigningKey::from_secret(secret, [7; 32]),
+            SigningKey::from_pem(own, "-----BEGIN PRIVATE KEY-----"),
+            SigningKey::from_der(own, &[]),
+            SigningKey::from_jwk(own, KEY),
+        ] {
+            assert_eq!(signing.err(), NONE);
+        }
         assert_eq!(jwk.thumbprint().err(), NONE);
         let set = JwkSet::parse(&format!(r#"{{"keys":[{KEY}]}}"#)).expect("a set");
-        let keys = KeySet::from_jwks(&set);
-        assert!(keys.is_empty() && keys.quarantined().iter().all(|key| key.reason == KeyError::NoBackend));
+        let error = KeySet::from_jwks(&set).expect_err("no backend");
+        assert_eq!((error.setting(), error), ("backend", ConfigError::from(KeyError::NoBackend)));
         let error = crate::cache::FleetKey::new([7; 32]).expect_err("no backend");
         assert_eq!(error.setting(), "fleet_key");
     }

@@ -1,5 +1,7 @@
 //! Why a key was refused.
 
+use crate::config::ConfigError;
+
 /// Why key material cannot serve. Holds nothing of the material.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -28,4 +30,11 @@ pub enum KeyError {
     /// No signature backend is compiled in.
     #[error("no signature backend is compiled in: enable the feature `ring` or `aws-lc`")]
     NoBackend,
+}
+
+/// For set-ups in which one error serves: the setting is `backend` where none is compiled in, and `key` otherwise.
+impl From<KeyError> for ConfigError {
+    fn from(error: KeyError) -> Self {
+        Self::new(if error == KeyError::NoBackend { "backend" } else { "key" }, error.to_string())
+    }
 }

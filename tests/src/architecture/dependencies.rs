@@ -247,6 +247,23 @@ fn the_bridge_on_rust_crypto_takes_no_c_compiler_and_no_assembler() {
     assert!(bridge_with("aws_lc_rs").contains("aws-lc-sys"), "what builds C is seen where it is");
 }
 
+/// What an application adds by `aws-lc-rs = { version = "1", features = ["fips"] }`, it adds to what we ask for.
+#[test]
+fn an_application_can_put_the_fips_module_below_aws_lc() {
+    let is_aws_lc = |id: &PackageId| *METADATA[id].name == "aws-lc-rs";
+    let resolve = METADATA.resolve.as_ref().expect("a resolved workspace");
+    let [aws_lc] = resolve.nodes.iter().filter(|node| is_aws_lc(&node.id)).collect::<Vec<_>>()[..] else {
+        panic!("one aws-lc-rs for all, or features would not add up");
+    };
+    let package = &METADATA[&aws_lc.id];
+    assert_eq!(package.version.major, 1);
+    assert!(package.features["fips"].iter().any(|feature| feature == "dep:aws-lc-fips-sys"), "{:?}", package.features);
+    // Its build refuses this one beside `fips`; and `fips` itself would ask everybody for CMake and Go.
+    let on: Vec<_> = aws_lc.features.iter().map(ToString::to_string).collect();
+    assert!(on.iter().any(|feature| feature == "aws-lc-sys"), "{on:?}");
+    assert!(!on.iter().any(|feature| feature == "non-fips" || feature == "fips"), "{on:?}");
+}
+
 #[test]
 fn core_only_is_built_on_the_core_alone() {
     let edges = edges().into_iter().filter(|(from, _)| from == "core_only");

@@ -210,7 +210,8 @@ impl Refresher {
         let set = JwkSet::parse(text).map_err(RefreshError::Document)?;
         let keys = match &self.settings.backend {
             Some(backend) => KeySet::from_jwks_with(&**backend, &set),
-            None => KeySet::from_jwks(&set),
+            // The builder has seen to it that there is one.
+            None => KeySet::from_jwks(&set).map_err(|_| RefreshError::NoUsableKey)?,
         };
         if keys.is_empty() { Err(RefreshError::NoUsableKey) } else { Ok(keys) }
     }

@@ -17,8 +17,13 @@ use zeroize::Zeroizing;
 
 /// The *aws-lc* library, with everything in [`Algorithm`]. Public keys are parsed when a key is built, and not again.
 ///
-/// A certified build is a matter of the application, whose `Cargo.toml` says `aws-lc-rs = { version = "1", features =
-/// ["fips"] }`; it takes CMake and Go. [`fips`](Self::fips) makes sure that it has come about.
+/// For the FIPS module of aws-lc an application says so in its own `Cargo.toml`. Cargo adds the features of a crate up, so this
+/// backend then runs on it; building it takes CMake and Go. [`fips`](Self::fips) makes sure that it has come about.
+///
+/// ```toml
+/// countersign = { version = "0.1", default-features = false, features = ["aws-lc"] }
+/// aws-lc-rs = { version = "1", default-features = false, features = ["fips"] }
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AwsLc;
 

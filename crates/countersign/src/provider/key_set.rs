@@ -1,7 +1,7 @@
 use super::{KeyProvider, KeyProviderError, KeyRequest};
-use crate::alg::Algorithm;
+use crate::config::ConfigError;
 use crate::crypto::{Backend, default_backend};
-use crate::jwk::{IdsAside, Jwk, JwkSet, Quarantined};
+use crate::jwk::{IdsAside, JwkSet, Quarantined};
 use crate::key::{KeyIdentity, VerifyingKey};
 use crate::key_error::KeyError;
 use async_trait::async_trait;
@@ -26,9 +26,9 @@ use std::collections::HashMap;
 ///
 /// let document = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a",
 ///     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
-/// let keys = KeySet::from_jwks(&JwkSet::parse(document)?);
+/// let keys = KeySet::from_jwks(&JwkSet::parse(document)?)?;
 /// assert_eq!(keys.len(), 1);
-/// # Ok::<(), countersign::keys::KeyError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct KeySet {
@@ -44,27 +44,22 @@ impl KeySet {
     /// Two keys with one `kid` and one algorithm and different material are both set aside: there is no telling
     /// which is meant. So is a key that shares its `kid` with one that the set could not use, unless that one is
     /// [unsupported](KeyError::Unsupported): it is then for something else.
-    #[must_use]
-    pub fn from_jwks(set: &JwkSet) -> Self {
-        match default_backend() {
-            Ok(backend) => Self::from_jwks_with(backend, set),
-            Err(reason) => Self::read(set, |_, _| Err(reason)),
-        }
+    ///
+    /// # Errors
+    /// [`ConfigError`] for `backend` where none is compiled in. No document causes one.
+    pub fn from_jwks(set: &JwkSet) -> Result<Self, ConfigError> {
+        Ok(Self::from_jwks_with(default_backend()?, set))
     }
 
     /// The keys of a JWK Set, on a [backend](crate::crypto) of the caller's choice. What it has not is set aside.
     #[must_use]
     pub fn from_jwks_with(backend: &dyn Backend, set: &JwkSet) -> Self {
-        Self::read(set, |algorithm, jwk| VerifyingKey::from_jwk_with(backend, algorithm, jwk))
-    }
-
-    fn read(set: &JwkSet, build: impl Fn(Algorithm, &Jwk) -> Result<VerifyingKey, KeyError>) -> Self {
         let mut quarantined = set.quarantined().to_vec();
         let mut ids_aside = set.ids_aside().clone();
         let mut placed = Vec::new();
         for (index, jwk) in set.placed() {
             for algorithm in jwk.algorithms() {
-                match build(algorithm, jwk) {
+                match VerifyingKey::from_jwk_with(backend, algorithm, jwk) {
                     Ok(key) => placed.push((index, key)),
                     Err(reason) => {
                         quarantined.push(Quarantined::new(index, reason));
@@ -196,6 +191,7 @@ impl KeyProvider for KeySet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alg::Algorithm;
     use crate::key::SigningKey;
 
     fn key(algorithm: Algorithm, key_id: Option<&str>) -> VerifyingKey {
@@ -269,7 +265,7 @@ mod tests {
         let coordinate = "A".repeat(43);
         let off_curve = format!(r#"{{"kty":"EC","crv":"P-256","x":"{coordinate}","y":"{coordinate}","kid":"b"}}"#);
         let document = format!(r#"{{"keys":[{{"kty":"oct"}},{good},{off_curve},{{"kty":"RSA"}}]}}"#);
-        let set = KeySet::from_jwks(&JwkSet::parse(&document).expect("a set"));
+        let set = KeySet::from_jwks(&JwkSet::parse(&document).expect("a set")).expect("a backend");
         let places: Vec<_> = set.quarantined().iter().map(|key| key.index).collect();
         assert_eq!((set.len(), places), (1, vec![0, 2, 3]));
     }
@@ -279,7 +275,7 @@ mod tests {
         let modulus = crate::base64url::encode(&[0xff; 256]);
         let rsa = format!(r#"{{"kty":"RSA","n":"{modulus}","e":"AQAB","kid":"a"}}"#);
         let document = format!(r#"{{"keys":[{rsa},{{"kid":"a"}}]}}"#);
-        let set = KeySet::from_jwks(&JwkSet::parse(&document).expect("a set"));
+        let set = KeySet::from_jwks(&JwkSet::parse(&document).expect("a set")).expect("a backend");
         let reasons: Vec<_> = set.quarantined().iter().map(|key| (key.index, key.reason)).collect();
         assert_eq!(reasons, [(0, KeyError::DuplicateKeyId), (1, KeyError::Malformed("no `kty`"))]);
     }
@@ -321,6 +317,7 @@ mod tests {
         for (bad, expected) in cases {
             for keys in [format!("{good},{bad}"), format!("{bad},{good}")] {
                 let set = KeySet::from_jwks(&JwkSet::parse(&format!(r#"{{"keys":[{keys}]}}"#)).expect("a set"));
+                let set = set.expect("a backend");
                 assert_eq!(set.len(), expected, "{bad}");
                 let doubled = set.quarantined().iter().filter(|key| key.reason == KeyError::DuplicateKeyId).count();
                 assert_eq!((doubled, set.quarantined().len()), (1 - expected, 2 - expected), "{bad}");
@@ -341,7 +338,7 @@ mod tests {
         for aside in [&off_curve, r#"{"kid":"a"}"#, r#"{"kid":"a","kty":"AKP"}"#, r#"{"kid":"a","kty":"oct","k":"AA"}"#]
         {
             let document = format!(r#"{{"keys":[{aside},{}]}}"#, json(&nameless));
-            sets.push(KeySet::from_jwks(&JwkSet::parse(&document).expect("a set")));
+            sets.push(KeySet::from_jwks(&JwkSet::parse(&document).expect("a set")).expect("a backend"));
         }
         for set in sets {
             assert_eq!(outcome(&set, ES256, Some("a")), "not found", "{set:?}");
