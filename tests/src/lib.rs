@@ -13,12 +13,6 @@ mod explanations;
 #[cfg(test)]
 mod forwarding;
 #[cfg(test)]
-mod fuzz_replay;
-#[cfg(test)]
-#[path = "../fuzz/targets.rs"]
-#[allow(unreachable_pub, reason = "the fuzz package, outside the workspace, has the same file as its library")]
-mod fuzz_targets;
-#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod hybrid;
@@ -40,8 +34,6 @@ mod pages;
 mod peers;
 #[cfg(test)]
 mod presets;
-#[cfg(test)]
-mod properties;
 #[cfg(test)]
 mod quickstart;
 #[cfg(test)]

@@ -105,7 +105,16 @@ fn cargo_fuzz(root: &Path) -> Result<PathBuf, Failure> {
 
 fn replay(root: &Path) -> Result<(), Failure> {
     let mut test = cargo();
-    test.current_dir(root).args(["test", "--quiet", "--package", "countersign-tests", "fuzz_replay::"]);
+    test.current_dir(root).args([
+        "test",
+        "--quiet",
+        "--package",
+        "countersign",
+        "--all-features",
+        "--test",
+        "laws",
+        "fuzz_replay::",
+    ]);
     // By what it said as well: a filter that fits no test succeeds.
     let output = test.stderr(Stdio::inherit()).output().map_err(|error| failed(&"cargo test", error))?;
     let said = String::from_utf8_lossy(&output.stdout);

@@ -41,6 +41,8 @@ const READS_JSON: &[&str] = &[
     "xtask",
     "--lib",
     "--bins",
+    "--test",
+    "laws",
     "--no-fail-fast",
     "--features",
 ];
@@ -53,6 +55,8 @@ const ON_AWS_LC: &[&str] = &[
     "--features",
     "aws-lc,metrics,token-cache,tracing",
     "--lib",
+    "--test",
+    "laws",
     "--no-fail-fast",
 ];
 /// The core on no backend at all, which builds and says what is missing.

@@ -10,7 +10,7 @@ const MOST_FILES: usize = 40;
 const MOST_BYTES: usize = 4 * 1024;
 
 fn fuzz() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz")
 }
 
 /// What lies in a folder, by name.
