@@ -1,6 +1,5 @@
 //! One table of HTTP cases, run over sockets against axum, actix-web and warp: the same answer from each.
 
-pub(crate) mod client;
 mod connections;
 mod handlers;
 mod late;
@@ -12,3 +11,5 @@ mod shared_cases;
 mod table;
 mod typed;
 pub(crate) mod world;
+
+pub(crate) use countersign_testkit::client;

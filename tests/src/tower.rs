@@ -2,12 +2,11 @@
 
 use crate::http::world::Tokens;
 use countersign::authorize::role;
-use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest};
+use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest, KeySet};
 use countersign::request::RequestView;
 use countersign::screening::Screening;
 use countersign::{Guard, VerifyingKey, async_trait};
 use countersign_axum::GuardExt;
-use countersign_keys::StaticKeys;
 use http::{Request, Response};
 use std::future::{Ready, poll_fn, ready};
 use std::sync::Arc;
@@ -58,7 +57,7 @@ impl Service<Request<String>> for Echo {
 
 /// Keys that have to be waited for.
 #[derive(Debug)]
-struct Elsewhere(StaticKeys);
+struct Elsewhere(KeySet);
 #[async_trait]
 impl KeyProvider for Elsewhere {
     async fn key(&self, wanted: &KeyRequest<'_>) -> Result<VerifyingKey, KeyProviderError> {
@@ -84,7 +83,7 @@ async fn ask(guard: &Guard, echo: &Echo, request: Request<String>) -> Result<Res
 #[tokio::test]
 async fn the_layers_guard_a_service_that_knows_no_framework() {
     let tokens = Tokens::new();
-    let waiting = Tokens::with_keys(Elsewhere(tokens.keys())).build().expect("a guard");
+    let waiting = tokens.with_keys(Elsewhere(tokens.keys())).build().expect("a guard");
     let cases = [(Some("ADMIN"), 200), (Some("T"), 403), (Some("B"), 401), (Some("E"), 401), (None, 401)];
     for (guard, has_to_wait) in [(tokens.guard("default"), false), (waiting, true)] {
         let echo = Echo::default();
@@ -112,7 +111,7 @@ async fn the_layers_guard_a_service_that_knows_no_framework() {
 #[tokio::test]
 async fn a_service_is_called_again_when_it_is_ready_again() {
     let tokens = Tokens::new();
-    let waiting = Tokens::with_keys(Elsewhere(tokens.keys())).build().expect("a guard");
+    let waiting = tokens.with_keys(Elsewhere(tokens.keys())).build().expect("a guard");
     for guard in [tokens.guard("default"), waiting] {
         let mut service = guard.protect().layer(Echo::default());
         for body in ["one", "two"] {

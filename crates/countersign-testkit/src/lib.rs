@@ -15,6 +15,8 @@
     reason = "a failed expectation is what tests are for"
 )]
 
+pub mod adapter;
+pub mod client;
 pub mod clock;
 pub mod conformance;
 pub mod issuer;

@@ -25,7 +25,7 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("actix-ws", &["countersign-actix"]),
     ("axum", &["countersign-axum"]),
     ("axum-core", &[]),
-    ("http", &["countersign-axum"]),
+    ("http", &["countersign-testkit", "countersign-axum"]),
     ("hyper", &[]),
     ("hyper-util", &[]),
     ("jsonwebtoken", &["countersign-jsonwebtoken"]),

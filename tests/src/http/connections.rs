@@ -94,7 +94,7 @@ async fn who_leaves_in_the_middle_leaves_nothing_behind() {
     const CLIENTS: usize = 64;
     let tokens = Tokens::new();
     let keys = Waiting(Arc::new(watch::Sender::new(0)), Arc::default());
-    let guard = Tokens::with_keys(keys.clone()).build().expect("a guard");
+    let guard = tokens.with_keys(keys.clone()).build().expect("a guard");
     let whole = request("/me", Some(&tokens.named("T")), "keep-alive");
     for (framework, server) in start_all(&guard).await {
         let mut waiting = Vec::new();

@@ -1,51 +1,44 @@
 //! The same routes in three frameworks, each on a free port of this machine.
 
-use super::typed::{Nameless, Post};
+use super::typed::Post;
 use actix_web::web;
 use countersign::Guard;
 use countersign::authorize::{permissions, role, scopes};
-use serde_json::Value;
-use std::collections::BTreeMap;
+use countersign_testkit::adapter::Unheard;
 use std::net::{SocketAddr, TcpListener};
 
-/// Claims as they come.
-pub(crate) type AnyClaims = BTreeMap<String, Value>;
-
-/// Claims that a token may lack.
-#[derive(serde::Deserialize, serde::Serialize)]
-pub(crate) struct Nicknamed {
-    nickname: String,
-}
+pub(crate) use countersign_testkit::adapter::{AnyClaims, Nicknamed};
 
 /// The three servers' addresses, by name.
 pub(crate) async fn start_all(guard: &Guard) -> [(&'static str, SocketAddr); 3] {
     [("axum", axum_server(guard)), ("actix-web", actix_server(guard)), ("warp", warp_server(guard))]
 }
 
-/// The two in which a handler asks who it is, with routes that have no guard before them. In warp claims come from the guard
-/// alone: there is no route to ask that has none.
+/// The two in which a handler asks who it is, with routes that have no guard before them.
 pub(crate) async fn start_unguarded() -> [(&'static str, SocketAddr); 2] {
-    let axum = {
-        let me = axum::routing::get(async |_: countersign_axum::Verified| "me");
-        let optional = axum::routing::get(async |_: Option<countersign_axum::Verified>| "optional");
-        let router = axum::Router::new().route("/me", me).route("/optional", optional);
-        let (listener, address) = listener();
-        let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        address
+    [("axum", axum_unguarded()), ("actix-web", actix_unguarded())]
+}
+
+pub(super) fn axum_unguarded() -> SocketAddr {
+    let me = axum::routing::get(async |_: countersign_axum::Verified| "me");
+    let optional = axum::routing::get(async |_: Option<countersign_axum::Verified>| "optional");
+    let router = axum::Router::new().route("/me", me).route("/optional", optional);
+    let (listener, address) = listener();
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+pub(super) fn actix_unguarded() -> SocketAddr {
+    let app = || {
+        actix_web::App::new()
+            .route("/me", web::get().to(async |_: countersign_actix::Verified| "me"))
+            .route("/optional", web::get().to(async |_: Option<countersign_actix::Verified>| "optional"))
     };
-    let actix = {
-        let app = || {
-            actix_web::App::new()
-                .route("/me", web::get().to(async |_: countersign_actix::Verified| "me"))
-                .route("/optional", web::get().to(async |_: Option<countersign_actix::Verified>| "optional"))
-        };
-        let (listener, address) = listener();
-        let server = actix_web::HttpServer::new(app).workers(1).disable_signals().listen(listener);
-        tokio::spawn(server.expect("a server").run());
-        address
-    };
-    [("axum", axum), ("actix-web", actix)]
+    let (listener, address) = listener();
+    let server = actix_web::HttpServer::new(app).workers(1).disable_signals().listen(listener);
+    tokio::spawn(server.expect("a server").run());
+    address
 }
 
 pub(crate) fn listener() -> (TcpListener, SocketAddr) {
@@ -60,7 +53,7 @@ fn length(token: Option<countersign::request::SentToken>) -> String {
     token.map_or(0, |token| token.authorization().len()).to_string()
 }
 
-fn axum_server(guard: &Guard) -> SocketAddr {
+pub(super) fn axum_server(guard: &Guard) -> SocketAddr {
     use axum::routing::{get, post};
     use axum::{Json, Router};
     use countersign_axum::{Claims, GuardExt, Require, Sent, Verified};
@@ -82,7 +75,7 @@ fn axum_server(guard: &Guard) -> SocketAddr {
         .route("/sent-if-any", get(|token: Option<Sent>| async move { length(token.map(|Sent(token)| token)) }))
         .route("/read", get(|| async { "read" }).route_layer(require(permissions(["posts:read"]))))
         .route("/admin", get(|| async { "admin" }).route_layer(require(role("admin"))))
-        .route("/unjudged", get(|_: Require<Nameless>| async { "unjudged" }))
+        .route("/unjudged", get(|_: Require<Unheard>| async { "unjudged" }))
         .route("/scoped", get(|| async { "scoped" }).route_layer(require(scopes(["a", "c"]))))
         .nest("/protected", Router::new().route("/page", get(|| async { "page" })).route_layer(guard.protect()))
         .layer(guard.layer())
@@ -93,7 +86,7 @@ fn axum_server(guard: &Guard) -> SocketAddr {
     address
 }
 
-fn actix_server(guard: &Guard) -> SocketAddr {
+pub(super) fn actix_server(guard: &Guard) -> SocketAddr {
     use actix_web::http::Method;
     use actix_web::{App, HttpServer, web::Json};
     use countersign_actix::{Claims, GuardExt, Require, Sent, Verified};
@@ -138,7 +131,7 @@ fn actix_server(guard: &Guard) -> SocketAddr {
                 web::resource("/sent-if-any").get(async |token: Option<Sent>| length(token.map(|Sent(token)| token))),
             )
             .service(web::resource("/sent").get(async |Sent(token): Sent| token.authorization().to_string()))
-            .service(web::resource("/unjudged").get(async |_: Require<Nameless>| "unjudged"))
+            .service(web::resource("/unjudged").get(async |_: Require<Unheard>| "unjudged"))
             .service(web::resource("/read").route(web::get().to(async || "read").wrap(read.clone())))
             .service(web::resource("/admin").route(web::get().to(async || "admin").wrap(admin.clone())))
             .service(web::resource("/scoped").route(web::get().to(async || "scoped").wrap(scoped.clone())))
@@ -151,7 +144,7 @@ fn actix_server(guard: &Guard) -> SocketAddr {
     address
 }
 
-fn warp_server(guard: &Guard) -> SocketAddr {
+pub(super) fn warp_server(guard: &Guard) -> SocketAddr {
     use countersign_warp::{Claims, GuardExt, Guarded, Refusal};
     use warp::{Filter, Reply, path, reply};
 
@@ -182,7 +175,7 @@ fn warp_server(guard: &Guard) -> SocketAddr {
         route.then(move |token| {
             let guard = asked.clone();
             async move {
-                match guard.authorize::<Nameless, _>(&token, Post::default()).await {
+                match guard.authorize::<Unheard, _>(&token, Post::default()).await {
                     Ok(_) => "unjudged".into_response(),
                     Err(denial) => Refusal(denial).into_response(),
                 }

@@ -9,9 +9,10 @@ use bytes::Bytes;
 use countersign::Guard;
 use countersign::authorize::policy::{async_policy_fn, deny_overrides};
 use countersign::authorize::{
-    All, Any, AsResource, Attribute, Attributes, Proof, Requirement, Requires, Resource, action, role,
+    All, Any, AsResource, Attribute, Attributes, Proof, Requirement, Requires, Resource, action,
 };
 use countersign_rbac::RbacAuthorizer;
+use countersign_testkit::adapter::Unheard;
 use countersign_warp::Proving;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -31,14 +32,6 @@ struct EditPost;
 impl Requires for EditPost {
     fn requirement() -> Requirement {
         action("posts:edit")
-    }
-}
-
-/// Requires what no catalog here has.
-pub(super) struct Nameless;
-impl Requires for Nameless {
-    fn requirement() -> Requirement {
-        role("nobody has heard of it")
     }
 }
 
@@ -139,7 +132,7 @@ fn axum_server(guard: &Guard, loads: &Loads) -> SocketAddr {
         .route("/both", get(|Require(proof)| async { split(proof) }))
         .route("/either", get(|_: Require<Any<(roles::Reader, roles::Admin)>>| async { "either" }))
         .route("/option", get(|who: Option<Require<perm::PostsWrite>>| async move { who.is_some().to_string() }))
-        .route("/misused", get(|_: Require<Nameless>| async { "misused" }))
+        .route("/misused", get(|_: Require<Unheard>| async { "misused" }))
         .route(
             "/posts/{id}",
             post(|post: RequireOn<Post, EditPost>, body: String| async move { post.0.id.clone() + &body }),
@@ -173,7 +166,7 @@ fn actix_server(guard: &Guard, loads: &Loads) -> SocketAddr {
             .route("/both", web::get().to(async |Require(proof)| split(proof)))
             .route("/either", web::get().to(async |_: Require<Any<(roles::Reader, roles::Admin)>>| "either"))
             .route("/option", web::get().to(async |who: Option<Require<perm::PostsWrite>>| who.is_some().to_string()))
-            .route("/misused", web::get().to(async |_: Require<Nameless>| "misused"))
+            .route("/misused", web::get().to(async |_: Require<Unheard>| "misused"))
             .route("/posts/{id}", web::post().to(edit))
             .route("/asked", web::get().to(asked))
     };
@@ -188,7 +181,7 @@ fn warp_server(guard: &Guard, loads: &Loads) -> SocketAddr {
     use warp::{Filter, Reply, path};
 
     type Both = All<(perm::PostsRead, perm::PostsWrite)>;
-    assert!(guard.prove::<Nameless>().is_err(), "found when the route is made");
+    assert!(guard.prove::<Unheard>().is_err(), "found when the route is made");
     let both =
         path!("both").and(warp::get()).guarded(guard.prove::<Both>().expect("known names"), |route| route.map(split));
     let either = path!("either")

@@ -1,12 +1,13 @@
 //! Requirements that are types in the tables of warp, whose closures say what their routes are given.
 
-use super::{EditPost, Loads, Nameless, Post, ask, editing, guard, perm, roles, split};
+use super::{EditPost, Loads, Post, ask, editing, guard, perm, roles, split};
 use crate::http::servers::listener;
 use crate::http::world::Tokens;
 use countersign::authorize::{All, Any, authenticated, permissions};
 use countersign::request::RequestView;
 use countersign::screening::Screening;
 use countersign::{Guard, VerifiedToken};
+use countersign_testkit::adapter::Unheard;
 use countersign_warp::{Claims, GuardedRoutes, Refusal};
 use std::net::SocketAddr;
 use warp::{Filter, Reply};
@@ -112,9 +113,9 @@ async fn a_table_of_warp_hands_out_what_its_heads_do() {
 
     type Rest = fn(GuardedRoutes) -> GuardedRoutes;
     let unjudged: [Rest; 3] = [
-        |table| table.requires("GET", "/", authenticated(), |route| route.prove::<Nameless>().map(|_, _| "")),
-        |table| table.requires("GET", "/", authenticated(), |route| route.prove_on::<Nameless>().map(|_, _| "")),
-        |table| table.public("GET", "/", |route| route.optional_proof::<Nameless>().map(|_, _| "")),
+        |table| table.requires("GET", "/", authenticated(), |route| route.prove::<Unheard>().map(|_, _| "")),
+        |table| table.requires("GET", "/", authenticated(), |route| route.prove_on::<Unheard>().map(|_, _| "")),
+        |table| table.public("GET", "/", |route| route.optional_proof::<Unheard>().map(|_, _| "")),
     ];
     for (nth, add) in unjudged.into_iter().enumerate() {
         assert!(add(GuardedRoutes::new(&guard)).build().is_err(), "{nth}");

@@ -1,29 +1,53 @@
-//! A client that sends exactly the bytes that it is given.
+//! A client that sends exactly the octets that it is given: what is malformed, too, which no library for HTTP would send.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// What a server answered. Status 0: it closed the connection without an answer.
+/// How long a server may keep a connection open, in real time.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a server answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: String,
+#[non_exhaustive]
+pub struct Answer {
+    /// The status code. 0: no answer came before the server closed the connection, or for 20 s.
+    pub status: u16,
+    /// The header fields in their order, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body, with a replacement character for what is no UTF-8.
+    pub body: String,
 }
 
 impl Answer {
-    /// Every value of a field, joined as if it stood once.
-    pub(crate) fn header(&self, name: &str) -> Option<String> {
+    /// Every value of a field, with ` | ` between two; `None` where the answer has no such field.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
         let values: Vec<_> =
             self.headers.iter().filter(|(own, _)| own == name).map(|(_, value)| value.as_str()).collect();
         (!values.is_empty()).then(|| values.join(" | "))
     }
 }
 
-/// Sends one HTTP/1.1 request on a connection of its own. `headers` may hold any bytes.
-pub(crate) async fn send(
+/// Sends one HTTP/1.1 request on a connection of its own. `headers` may hold any octets.
+///
+/// ```
+/// use countersign_testkit::client::send;
+/// use countersign_testkit::jwks_server::{Answer, JwksServer};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let server = JwksServer::start(Answer::json("{}")).await;
+/// let headers = [("Authorization".to_owned(), b"Bearer \xff".to_vec())];
+/// let answer = send(server.address(), "GET", "/me", &headers, b"").await;
+/// assert_eq!((answer.status, answer.body.as_str()), (200, "{}"));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Panics
+/// Where nobody listens, or what comes is no HTTP.
+pub async fn send(
     server: SocketAddr,
     method: &str,
     target: &str,
@@ -45,8 +69,11 @@ pub(crate) async fn send(
     parse(&exchange(server, &request).await)
 }
 
-/// Sends these bytes on a connection of their own. Every answer to them, in order, but those that are none yet (1xx).
-pub(crate) async fn send_raw(server: SocketAddr, request: &[u8]) -> Vec<Answer> {
+/// Sends these octets on a connection of their own. Every answer to them, in order, but those that are none yet (1xx).
+///
+/// # Panics
+/// As [`send`].
+pub async fn send_raw(server: SocketAddr, request: &[u8]) -> Vec<Answer> {
     let raw = exchange(server, request).await;
     let mut answers = Vec::new();
     let mut rest = raw.as_slice();
@@ -65,15 +92,16 @@ pub(crate) async fn send_raw(server: SocketAddr, request: &[u8]) -> Vec<Answer> 
 }
 
 async fn exchange(server: SocketAddr, request: &[u8]) -> Vec<u8> {
+    let mut raw = Vec::new();
     let exchange = async {
         let mut stream = TcpStream::connect(server).await.expect("the server listens");
         // A server that refuses early closes before it has read everything: what it answered counts.
         let _ = stream.write_all(request).await;
-        let mut raw = Vec::new();
         let _ = stream.read_to_end(&mut raw).await;
-        raw
     };
-    tokio::time::timeout(Duration::from_secs(20), exchange).await.expect("an answer in time")
+    // What has come until then counts, too.
+    let _ = tokio::time::timeout(PATIENCE, exchange).await;
+    raw
 }
 
 fn parse(raw: &[u8]) -> Answer {
@@ -89,34 +117,37 @@ fn parse(raw: &[u8]) -> Answer {
     Answer { status, headers, body: body.to_owned() }
 }
 
-/// Over HTTP/2 with prior knowledge, where field lines stay as many as they are sent.
-pub(crate) async fn over_http2(
-    server: SocketAddr,
-    method: &str,
-    target: &str,
-    headers: &[(String, Vec<u8>)],
-) -> Answer {
+/// Over HTTP/2 with prior knowledge, where field lines stay as many as they are sent. What is no answer of HTTP/2 is none, with
+/// status 0.
+///
+/// # Panics
+/// Where nobody listens.
+#[cfg(feature = "http2")]
+pub async fn over_http2(server: SocketAddr, method: &str, target: &str, headers: &[(String, Vec<u8>)]) -> Answer {
     let stream = TcpStream::connect(server).await.expect("the server listens");
-    let (client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
-    let connection = tokio::spawn(connection);
     let mut request = http::Request::builder().method(method).uri(format!("http://{server}{target}"));
     for (name, value) in headers {
         request = request.header(name.as_str(), value.as_slice());
     }
-    let mut client = client.ready().await.expect("a stream");
-    let (response, _) = client.send_request(request.body(()).expect("a request"), true).expect("a stream");
-    let response = response.await.expect("an answer");
-    let headers = response
-        .headers()
-        .iter()
-        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-        .collect();
-    let status = response.status().as_u16();
-    let mut incoming = response.into_body();
+    let request = request.body(()).expect("a request that HTTP/2 can carry");
+    tokio::time::timeout(PATIENCE, exchange_http2(stream, request))
+        .await
+        .expect("an answer in time")
+        .unwrap_or_default()
+}
+
+#[cfg(feature = "http2")]
+async fn exchange_http2(stream: TcpStream, request: http::Request<()>) -> Result<Answer, h2::Error> {
+    let (client, connection) = h2::client::handshake(stream).await?;
+    // It ends when the client is gone, or when the server has closed it; whoever waits is told then.
+    tokio::spawn(connection);
+    let (response, _) = client.ready().await?.send_request(request, true)?;
+    let (head, mut incoming) = response.await?.into_parts();
     let mut body = Vec::new();
     while let Some(chunk) = incoming.data().await {
-        body.extend_from_slice(&chunk.expect("a body"));
+        body.extend_from_slice(&chunk?);
     }
-    connection.abort();
-    Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() }
+    let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+    let headers = head.headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect();
+    Ok(Answer { status: head.status.as_u16(), headers, body: text(&body) })
 }
