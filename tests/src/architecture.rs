@@ -4,6 +4,7 @@
 //! The rules for dependencies are those of `deny.toml`, read from there.
 
 mod dependencies;
+mod release;
 mod rooms;
 mod source;
 
