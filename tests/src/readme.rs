@@ -34,6 +34,56 @@ fn axum_app() -> Result<Router, Box<dyn Error>> {
     Ok(app)
 }
 
+mod actix {
+    use super::Me;
+    use actix_web::{App, HttpServer, web};
+    use countersign::authorize::{permissions, role};
+    use countersign::{ConfigError, Guard};
+    use countersign_actix::{Claims, GuardExt};
+
+    async fn wipe() -> &'static str {
+        "wiped"
+    }
+
+    async fn write_post() -> &'static str {
+        "written"
+    }
+
+    #[rustfmt::skip]
+    pub(super) fn app(guard: Guard) -> Result<(), ConfigError> {
+        let (admin, write) = (guard.require(role("admin"))?, guard.require(permissions(["posts:read", "posts:write"]))?);
+        let app = move || {
+            App::new()
+                .wrap(guard.layer())
+                .route("/admin", web::delete().to(wipe).wrap(admin.clone()))
+                .route("/posts", web::post().to(write_post).wrap(write.clone()))
+                .route("/me", web::get().to(async |Claims(me): Claims<Me>| web::Json(me)))
+        };
+        drop(HttpServer::new(app));
+        Ok(())
+    }
+}
+
+mod warp_app {
+    use super::Me;
+    use countersign::authorize::{permissions, role};
+    use countersign::{ConfigError, Guard};
+    use countersign_warp::{Claims, GuardExt, Guarded};
+    use warp::{Filter, Rejection, Reply};
+
+    #[rustfmt::skip]
+    pub(super) fn app(guard: Guard) -> Result<impl Filter<Extract = impl Reply, Error = Rejection> + Clone, ConfigError> {
+        let admin = warp::path!("admin").and(warp::delete())
+            .guarded(guard.require(role("admin"))?, |route| route.map(|_token| "wiped"));
+        let write = warp::path!("posts").and(warp::post())
+            .guarded(guard.require(permissions(["posts:read", "posts:write"]))?, |route| route.map(|_token| "written"));
+        let me = warp::path!("me").and(warp::get())
+            .guarded(guard.protect().claims(), |route| route.map(|Claims(me): Claims<Me>| warp::reply::json(&me)));
+        let app = admin.or(write).or(me);
+        Ok(app)
+    }
+}
+
 #[rustfmt::skip]
 fn shared_secret(secret: &[u8]) -> Result<(JwtVerifier, String), Box<dyn Error>> {
     let key      = VerifyingKey::from_secret(Algorithm::HS256, secret)?;
@@ -73,9 +123,14 @@ fn compiled_lines(page: &str) -> usize {
 
 #[test]
 fn every_line_of_code_in_readme_and_observability_compiles() {
-    assert_eq!(compiled_lines(include_str!("../../README.md")), 14);
+    assert_eq!(compiled_lines(include_str!("../../README.md")), 29);
     assert_eq!(compiled_lines(include_str!("../../docs/OBSERVABILITY.md")), 4);
     let (verifier, _) = shared_secret(&[7; 32]).expect("a verifier");
+    let rbac = RbacAuthorizer::builder().role("admin", ["posts:read", "posts:write"]).build().expect("roles");
+    let guard =
+        Guard::builder(shared_secret(&[7; 32]).expect("a verifier").0).authorizer(rbac).build().expect("a guard");
+    actix::app(guard.clone()).expect("an app");
+    drop(warp_app::app(guard).expect("routes"));
     // A machine without certificate authorities has no client for the public; any other failure is the page's.
     let built = [axum_app().map(drop), observed("https://tenant.auth0.com/", verifier).map(drop)];
     for error in built.into_iter().filter_map(Result::err) {

@@ -69,7 +69,8 @@ fn what_a_crate_lacks_is_seen() {
 fn nothing_that_is_built_here_wants_a_newer_rust_than_we_say() {
     let ours = published().first().and_then(|package| package.rust_version.clone()).expect("a version");
     assert!(METADATA.workspace_packages().iter().all(|member| member.rust_version.as_ref() == Some(&ours)));
-    let resolved = METADATA.resolve.as_ref().expect("a resolved workspace").nodes.iter().map(|node| &METADATA[&node.id]);
+    let resolved =
+        METADATA.resolve.as_ref().expect("a resolved workspace").nodes.iter().map(|node| &METADATA[&node.id]);
     let declared: Vec<_> = resolved.filter(|package| package.rust_version.is_some()).collect();
     assert!(declared.len() > 100, "dependencies declare what they want");
     let newer = declared.iter().filter(|package| package.rust_version.as_ref().is_some_and(|wanted| *wanted > ours));
