@@ -204,6 +204,10 @@ pub struct Thumbprint([u8; 32]);
 const THUMBPRINT_URI: &str = "urn:ietf:params:oauth:jwk-thumbprint:sha-256:";
 
 impl Thumbprint {
+    pub(crate) fn of(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
     /// The 32 octets.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {

@@ -10,7 +10,7 @@ use crate::crypto::{
     Backend, PrivateMaterial, PublicMaterial, RsaSize, SignatureMismatch, SignatureVerifier, Signer, SigningFailed,
     default_backend, small_rsa_verifier,
 };
-use crate::jwk::{Jwk, is_key_id, material_family};
+use crate::jwk::{Jwk, Thumbprint, is_key_id, material_family};
 use crate::key_error::KeyError;
 use crate::secret::Secret;
 use serde_json::Value;
@@ -250,6 +250,22 @@ impl VerifyingKey {
     pub fn jwk(&self) -> Option<Jwk> {
         let material = self.0.public.clone()?;
         Some(Jwk::from_parts(self.0.key_id.clone(), Some(self.algorithm()), material))
+    }
+
+    /// The SHA-256 thumbprint (RFC 7638), under which a fleet
+    /// [distrusts](crate::revocation::RevocationLog::distrust_thumbprint) the key; `None` for a secret and for a custom key.
+    ///
+    /// ```
+    /// use countersign::{Algorithm, SigningKey};
+    ///
+    /// let signing_key = SigningKey::generate(Algorithm::ES256)?;
+    /// let key = signing_key.verifying_key();
+    /// assert_eq!(key.thumbprint(), Some(key.jwk().expect("a public key").thumbprint()?));
+    /// # Ok::<(), countersign::keys::KeyError>(())
+    /// ```
+    #[must_use]
+    pub fn thumbprint(&self) -> Option<Thumbprint> {
+        self.0.public.as_ref().map(|_| Thumbprint::of(self.0.identity.digest))
     }
 
     /// Whether `signature` stands over `message`.

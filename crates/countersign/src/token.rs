@@ -157,6 +157,9 @@ impl VerifiedToken {
     /// Claims that a [`TokenVerifier`](crate::verify::TokenVerifier) other than the JWT one vouches for: a user
     /// whose password it checked, the answer of an introspection endpoint.
     ///
+    /// Nobody looks at `exp`, `nbf`, `iss` or `aud` after that: whoever vouches has looked. Only a
+    /// [tenure](crate::screening::Tenure) ends at `exp`.
+    ///
     /// # Errors
     /// [`ClaimsError`] when the claims are no JSON object, or a registered claim among them has the wrong type.
     pub fn vouched(claims: &impl Serialize) -> Result<Self, ClaimsError> {
