@@ -23,10 +23,27 @@ use std::fmt::{self, Debug};
 use std::time::Duration;
 use tokio::runtime::Handle;
 
-/// `KEYS[1]`. Gives the value and the milliseconds that it has left, which are negative where it stays for ever.
+/// `KEYS[1]`; `ARGV[1]`: the last octet that is wanted, one more than a value may have. Whoever can write to the server could
+/// otherwise have every reader fetch as much as a server holds, again and again.
+const GET: &str = r"
+local value = redis.call('GETRANGE', KEYS[1], 0, ARGV[1])
+if value == '' and redis.call('EXISTS', KEYS[1]) == 0 then return false end
+return value
+";
+
+/// The same, and the milliseconds that it has left, which are negative where it stays for ever.
 const FIND: &str = r"
-local value = redis.call('GET', KEYS[1])
-return value and {value, redis.call('PTTL', KEYS[1])}
+local left = redis.call('PTTL', KEYS[1])
+if left == -2 then return false end
+return {redis.call('GETRANGE', KEYS[1], 0, ARGV[1]), left}
+";
+
+/// `KEYS[1]`; `ARGV[1]`: the most octets that are taken.
+const TAKE: &str = r"
+if redis.call('STRLEN', KEYS[1]) > tonumber(ARGV[1]) then
+  return redis.error_reply('ERR the value is too long')
+end
+return redis.call('GETDEL', KEYS[1])
 ";
 
 /// `KEYS[1]`; `ARGV`: what is expected, and, unless it is to be removed, the new value and its milliseconds.
@@ -96,7 +113,10 @@ pub struct RedisCache {
     route: Route,
     prefix: String,
     timeout: Duration,
+    max_value_bytes: usize,
+    get: Script,
     find: Script,
+    take: Script,
     compare_and_swap: Script,
     add: Script,
 }
@@ -189,6 +209,14 @@ impl RedisCache {
         Command::new(name, self.key(key))
     }
 
+    /// What was read, unless it is longer than anything that is written.
+    fn fitting<V: AsRef<[u8]>>(&self, value: V) -> Result<V, CacheError> {
+        if value.as_ref().len() > self.max_value_bytes {
+            return Err(CacheError::because("the value is too long"));
+        }
+        Ok(value)
+    }
+
     async fn ask<T: FromRedisValue>(&self, command: Command<'_>) -> Result<T, CacheError> {
         if Handle::try_current().is_err() {
             return Err(CacheError::because(NO_RUNTIME));
@@ -211,18 +239,22 @@ impl Debug for RedisCache {
 #[async_trait]
 impl CacheStore for RedisCache {
     async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError> {
-        self.ask(self.command("GET", key)).await
+        let script = Command::script(&self.get, self.key(key)).arg(self.max_value_bytes);
+        let value: Option<Bytes> = self.ask(script).await?;
+        value.map(|value| self.fitting(value)).transpose()
     }
 
     async fn find(&self, key: &CacheKey) -> Result<Option<Found>, CacheError> {
-        let found: Option<(Bytes, i64)> = self.ask(Command::script(&self.find, self.key(key))).await?;
-        Ok(found.map(|(value, left)| Found::new(value, u64::try_from(left).ok().map(Duration::from_millis))))
+        let script = Command::script(&self.find, self.key(key)).arg(self.max_value_bytes);
+        let Some((value, left)): Option<(Bytes, i64)> = self.ask(script).await? else { return Ok(None) };
+        Ok(Some(Found::new(self.fitting(value)?, u64::try_from(left).ok().map(Duration::from_millis))))
     }
 
     async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<(), CacheError> {
         if ttl.is_zero() {
             return self.remove(key).await;
         }
+        self.fitting(&value)?;
         self.ask(self.command("SET", key).arg(&value[..]).arg("PX").arg(milliseconds(ttl))).await
     }
 
@@ -230,6 +262,7 @@ impl CacheStore for RedisCache {
         if ttl.is_zero() {
             return self.ask(self.command("EXISTS", key)).await.map(|exists: bool| !exists);
         }
+        self.fitting(&value)?;
         self.ask(self.command("SET", key).arg(&value[..]).arg("NX").arg("PX").arg(milliseconds(ttl))).await
     }
 
@@ -241,14 +274,14 @@ impl CacheStore for RedisCache {
     ) -> Result<bool, CacheError> {
         let script = Command::script(&self.compare_and_swap, self.key(key)).arg(expected);
         self.ask(match new.filter(|(_, ttl)| !ttl.is_zero()) {
-            Some((value, ttl)) => script.arg(&value[..]).arg(milliseconds(ttl)),
+            Some((value, ttl)) => script.arg(&self.fitting(value)?[..]).arg(milliseconds(ttl)),
             None => script,
         })
         .await
     }
 
     async fn take(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError> {
-        self.ask(self.command("GETDEL", key)).await
+        self.ask(Command::script(&self.take, self.key(key)).arg(self.max_value_bytes)).await
     }
 
     async fn add(&self, key: &CacheKey, n: u64, window: Duration) -> Result<Counted, CacheError> {

@@ -4,6 +4,7 @@
 mod fleet;
 mod laws;
 mod redis;
+mod standing;
 
 use super::{FAR_AWAY, at, token};
 use countersign::cache::{CacheError, CacheKey, CacheStore, Counted, FleetKey};
@@ -13,7 +14,7 @@ use countersign::revocation::{Distrusting, RevocationCheck, RevocationLog, Revoc
 use countersign::{Algorithm, Bytes, SigningKey, VerifyingKey, async_trait};
 use countersign_testkit::clock::FakeClock;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -30,6 +31,8 @@ fn fleet_key() -> FleetKey {
 struct Server {
     states: Mutex<Vec<BTreeMap<CacheKey, Bytes>>>,
     questions: AtomicUsize,
+    /// What was put for a time, and would go by itself.
+    passing: Mutex<BTreeSet<CacheKey>>,
 }
 
 impl Server {
@@ -49,6 +52,19 @@ impl Server {
         }
     }
 
+    fn is_passing(&self, key: &CacheKey) -> bool {
+        self.passing.lock().expect("lock").contains(key)
+    }
+
+    fn keep(&self, key: &CacheKey, ttl: Duration) {
+        let mut passing = self.passing.lock().expect("lock");
+        if ttl < Duration::MAX {
+            passing.insert(key.clone())
+        } else {
+            passing.remove(key)
+        };
+    }
+
     fn flush(&self) {
         self.set(BTreeMap::new());
     }
@@ -64,6 +80,9 @@ impl Server {
 /// The way of one process to the server.
 #[derive(Clone, Debug)]
 struct Link(Arc<Server>, Arc<AtomicU8>);
+
+/// As the others, from the next `compare_and_swap` on.
+const FAILS_AT_SWAP: u8 = 3;
 
 const WORKS: u8 = 0;
 const FAILS: u8 = 1;
@@ -91,7 +110,7 @@ impl Link {
         if state != before {
             self.0.set(state);
         }
-        if mode == WORKS { Ok(answer) } else { Err(CacheError::because("no answer")) }
+        if mode == WORKS || mode == FAILS_AT_SWAP { Ok(answer) } else { Err(CacheError::because("no answer")) }
     }
 }
 
@@ -100,8 +119,10 @@ impl CacheStore for Link {
     async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError> {
         self.ask(|state| state.get(key).cloned())
     }
-    async fn put(&self, key: &CacheKey, value: Bytes, _: Duration) -> Result<(), CacheError> {
-        self.ask(|state| drop(state.insert(key.clone(), value)))
+    async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<(), CacheError> {
+        self.ask(|state| drop(state.insert(key.clone(), value)))?;
+        self.0.keep(key, ttl);
+        Ok(())
     }
     async fn put_new(&self, key: &CacheKey, value: Bytes, _: Duration) -> Result<bool, CacheError> {
         self.ask(|state| {
@@ -116,7 +137,11 @@ impl CacheStore for Link {
         expected: &[u8],
         new: Option<(Bytes, Duration)>,
     ) -> Result<bool, CacheError> {
-        self.ask(|state| {
+        if self.1.load(Ordering::SeqCst) == FAILS_AT_SWAP {
+            self.set(FAILS);
+        }
+        let ttl = new.as_ref().map(|(_, ttl)| *ttl);
+        let is_swapped = self.ask(|state| {
             let is_expected = state.get(key).is_some_and(|value| value == expected);
             match new {
                 Some((value, _)) if is_expected => drop(state.insert(key.clone(), value)),
@@ -124,7 +149,11 @@ impl CacheStore for Link {
                 _ => {}
             }
             is_expected
-        })
+        })?;
+        if let Some(ttl) = ttl.filter(|_| is_swapped) {
+            self.0.keep(key, ttl);
+        }
+        Ok(is_swapped)
     }
     async fn add(&self, _: &CacheKey, _: u64, _: Duration) -> Result<Counted, CacheError> {
         Err(CacheError::because("nothing is counted"))
@@ -190,6 +219,18 @@ impl Process {
         let log = Arc::new(change(builder).build().expect("a log"));
         let keys = Distrusting::new(key.clone(), log.clone());
         Self { link, clock, told, log, keys }
+    }
+
+    /// Polls in time until the view counts: at once, or when what it has found has settled.
+    async fn confirm(&self) {
+        for _ in 0..3 {
+            self.log.poll().await.expect("the store works");
+            if self.log.is_confirmed() {
+                return;
+            }
+            self.clock.advance(INTERVAL);
+        }
+        panic!("it is not confirmed");
     }
 
     /// What it says of a token, from memory; `None` where it would ask.

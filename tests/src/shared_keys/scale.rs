@@ -20,12 +20,14 @@ const TIME_TO_LIVE: f64 = 600.0;
 const BOUND: f64 = 5.0;
 /// Between two looks of one process: 10 s, a tenth earlier or less.
 const BETWEEN_LOOKS: f64 = 9.5;
-/// Where a look finds something, Redis runs the script, and `GET` and `PTTL` in it.
+/// Where a look finds something, Redis runs the script, and `PTTL` and `GETRANGE` in it.
 const FIND: f64 = 3.0;
 /// `EVALSHA`, `GET`, and `SET` or `DEL`.
 const SWAP: f64 = 3.0;
-/// `SET … NX` and `GET`.
+/// `SET … NX`.
 const PLAIN: f64 = 1.0;
+/// `EVALSHA` and `GETRANGE`.
+const GET: f64 = 2.0;
 
 /// In a minute, or at one event.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +67,7 @@ fn cold_start(processes: f64, fetch: f64) -> Cost {
     Cost {
         fetches: 1.0,
         questions: 6.0 + others * (3.0 * in_vain + 1.0),
-        commands: (2.0 * FIND + PLAIN + 3.0 * SWAP) + others * (in_vain * (FIND + 2.0 * PLAIN) + FIND),
+        commands: (2.0 * FIND + PLAIN + 3.0 * SWAP) + others * (in_vain * (FIND + PLAIN + GET) + FIND),
     }
 }
 
@@ -84,8 +86,9 @@ fn made_up_ids(processes: f64, fetch: f64) -> Cost {
 
 /// A minute of a fleet that follows a revocation log to which nothing is added.
 fn revocations(processes: f64) -> Cost {
-    let questions = processes * 60.0 / (BOUND / 5.0);
-    Cost { fetches: 0.0, questions, commands: questions * FIND }
+    // Each asks once in an interval, and one of them adds a tick.
+    let (looks, ticks) = (processes * 60.0 / (BOUND / 5.0), 60.0 / (BOUND / 5.0));
+    Cost { fetches: 0.0, questions: looks + ticks, commands: looks * FIND + ticks * SWAP }
 }
 
 /// The way of one process from paused time to a Redis of real time.
@@ -233,7 +236,10 @@ impl Simulation {
         };
         let told = self.outside.block_on(asking);
         let calls: BTreeMap<_, usize> = told.lines().filter_map(calls).collect();
-        ["del", "eval", "evalsha", "get", "pttl", "set"].iter().filter_map(|name| calls.get(name)).sum()
+        ["del", "eval", "evalsha", "exists", "get", "getrange", "pttl", "set"]
+            .iter()
+            .filter_map(|name| calls.get(name))
+            .sum()
     }
 }
 

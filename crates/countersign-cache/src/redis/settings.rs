@@ -5,7 +5,7 @@ use super::sentinel::Sentinels;
 use super::server::{Address, Dialer, Parsed};
 #[cfg(feature = "tls")]
 use super::tls::Tls;
-use super::{ADD, COMPARE_AND_SWAP, FIND, RedisCache, Route};
+use super::{ADD, COMPARE_AND_SWAP, FIND, GET, RedisCache, Route, TAKE};
 use ::redis::RedisConnectionInfo;
 use countersign::ConfigError;
 use std::fmt::{self, Debug};
@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// What a verb may take, connecting included. More is not on offer: a request waits for this.
 const MAX_TIMEOUT: Duration = Duration::from_millis(100);
+
+const MAX_VALUE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Makes a [`RedisCache`].
 ///
@@ -29,6 +31,7 @@ pub struct RedisCacheBuilder {
     place: Place,
     prefix: String,
     timeout: Duration,
+    max_value_bytes: usize,
     #[cfg(feature = "tls")]
     authorities: Option<Vec<u8>>,
 }
@@ -46,6 +49,7 @@ impl RedisCacheBuilder {
             place,
             prefix: "countersign".to_owned(),
             timeout: MAX_TIMEOUT,
+            max_value_bytes: MAX_VALUE_BYTES,
             #[cfg(feature = "tls")]
             authorities: None,
         }
@@ -74,6 +78,13 @@ impl RedisCacheBuilder {
     /// most.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// How many octets a value may have: 4 MiB unless told. A longer one is an error for who writes it, and for who finds it: of
+    /// what others have put there, no more is fetched.
+    pub fn max_value_bytes(mut self, bytes: usize) -> Self {
+        self.max_value_bytes = bytes;
         self
     }
 
@@ -113,7 +124,10 @@ impl RedisCacheBuilder {
             route: self.route()?,
             prefix: self.prefix,
             timeout: self.timeout,
+            max_value_bytes: self.max_value_bytes,
+            get: Script::new(GET),
             find: Script::new(FIND),
+            take: Script::new(TAKE),
             compare_and_swap: Script::new(COMPARE_AND_SWAP),
             add: Script::new(ADD),
         })

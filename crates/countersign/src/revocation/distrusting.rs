@@ -11,6 +11,8 @@ use std::sync::Arc;
 ///
 /// 1. A key that is distrusted, by its id or its thumbprint, is "not published": 401. A token that names a distrusted id is
 ///    refused before the provider is asked.
+///    An id is distrusted of one issuer, as its name is spelt there; a thumbprint wherever the key is found. Distrust by
+///    thumbprint where the key is at hand.
 /// 2. A verdict in a token cache counts for nothing from the next request on, where its key's thumbprint is distrusted, and
 ///    while any key is distrusted by its id, for a cached verdict does not know it.
 /// 3. Where the log's view is older than its bound, the keys are "unavailable": 503, unless the log
@@ -51,7 +53,7 @@ impl<P: KeyProvider> Distrusting<P> {
 }
 
 /// Whether the key that is wanted may be asked for.
-fn admit(standing: &Standing, wanted: &KeyRequest<'_>) -> Result<(), KeyProviderError> {
+fn admit(standing: &Standing<'_>, wanted: &KeyRequest<'_>) -> Result<(), KeyProviderError> {
     match standing {
         Standing::Known(known) if wanted.key_id.is_some_and(|id| known.distrusts_id(wanted.issuer, id)) => {
             Err(KeyProviderError::NotFound)
@@ -65,7 +67,7 @@ fn admit(standing: &Standing, wanted: &KeyRequest<'_>) -> Result<(), KeyProvider
 }
 
 /// Whether a key that was found may be used, by whatever id it was asked for.
-fn judge(standing: &Standing, wanted: &KeyRequest<'_>, key: &VerifyingKey) -> Result<(), KeyProviderError> {
+fn judge(standing: &Standing<'_>, wanted: &KeyRequest<'_>, key: &VerifyingKey) -> Result<(), KeyProviderError> {
     admit(standing, wanted)?;
     match standing {
         Standing::Known(known)

@@ -4,6 +4,7 @@ mod builder;
 mod envelope;
 mod fact;
 mod follow;
+mod standing;
 
 pub use builder::RevocationLogBuilder;
 
@@ -11,24 +12,24 @@ use super::{RevocationCheck, TokenStatus};
 use crate::cache::{CacheError, CacheKey, CacheStore, FleetKey, Result};
 use crate::clock::Clock;
 use crate::jwk::Thumbprint;
-use crate::key::KeyIdentity;
 use crate::observe::{Event, Observer};
 use crate::token::VerifiedToken;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use bytes::Bytes;
-use envelope::{Position, Seal};
-use fact::{Entry, Fact, Facts, Kind, Now};
+use envelope::Seal;
+use fact::{Entry, Fact, Kind};
+pub(super) use standing::Standing;
+use standing::{TOLD_CONFIRMED, View};
 use std::fmt::{self, Debug};
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 /// How often a change tries to be written, or a head read, where others write at the same time.
 const ATTEMPTS: usize = 100;
 
-/// How many entries there may be: what every process keeps in memory.
-const MAX_ENTRIES: usize = 100_000;
+/// How many keys may be distrusted, whatever else there is.
+const MAX_KEYS: usize = 10_000;
 
 /// Octets of an issuer or a name: no token is longer.
 const MAX_NAME: usize = 16 * 1024;
@@ -46,10 +47,22 @@ const MAX_NAME: usize = 16 * 1024;
 /// [`poll`](Self::poll) wants to be called every [`interval`](Self::interval), a fifth of the bound; `Follower` of
 /// `countersign-cache` is the task that does. Where the view is older, because the store fails or nobody polls, the answer is
 /// [`TokenStatus::Unknown`] (503), or, with [`danger_degrade`](RevocationLogBuilder::danger_degrade), by what was known last.
-/// The observer is told either way, once. Age is measured by both clocks, and the larger counts.
+/// The observer is told either way, once. Age is measured by both clocks, and the larger counts; an answer looks at the time of
+/// the world where it was not looked at for 10 ms.
 ///
-/// After a failure of the store a view counts as read again only when two intervals have passed without another one. A server
-/// that has taken over may lack the last changes, and those who know them put them back meanwhile.
+/// What is found counts when two intervals have passed in which nothing went wrong. Those who know more have put it back by
+/// then. So it is
+///
+/// - at the start, where the log is one that nobody has begun and where it goes on: 2 s unless told. Requests that come before
+///   the first look wait for one that looks, or are not answered,
+/// - after a failure of the store,
+/// - where the log does not lead on from the place where the process has been: flushed, failed over, put back,
+/// - where the process has not looked for half the bound: it slept, or the machine did.
+///
+/// Meanwhile a view from before counts while it is young enough, so that a failover, or a look that fails, costs no answer.
+///
+/// Only a log that goes on is confirmed: where nothing is said in an interval, one of the processes adds a *tick*, in turn. So each of
+/// them must be able to write.
 ///
 /// # What is in the store
 ///
@@ -61,26 +74,35 @@ const MAX_NAME: usize = 16 * 1024;
 /// 3. A log that went back, or on in another way (flushed, started anew, failed over, put back by a stranger, evicted in
 ///    part), does not lead past the place where a process has been. Then that process reads all of it, keeps what it knew,
 ///    and appends what the log lacks. Nothing that any process which still runs has seen is lost, and nobody has to be
-///    asked. A process that starts and finds a part of the snapshot gone says so in the head, and counts on nothing until
-///    another has helped.
+///    asked. Where a part of the snapshot is gone, the log is begun anew by a process that has been where it goes on, and so
+///    knows what was in it; one that cannot say so asks for that in the head, and counts on nothing it finds. Where nobody
+///    answers, one whose view counts begins anew: its writers put back what it lacks.
 /// 4. What is said of one token, subject or key joins in any order to the same, so that several may do so at once.
 /// 5. Entries end with the tokens they concern (an hour later, for clocks that go differently). The last facts stand in the
 ///    head, 32 at most; all before them in a snapshot, which a process reads when it starts or was far behind. There may be
-///    100 000 entries.
+///    [100 000](RevocationLogBuilder::max_entries) tokens and subjects, and 10 000 keys beside them.
 ///
 /// The issuers, subjects and ids stand there readable.
+///
+/// # Another key
+///
+/// A process that has another [`FleetKey`] than the others cannot read the log, and answers 503. There is no changing from one
+/// key to the next in a log that is in use. Start the processes with the new key on a log of another
+/// [name](RevocationLogBuilder::name), say there what is revoked (until both are one fleet again, to both logs), and end the
+/// old ones. With the same name, remove the old log's head when the last of the old processes has ended: till then the new ones
+/// answer 503, and what stood in the log is gone.
 ///
 /// # What it cannot notice
 ///
 /// - What no running process has seen: a log that was removed or put back before this process' first look, while no other
 ///   process ran, and the change that a server loses with the process that made it before anybody else polled.
-/// - What others know and have not put back yet: a process that starts, or wakes, right after the store lost the log relies
-///   on what it finds, for the interval or two that they need.
-/// - An older head that somebody who can write to the store puts back again and again: a process that has seen no newer one
-///   takes it for the log at rest. Those who have seen a newer one are unconfirmed.
+/// - What only processes know that do not poll in time, asleep or cut off from the store.
+/// - Recorded heads that somebody who can write to the store puts there one after the other, in their order and at their pace: a
+///   process that has just started, and has added nothing yet, takes them for the log. One that is put back again and again is
+///   noticed by everybody.
 ///
 /// Give it a store that only its own processes can write to, and that does not evict (`maxmemory-policy noeviction`). Let its
-/// processes' clocks agree within seconds: a change whose end has come by the writer's clock is not written.
+/// processes' clocks agree within the hour: one that is further ahead writes nothing that is over for it.
 ///
 /// ```
 /// use countersign::cache::{CacheStore, FleetKey, Result};
@@ -113,69 +135,15 @@ pub struct RevocationLog {
     head_key: CacheKey,
     bound: Duration,
     goes_on: bool,
+    max_entries: usize,
     view: ArcSwap<View>,
     /// Held while the view is replaced, and never while something is awaited.
     replacing: Mutex<()>,
+    /// Whether a request looks at a log that was not looked at before.
+    is_trying: AtomicBool,
     told: AtomicU8,
-}
-
-/// What this process knows.
-#[derive(Clone, Default)]
-struct View {
-    facts: Arc<Facts>,
-    /// How far the log has been followed; `None` before the first look.
-    position: Option<Position>,
-    /// The head there, as it stood in the store.
-    head: Bytes,
-    /// When the look began that this goes back to.
-    read_at: Option<Now>,
-    footing: Footing,
-}
-
-/// How the store has done of late.
-#[derive(Clone, Copy, Default, PartialEq)]
-enum Footing {
-    #[default]
-    Untried,
-    Firm,
-    Failed,
-    /// It answers again, since this monotonic time.
-    Settling(Duration),
-}
-
-/// What the observer was told last.
-const TOLD_NOTHING: u8 = 0;
-const TOLD_CONFIRMED: u8 = 1;
-const TOLD_UNCONFIRMED: u8 = 2;
-
-/// What an answer can count on.
-pub(super) enum Standing {
-    /// The log has not been looked at yet.
-    Untried,
-    /// Nobody can tell.
-    Unknown,
-    /// This is known.
-    Known(Known),
-}
-
-/// What is known at a moment.
-pub(super) struct Known {
-    view: arc_swap::Guard<Arc<View>>,
-    now: Now,
-}
-
-impl Known {
-    pub(super) fn distrusts_id(&self, issuer: Option<&str>, key_id: &str) -> bool {
-        self.view.facts.distrusts_id(issuer, key_id, self.now)
-    }
-
-    pub(super) fn distrusts(&self, key: &KeyIdentity) -> bool {
-        self.view.facts.distrusts(key, self.now)
-    }
-
-    pub(super) fn distrusts_some_id(&self) -> bool {
-        self.view.facts.distrusts_some_id(self.now)
-    }
+    /// When the time of the world was last looked at for an answer, in milliseconds of monotonic time.
+    world_seen: AtomicU64,
 }
 
 impl RevocationLog {
@@ -199,7 +167,7 @@ impl RevocationLog {
     /// Whether the view is young enough to count.
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
-        self.confirms(&self.view.load(), self.now())
+        self.view.load().is_young(self.now())
     }
 
     /// Looks at the log, follows it, and puts back what it has lost. One question to the store where nothing is new.
@@ -211,15 +179,15 @@ impl RevocationLog {
     /// [`CacheError`] where the store fails, or holds what cannot be read. The observer is told
     /// ([`Event::CacheFailed`]).
     pub async fn poll(&self) -> Result<()> {
-        let outcome = self.follow().await;
-        let now = self.now();
-        let is_confirmed = self.confirms(&self.view.load(), now);
-        if !is_confirmed {
-            self.tell_unconfirmed();
+        let outcome = self.follow_and_tick().await;
+        if !self.is_confirmed() {
+            if !self.is_starting(&self.view.load()) {
+                self.tell_unconfirmed();
+            }
         } else if self.told.swap(TOLD_CONFIRMED, Ordering::Relaxed) != TOLD_CONFIRMED {
-            self.observer.observe(&Event::RevocationsConfirmed { entries: self.view.load().facts.len() });
+            self.observer.observe(&Event::RevocationsConfirmed { entries: self.entries() });
         }
-        outcome.map(drop)
+        outcome
     }
 
     /// Revokes the token with this `jti` from this issuer. `until` is when the token expires, leeway included: the entry is
@@ -249,12 +217,13 @@ impl RevocationLog {
         self.say(Kind::Subject, issuer, subject, |_| Some(entry(Some(before), until))).await
     }
 
-    /// Distrusts the key that this issuer publishes under this `kid`, for all who ask through
+    /// Distrusts the key that this issuer, spelt in this way, publishes under this `kid`, for all who ask through
     /// [`Distrusting`](super::Distrusting). `until` is when no document holds it any longer and no process has it: what is
     /// left out then. Of several the longest counts.
     ///
-    /// The thumbprint says more: it is known of a verdict in a token cache, and it is the same under another `kid`. While a
-    /// key is distrusted by its id, cached verdicts do not count, and each token is verified anew.
+    /// The [thumbprint](Self::distrust_thumbprint) is the sure way: it is the same under another `kid`, at an issuer that is spelt
+    /// otherwise (with or without a slash at the end) or has several names, and it is known of a verdict in a token cache. While
+    /// a key is distrusted by its id, cached verdicts do not count, and each token is verified anew.
     ///
     /// # Errors
     /// As for [`revoke_token`](Self::revoke_token).
@@ -288,50 +257,9 @@ impl RevocationLog {
         self.say(Kind::Thumbprint, "", &thumbprint.to_string(), restored).await
     }
 
-    /// What an answer can count on at this moment.
-    pub(super) fn standing(&self) -> Standing {
-        let view = self.view.load();
-        let now = self.now();
-        if self.confirms(&view, now) {
-            return Standing::Known(Known { view, now });
-        }
-        if view.footing == Footing::Untried {
-            return Standing::Untried;
-        }
-        self.tell_unconfirmed();
-        if self.goes_on { Standing::Known(Known { view, now }) } else { Standing::Unknown }
-    }
-
-    /// The same, after a look at the log where there was none.
-    pub(super) async fn tried_standing(&self) -> Standing {
-        match self.standing() {
-            Standing::Untried => {
-                // What went wrong is told, and the standing says it.
-                let _ = self.poll().await;
-                self.standing()
-            }
-            standing => standing,
-        }
-    }
-
-    fn now(&self) -> Now {
-        (self.clock.now(), self.clock.monotonic())
-    }
-
-    fn confirms(&self, view: &View, now: Now) -> bool {
-        // An interval less: a store that lost a change the moment it had it may have been read before that was put back.
-        let young = self.bound.saturating_sub(self.interval());
-        view.read_at.is_some_and(|read_at| {
-            now.1.saturating_sub(read_at.1) < young && now.0.duration_since(read_at.0).unwrap_or_default() < young
-        })
-    }
-
-    fn tell_unconfirmed(&self) {
-        if self.told.load(Ordering::Relaxed) != TOLD_UNCONFIRMED
-            && self.told.swap(TOLD_UNCONFIRMED, Ordering::Relaxed) != TOLD_UNCONFIRMED
-        {
-            self.observer.observe(&Event::RevocationsUnconfirmed { goes_on: self.goes_on });
-        }
+    fn entries(&self) -> usize {
+        let (others, keys) = self.view.load().facts.len();
+        others + keys
     }
 
     /// Appends what is to be said of a name, given what is known of it.
@@ -348,22 +276,25 @@ impl RevocationLog {
         for _ in 0..ATTEMPTS {
             let asked_at = self.now();
             let (head, raw) = self.follow().await?;
-            let view = self.view.load_full();
+            let view = self.with_room_for(kind);
             let Some(entry) = entry(view.facts.get(kind, issuer, name)) else { return Ok(()) };
             let fact = Fact { kind, issuer: issuer.into(), name: name.into(), entry };
-            if view.facts.holds(&fact) || fact.is_over(self.now()) {
+            if view.facts.holds(&fact) || fact.is_long_over(asked_at) {
                 return Ok(());
+            }
+            if view.facts.get(kind, issuer, name).is_none() && !self.has_room(&view, kind) {
+                return Err(CacheError::because("there are too many revocations"));
             }
             let written = self.write(Some(&raw), &head, std::slice::from_ref(&fact)).await;
             if written.is_err() {
-                self.replace(|view| view.footing = Footing::Failed);
+                self.lose_footing();
             }
             if let Some(place) = written? {
-                self.learn(&view, &[fact], place, asked_at);
+                self.learn(&view, &[fact], place, asked_at, false);
                 return Ok(());
             }
         }
-        Err(CacheError::because("others were faster each time"))
+        Err(CacheError::because(follow::FASTER))
     }
 }
 
@@ -386,7 +317,7 @@ impl Debug for RevocationLog {
         f.debug_struct("RevocationLog")
             .field("store", &self.store)
             .field("bound", &self.bound)
-            .field("entries", &self.view.load().facts.len())
+            .field("entries", &self.entries())
             .finish_non_exhaustive()
     }
 }
@@ -394,18 +325,17 @@ impl Debug for RevocationLog {
 #[async_trait]
 impl RevocationCheck for RevocationLog {
     fn status_now(&self, token: &VerifiedToken) -> Option<TokenStatus> {
-        status(self.standing(), token)
+        match self.standing() {
+            Standing::Untried => None,
+            Standing::Unknown => Some(TokenStatus::Unknown),
+            Standing::Known(known) => Some(known.status(token)),
+        }
     }
 
     async fn status(&self, token: &VerifiedToken) -> TokenStatus {
-        status(self.tried_standing().await, token).unwrap_or(TokenStatus::Unknown)
-    }
-}
-
-fn status(standing: Standing, token: &VerifiedToken) -> Option<TokenStatus> {
-    match standing {
-        Standing::Untried => None,
-        Standing::Unknown => Some(TokenStatus::Unknown),
-        Standing::Known(known) => Some(known.view.facts.status(token)),
+        match self.tried_standing().await {
+            Standing::Untried | Standing::Unknown => TokenStatus::Unknown,
+            Standing::Known(known) => known.status(token),
+        }
     }
 }

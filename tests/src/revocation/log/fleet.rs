@@ -24,8 +24,11 @@ async fn a_request_asks_nothing_and_a_look_without_news_once() {
     let [one, other] = [Process::new(&server, &key, 1_000), Process::new(&server, &key, 1_060)];
     assert_eq!((one.status("1"), one.trusts()), (None, None), "the log has not been read");
     let good = token(&json!({"iss": "a", "jti": "2"}));
-    assert_eq!(one.log.status(&good).await, Active, "the first request reads it");
-    other.log.poll().await.expect("the store works");
+    assert_eq!(one.log.status(&good).await, Unknown, "the first request reads it, and others may know more");
+    for process in [&one, &other] {
+        process.confirm().await;
+    }
+    assert_eq!(one.log.status(&good).await, Active);
     revoke(&one, "1").await;
     assert_eq!((one.status("1"), other.status("1")), (Some(Revoked), Some(Active)));
     other.log.poll().await.expect("the store works");
@@ -48,8 +51,10 @@ async fn an_old_view_is_unknown_or_goes_on_and_is_told_once_either_way() {
         let process =
             Process::with(&server, &key, 1_000, |builder| if goes_on { builder.danger_degrade() } else { builder });
         revoke(&process, "1").await;
-        process.log.poll().await.expect("the store works");
-        assert_eq!(process.told.take(), ["confirmed 1"]);
+        process.confirm().await;
+        let started = process.told.take();
+        assert_eq!(started.last().map(String::as_str), Some("confirmed 1"));
+        assert_eq!(started.len(), if goes_on { 2 } else { 1 }, "{started:?}");
         process.link.set(FAILS);
         for seconds in 1..8 {
             process.clock.advance(INTERVAL);
@@ -80,14 +85,20 @@ async fn an_old_view_is_unknown_or_goes_on_and_is_told_once_either_way() {
 #[tokio::test]
 async fn a_process_that_slept_or_was_never_polled_is_old_by_either_clock() {
     let (server, key) = (server(), public_key());
-    for sleep in [|clock: &FakeClock| clock.advance(BOUND), |clock: &FakeClock| clock.set(1_005)] {
+    let suspended = |clock: &FakeClock| {
+        clock.set(1_010);
+        clock.advance(Duration::from_millis(10));
+    };
+    for sleep in [|clock: &FakeClock| clock.advance(BOUND), suspended] {
         let process = Process::new(&server, &key, 1_000);
-        process.log.poll().await.expect("the store works");
+        process.confirm().await;
         assert_eq!(process.status("1"), Some(Active));
         sleep(&process.clock);
         assert_eq!(process.status("1"), Some(Unknown), "nobody has polled");
         assert_eq!(process.told.take(), ["confirmed 0", "unconfirmed"]);
         process.log.poll().await.expect("the store works");
+        assert_eq!(process.status("1"), Some(Unknown), "others may know more");
+        process.confirm().await;
         assert_eq!(process.status("1"), Some(Active));
     }
 }
@@ -111,9 +122,10 @@ async fn what_is_lost_is_put_back_by_who_knows_it_and_told() {
     let (server, key) = (server(), public_key());
     let [one, other] = [Process::new(&server, &key, 1_000), Process::new(&server, &key, 1_000)];
     revoke(&one, "1").await;
-    other.log.poll().await.expect("the store works");
     revoke(&one, "2").await;
-    one.log.poll().await.expect("the store works");
+    for process in [&one, &other] {
+        process.confirm().await;
+    }
     for lose in [|server: &Server| server.flush(), |server: &Server| server.fail_over(1)] {
         one.told.take();
         lose(&server);
@@ -145,6 +157,7 @@ async fn of_many_entries_the_store_holds_a_head_and_a_snapshot() {
     let new = Process::new(&server, &key, 1_000);
     new.log.poll().await.expect("the store works");
     assert_eq!(server.questions.load(Ordering::SeqCst) - asked, state.len());
+    new.confirm().await;
     for n in 0..1_000 {
         assert_eq!(new.status(&n.to_string()), Some(Revoked));
     }
@@ -181,13 +194,13 @@ async fn entries_end_with_the_tokens_they_concern() {
     for n in 0..100 {
         process.log.revoke_token("a", &n.to_string(), at(2_000)).await.expect("the store works");
     }
-    process.log.revoke_token("a", "over", at(1_000)).await.expect("nothing to do");
+    process.log.revoke_token("a", "over", at(1_000)).await.expect("the store works");
     process.clock.advance(Duration::from_secs(1_000 + 3_600));
     for n in 100..140 {
         process.log.revoke_token("a", &n.to_string(), at(FAR_AWAY)).await.expect("the store works");
     }
     let new = Process::new(&server, &key, 1_000);
-    new.log.poll().await.expect("the store works");
+    new.confirm().await;
     // Those of the snapshot, and of the head at most as many more as it holds.
     for n in 0..60 {
         assert_eq!(new.status(&n.to_string()), Some(Active), "{n}");
@@ -254,6 +267,9 @@ async fn a_distrusted_key_is_refused_everywhere_token_caches_included() {
                 process.log.poll().await.expect("the store works");
             }
         };
+        for process in &processes {
+            process.confirm().await;
+        }
         for guard in 0..3 {
             for _ in 0..2 {
                 assert_eq!(ask(guard).await, Ok(()), "{name}: verified, and by the cache");
@@ -297,6 +313,7 @@ async fn a_key_id_is_distrusted_of_its_issuer_and_whoever_finds_the_key_under_it
     let (server, key) = (server(), public_key());
     let process = Process::new(&server, &key, 1_000);
     process.log.distrust_key_id("a", "k", at(FAR_AWAY)).await.expect("the store works");
+    process.confirm().await;
     let ask = |key_id, issuer| {
         let wanted = KeyRequest::new(Algorithm::ES256).with_key_id(key_id).with_issuer(issuer);
         process.keys.key_now(&wanted).expect("an answer").is_ok()

@@ -84,8 +84,12 @@ fn start_of(process: usize) -> u64 {
 
 impl World {
     fn new() -> Self {
+        Self::of(PROCESSES)
+    }
+
+    fn of(processes: usize) -> Self {
         let (server, key) = (Arc::new(Server::default()), public_key());
-        let processes = (0..PROCESSES).map(|n| Process::new(&server, &key, start_of(n))).collect();
+        let processes = (0..processes).map(|n| Process::new(&server, &key, start_of(n))).collect();
         Self {
             server,
             key,
@@ -319,5 +323,92 @@ proptest! {
                 round(&mut world).await;
             }
         });
+    }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Two processes write, and poll in time. Others start, sleep and wake as it comes, also in the moment when the store loses
+    /// something: they let nothing through that was revoked the bound ago, and forget nothing that they have known.
+    #[test]
+    fn who_starts_or_wakes_lets_nothing_through_that_others_know(
+        rounds in vec((vec((0_usize..2, 0..NAMES, 0_u8..40), 0..3), loss(), vec(wandering(), 2)), 4..20),
+    ) {
+        run(async {
+            let mut world = World::of(4);
+            let (mut lost_at, mut known) = (Duration::ZERO, BTreeSet::new());
+            let mut asleep = [0; 4];
+            for (said, loss, wanderings) in rounds {
+                for (process, name, more) in said {
+                    let many = if more > 36 { 40 } else { 1 };
+                    world.act(&Act::Tokens(process, name, many)).await;
+                }
+                let is_lossy = world.time >= lost_at + 4 * INTERVAL;
+                if let Some(loss) = loss.filter(|_| is_lossy) {
+                    world.act(&loss).await;
+                    lost_at = world.time;
+                }
+                for (n, wandering) in (2..).zip(wanderings) {
+                    match wandering {
+                        Wandering::Restarts => {
+                            world.act(&Act::Restart(n)).await;
+                            known.retain(|(process, _)| *process != n);
+                            asleep[n] = 0;
+                        }
+                        Wandering::Sleeps(rounds) if asleep[n] == 0 => asleep[n] = rounds,
+                        _ => asleep[n] = asleep[n].saturating_sub(1),
+                    }
+                }
+                // Who wanders looks first, before the others have put back what was lost.
+                for n in [2, 3, 0, 1] {
+                    if asleep[n] == 0 {
+                        let _ = world.processes[n].log.poll().await;
+                    }
+                    world.assert_bound();
+                    world.assert_nothing_is_forgotten(&mut known);
+                    world.pass(INTERVAL / 4);
+                }
+                world.assert_bound();
+                world.assert_nothing_is_forgotten(&mut known);
+            }
+            world.assert_all_know_all().await;
+        });
+    }
+}
+
+/// What one who comes and goes does in a round.
+#[derive(Clone, Copy, Debug)]
+enum Wandering {
+    Stays,
+    Restarts,
+    Sleeps(usize),
+}
+
+fn wandering() -> impl Strategy<Value = Wandering> {
+    prop_oneof![
+        5 => Just(Wandering::Stays),
+        2 => Just(Wandering::Restarts),
+        2 => (1_usize..20).prop_map(Wandering::Sleeps),
+    ]
+}
+
+/// Nothing, or a store that loses all, its last changes, or one entry, the head or a page.
+fn loss() -> impl Strategy<Value = Option<Act>> {
+    prop::option::of(losses())
+}
+
+impl World {
+    fn assert_nothing_is_forgotten(&self, known: &mut BTreeSet<(usize, u8)>) {
+        for (n, process) in self.processes.iter().enumerate() {
+            for name in self.revoked.keys() {
+                match process.status(&name.to_string()) {
+                    Some(TokenStatus::Revoked) => drop(known.insert((n, *name))),
+                    Some(TokenStatus::Active) => assert!(!known.contains(&(n, *name)), "{n} has forgotten {name}"),
+                    _ => {}
+                }
+            }
+        }
     }
 }

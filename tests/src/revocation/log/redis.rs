@@ -224,6 +224,48 @@ async fn lies_change_no_verdict_and_the_log_is_written_anew_where_they_are_remov
     assert_eq!(new.status("1"), Some(Revoked));
 }
 
+#[tokio::test]
+async fn of_a_value_that_is_too_long_little_is_fetched() {
+    let server = RedisServer::start().await.expect("a Redis server");
+    let [member, starts] = [(); 2].map(|()| Member::new(store(server.url())));
+    member.revoke("1").await;
+    member.confirm().await;
+    let client = ::redis::Client::open(server.url()).expect("a URL");
+    let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
+    let key = format!("countersign:{}", head_key());
+    let length = 100 << 20;
+    ::redis::cmd("SETRANGE").arg(&key).arg(length).arg("x").exec_async(&mut connection).await.expect("set");
+    let sent = async |connection: &mut ::redis::aio::MultiplexedConnection| -> usize {
+        let told: String = ::redis::cmd("INFO").arg("stats").query_async(connection).await.expect("statistics");
+        let line = told.lines().find_map(|line| line.strip_prefix("total_net_output_bytes:")).expect("a line");
+        line.trim().parse().expect("a number")
+    };
+    let before = sent(&mut connection).await;
+    let shared = store(server.url());
+    for member in [&member, &starts] {
+        assert!(member.log.poll().await.is_err());
+        assert_ne!(member.status("1"), Some(Active));
+    }
+    assert!(shared.get(&head_key()).await.is_err() && shared.find(&head_key()).await.is_err());
+    assert!(shared.take(&head_key()).await.is_err());
+    let fetched = sent(&mut connection).await - before;
+    assert!(fetched < 20 << 20, "{fetched} octets");
+    let narrow = RedisCache::builder(server.url()).max_value_bytes(3).build().expect("settings");
+    let (key, long) = (CacheKey::named("narrow"), Bytes::from_static(b"1234"));
+    assert!(narrow.put(&key, long.clone(), PATIENCE).await.is_err());
+    assert!(narrow.put_new(&key, long.clone(), PATIENCE).await.is_err());
+    for (value, expected) in [("", true), ("123", true), ("1234", false)] {
+        let value = Bytes::from_static(value.as_bytes());
+        insist(async || shared.put(&key, value.clone(), PATIENCE).await.is_ok()).await;
+        let swapped = narrow.compare_and_swap(&key, &value, Some((long.clone(), PATIENCE))).await;
+        assert!(swapped.is_err(), "what nobody could read");
+        let expected = expected.then_some(&value);
+        assert_eq!(narrow.get(&key).await.ok().flatten().as_ref(), expected);
+        assert_eq!(narrow.find(&key).await.ok().flatten().map(|found| found.value).as_ref(), expected);
+        assert_eq!(narrow.take(&key).await.ok().flatten().as_ref(), expected);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_bring_a_look_forward_and_nothing_depends_on_them() {
     const NEWS: &str = "news";

@@ -1,5 +1,6 @@
+use super::RevocationLog;
 use super::envelope::Seal;
-use super::{RevocationLog, TOLD_NOTHING};
+use super::standing::{Clockwork, TOLD_NOTHING, View};
 use crate::cache::{CacheStore, FleetKey};
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
@@ -7,12 +8,13 @@ use crate::observe::{NoObserver, Observer};
 use arc_swap::ArcSwap;
 use std::fmt::{self, Debug};
 use std::sync::Mutex;
-use std::sync::atomic::AtomicU8;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 use std::time::Duration;
 
 const BOUND: Duration = Duration::from_secs(5);
 const MIN_BOUND: Duration = Duration::from_secs(1);
 const MAX_BOUND: Duration = Duration::from_secs(5 * 60);
+const MAX_ENTRIES: usize = 100_000;
 
 /// Makes a [`RevocationLog`].
 ///
@@ -32,6 +34,7 @@ pub struct RevocationLogBuilder {
     key: FleetKey,
     name: String,
     bound: Duration,
+    max_entries: usize,
     goes_on: bool,
     clock: Box<dyn Clock>,
     observer: Box<dyn Observer>,
@@ -44,6 +47,7 @@ impl RevocationLogBuilder {
             key,
             name: "revocations".to_owned(),
             bound: BOUND,
+            max_entries: MAX_ENTRIES,
             goes_on: false,
             clock: Box::new(SystemClock::new()),
             observer: Box::new(NoObserver),
@@ -60,6 +64,13 @@ impl RevocationLogBuilder {
     /// 5 min. Each process asks the store five times in that time.
     pub fn bound(mut self, bound: Duration) -> Self {
         self.bound = bound;
+        self
+    }
+
+    /// How many tokens and subjects may be revoked at a time, which every process keeps in memory: 100 000 unless told. One more
+    /// is an error for whoever revokes it. There is room for 10 000 distrusted keys beside them in any case.
+    pub fn max_entries(mut self, entries: usize) -> Self {
+        self.max_entries = entries;
         self
     }
 
@@ -93,6 +104,9 @@ impl RevocationLogBuilder {
             return Err(ConfigError::new("bound", "is not between 1 s and 5 min"));
         }
         let seal = Seal::new(self.key, self.name);
+        let interval = self.bound / 5;
+        // An interval less: a store that lost a change the moment it had it may have been read before that was put back.
+        let view = View { clockwork: Clockwork::new(self.bound.saturating_sub(interval)), ..View::default() };
         Ok(RevocationLog {
             store: self.store,
             clock: self.clock,
@@ -101,9 +115,12 @@ impl RevocationLogBuilder {
             seal,
             bound: self.bound,
             goes_on: self.goes_on,
-            view: ArcSwap::default(),
+            max_entries: self.max_entries,
+            view: ArcSwap::from_pointee(view),
             replacing: Mutex::new(()),
+            is_trying: AtomicBool::new(false),
             told: AtomicU8::new(TOLD_NOTHING),
+            world_seen: AtomicU64::new(u64::MAX / 2),
         })
     }
 }

@@ -4,6 +4,9 @@
 //! *chain* runs through the log: the value after each fact is an HMAC over the one before and the fact. Whoever was at a
 //! number and a value of the chain and finds both in the head knows that nothing before was changed, left out or put in; of
 //! two logs that went on separately after a failover, the values differ.
+//!
+//! *Ticks* are random values that the processes add in turn, one in an interval, whether anything is said or not. They tell a
+//! log that goes on from one that stands still or was put back, over longer than the facts that stand in the head.
 
 use super::fact::Fact;
 use crate::base64url;
@@ -31,12 +34,23 @@ const KEPT: usize = 16;
 /// About how many octets a page of a snapshot has.
 const PAGE_BYTES: usize = 64 * 1024;
 
+/// How many ticks a head holds: who has not looked for longer does not know whether the log went on.
+const MAX_TICKS: usize = 32;
+const TICK_LEN: usize = 12;
+
+/// What a head and a page never exceed. JSON has up to six octets for one.
+const MAX_VALUE_BYTES: usize = 6 * MAX_TAIL_BYTES + 64 * 1024;
+
 /// A place in the log: how many facts come before it, and the value of the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Position {
     pub(super) number: u64,
     chain: Vec<u8>,
 }
+
+/// A value that was in no head before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tick([u8; TICK_LEN]);
 
 /// The end of the log.
 #[derive(Clone, Debug)]
@@ -45,6 +59,8 @@ pub(super) struct Head {
     pub(super) snapshot: Option<Snapshot>,
     /// Somebody who has just started found a part of the snapshot gone, and asks those who know what was in it.
     pub(super) is_help_wanted: bool,
+    /// The last ones, the latest at the end.
+    ticks: Vec<Tick>,
     facts: Vec<Fact>,
 }
 
@@ -65,9 +81,24 @@ struct Line {
     chain: String,
     snapshot: Option<Snapshot>,
     help: bool,
+    ticks: Vec<String>,
 }
 
 impl Head {
+    pub(super) fn tick(&self) -> Option<Tick> {
+        self.ticks.last().copied()
+    }
+
+    /// Whether this log went on from where that tick was the latest.
+    pub(super) fn has_passed(&self, tick: Tick) -> bool {
+        self.ticks.contains(&tick)
+    }
+
+    /// Whether its facts go back to this place: it is there, or has never been on the way.
+    pub(super) fn reaches_back_to(&self, place: &Position) -> bool {
+        self.start.number <= place.number
+    }
+
     pub(super) fn facts(&self) -> &[Fact] {
         &self.facts
     }
@@ -100,8 +131,18 @@ impl Seal {
 
     /// The head of a log that has no facts, like that of no other log.
     pub(super) fn begin(&self) -> Result<Head> {
-        let start = Position { number: 0, chain: random()?.to_vec() };
-        Ok(Head { start, snapshot: None, is_help_wanted: false, facts: Vec::new() })
+        let start = Position { number: 0, chain: random::<TAG_LEN>()?.to_vec() };
+        let ticks = vec![Tick(random()?)];
+        Ok(Head { start, snapshot: None, is_help_wanted: false, ticks, facts: Vec::new() })
+    }
+
+    /// The head with one more tick.
+    pub(super) fn tick(&self, head: &Head) -> Result<Head> {
+        let mut new = head.clone();
+        let gone = (new.ticks.len() + 1).saturating_sub(MAX_TICKS);
+        new.ticks.drain(..gone);
+        new.ticks.push(Tick(random()?));
+        Ok(new)
     }
 
     /// The value after a fact, and the number.
@@ -157,6 +198,7 @@ impl Seal {
             chain: base64url::encode(&head.start.chain),
             snapshot: head.snapshot.clone(),
             help: head.is_help_wanted,
+            ticks: head.ticks.iter().map(|tick| base64url::encode(&tick.0)).collect(),
         };
         let first = serde_json::to_string(&first).map_err(CacheError::because)?;
         self.seal(HEAD, &[], &lines(Some(first), &head.facts))
@@ -186,7 +228,7 @@ impl Seal {
             room = room.saturating_sub(length);
         }
         let count = u32::try_from(pages.len()).map_err(CacheError::because)?;
-        let snapshot = Snapshot { address: base64url::encode(&random()?), pages: count };
+        let snapshot = Snapshot { address: base64url::encode(&random::<TAG_LEN>()?), pages: count };
         let sealed = (0..).zip(&pages).map(|(number, page)| self.seal_page(&snapshot, number, &page.join("\n")));
         let sealed: Result<Vec<Bytes>> = sealed.collect();
         Ok((snapshot, sealed?))
@@ -215,6 +257,9 @@ impl Seal {
     }
 
     fn open<'v>(&self, purpose: &'static str, place: &[&[u8]], value: &'v Bytes) -> Option<&'v str> {
+        if value.len() > MAX_VALUE_BYTES {
+            return None;
+        }
         let (tag, body) = value.split_at_checked(TAG_LEN)?;
         let body = std::str::from_utf8(body).ok()?;
         self.key.is_tag(tag, purpose, &self.parts(place, body)).then_some(body)
@@ -231,12 +276,73 @@ fn read_head(body: &str) -> Option<Head> {
     let first: Line = serde_json::from_str(lines.next()?).ok()?;
     let chain = base64url::decode(&first.chain).ok().filter(|chain| chain.len() == TAG_LEN)?;
     let facts: Option<Vec<Fact>> = lines.map(Fact::decode).collect();
+    let ticks: Option<Vec<Tick>> = first.ticks.iter().map(|tick| read_tick(tick)).collect();
+    let ticks = ticks.filter(|ticks| (1..=MAX_TICKS).contains(&ticks.len()))?;
     let start = Position { number: first.start, chain };
-    (first.version == 1).then_some(Head { start, snapshot: first.snapshot, is_help_wanted: first.help, facts: facts? })
+    let head = Head { start, snapshot: first.snapshot, is_help_wanted: first.help, ticks, facts: facts? };
+    (first.version == 1).then_some(head)
 }
 
-fn random() -> Result<[u8; TAG_LEN]> {
-    let mut octets = [0; TAG_LEN];
+fn read_tick(tick: &str) -> Option<Tick> {
+    base64url::decode(tick).ok()?.try_into().ok().map(Tick)
+}
+
+fn random<const LEN: usize>() -> Result<[u8; LEN]> {
+    let mut octets = [0; LEN];
     DEFAULT.random(&mut octets).map_err(CacheError::because)?;
     Ok(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fact::{Entry, Kind};
+    use super::*;
+    use std::time::UNIX_EPOCH;
+
+    fn seal() -> Seal {
+        Seal::new(FleetKey::new([7; 32]).expect("a key"), "n".to_owned())
+    }
+
+    /// What takes the most octets when it is written.
+    fn longest() -> Fact {
+        let name: std::sync::Arc<str> = "\u{1}".repeat(16 * 1024).into();
+        let entry = Entry { before: None, until: UNIX_EPOCH, version: u64::MAX, is_lifted: true };
+        Fact { kind: Kind::KeyId, issuer: name.clone(), name, entry }
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_what_is_longer_is_not_even_authenticated() {
+        let seal = seal();
+        let mut head = seal.begin().expect("a head");
+        while !head.is_full_with(&[longest()]) {
+            head = seal.extend(&head, &[longest()], None).expect("a head");
+        }
+        for _ in 0..2 * MAX_TICKS {
+            head = seal.tick(&head).expect("a head");
+        }
+        assert_eq!(head.ticks.len(), MAX_TICKS);
+        let value = seal.seal_head(&head).expect("a value");
+        assert!(value.len() > MAX_TAIL_BYTES);
+        let read = seal.open_head(&value).expect("what was written");
+        assert_eq!((read.ticks, read.facts), (head.ticks, head.facts));
+        let (snapshot, pages) = seal.snapshot(&[longest(), longest()]).expect("a snapshot");
+        for (number, page) in (0..).zip(&pages) {
+            seal.open_page(&snapshot, number, page).expect("what was written");
+        }
+
+        // In truth of the fleet, and never written by it.
+        let facts = vec![longest(); 5];
+        let long = Head { facts, ..seal.begin().expect("a head") };
+        assert!(seal.open_head(&seal.seal_head(&long).expect("a value")).is_err());
+    }
+
+    #[test]
+    fn a_head_has_ticks_and_not_too_many() {
+        let seal = seal();
+        for (ticks, is_head) in [(0, false), (1, true), (MAX_TICKS, true), (MAX_TICKS + 1, false)] {
+            let mut head = seal.begin().expect("a head");
+            head.ticks = vec![Tick([7; TICK_LEN]); ticks];
+            assert_eq!(seal.open_head(&seal.seal_head(&head).expect("a value")).is_ok(), is_head, "{ticks}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use crate::key::KeyIdentity;
 use crate::token::VerifiedToken;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -125,9 +125,9 @@ impl Fact {
         (has_sense && fact.encode() == line).then_some(fact)
     }
 
-    /// Whether what it stops is over by this clock.
-    pub(super) fn is_over(&self, now: Now) -> bool {
-        self.entry.until <= now.0
+    /// Whether what it stops is over by this clock, and by every other one that goes not much differently.
+    pub(super) fn is_long_over(&self, now: Now) -> bool {
+        now.0.duration_since(self.entry.until).is_ok_and(|since| since > KEPT_AFTER)
     }
 }
 
@@ -146,6 +146,23 @@ impl Held {
     /// Whether it distrusts a key: that ends with its time, for a key is not over as a token is.
     fn distrusts(&self, now: Now) -> bool {
         !self.entry.is_lifted && !self.end.is_over(now.0, now.1)
+    }
+
+    /// Whether it has not been over for long, by one clock or the other.
+    fn is_kept(&self, now: Now) -> bool {
+        match (now.0.checked_sub(KEPT_AFTER), now.1.checked_sub(KEPT_AFTER)) {
+            (Some(world), Some(monotonic)) => !self.end.is_over(world, monotonic),
+            _ => true,
+        }
+    }
+
+    /// Learns what `new` says. What says nothing new leaves the end where it is, or whoever hears it again and again would keep it
+    /// for ever.
+    fn join(&mut self, new: Self) {
+        let entry = self.entry.join(new.entry);
+        if entry != self.entry {
+            *self = Self { entry, end: self.end.max(new.end) };
+        }
     }
 }
 
@@ -182,8 +199,11 @@ impl OfIssuer {
 /// All that is known, as requests look it up.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
-    issuers: HashMap<Arc<str>, OfIssuer>,
+    /// Mostly one or a few: compared sooner than hashed.
+    issuers: BTreeMap<Arc<str>, OfIssuer>,
     thumbprints: HashMap<[u8; 32], Held>,
+    /// When the last distrust of a key by its id is over, where there is any.
+    key_ids_end: Option<End>,
 }
 
 impl Facts {
@@ -192,16 +212,26 @@ impl Facts {
         let left = fact.entry.until.duration_since(now.0).unwrap_or_default();
         let end = End { until: fact.entry.until, monotonic: now.1.saturating_add(left) };
         let new = Held { entry: fact.entry, end };
-        let merge = |held: &mut Held| {
-            *held = Held { entry: held.entry.join(new.entry), end: held.end.max(new.end) };
-        };
         if fact.kind == Kind::Thumbprint {
             if let Some(digest) = digest(&fact.name) {
-                self.thumbprints.entry(digest).and_modify(merge).or_insert(new);
+                self.thumbprints.entry(digest).and_modify(|held| held.join(new)).or_insert(new);
             }
         } else if let Some(names) = self.issuers.entry(fact.issuer.clone()).or_default().of_mut(fact.kind) {
-            names.entry(fact.name.clone()).and_modify(merge).or_insert(new);
+            let was_distrusted = names.get(&fact.name).is_some_and(|held| !held.entry.is_lifted);
+            let held = names.entry(fact.name.clone()).and_modify(|held| held.join(new)).or_insert(new);
+            let Held { entry, end } = *held;
+            if fact.kind == Kind::KeyId && !entry.is_lifted {
+                self.key_ids_end = Some(self.key_ids_end.map_or(end, |other| other.max(end)));
+            } else if fact.kind == Kind::KeyId && was_distrusted {
+                self.reckon_key_ids_end();
+            }
         }
+    }
+
+    fn reckon_key_ids_end(&mut self) {
+        let held = self.issuers.values().flat_map(|of| of.key_ids.values());
+        let ends = held.filter(|held| !held.entry.is_lifted).map(|held| held.end);
+        self.key_ids_end = ends.reduce(End::max);
     }
 
     pub(super) fn get(&self, kind: Kind, issuer: &str, name: &str) -> Option<Entry> {
@@ -219,45 +249,51 @@ impl Facts {
 
     /// Forgets what has been over for long by both clocks.
     pub(super) fn sweep(&mut self, now: Now) {
-        let is_kept = |held: &Held| match (now.0.checked_sub(KEPT_AFTER), now.1.checked_sub(KEPT_AFTER)) {
-            (Some(world), Some(monotonic)) => !held.end.is_over(world, monotonic),
-            _ => true,
-        };
-        self.thumbprints.retain(|_, held| is_kept(held));
+        self.thumbprints.retain(|_, held| held.is_kept(now));
         self.issuers.retain(|_, of| {
             for names in [&mut of.tokens, &mut of.subjects, &mut of.key_ids] {
-                names.retain(|_, held| is_kept(held));
+                names.retain(|_, held| held.is_kept(now));
             }
             !(of.tokens.is_empty() && of.subjects.is_empty() && of.key_ids.is_empty())
         });
+        self.reckon_key_ids_end();
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Fact> + '_ {
+        self.all().map(|(fact, _)| fact)
+    }
+
+    /// Those that have not been over for long.
+    pub(super) fn kept(&self, now: Now) -> impl Iterator<Item = Fact> + '_ {
+        self.all().filter(move |(_, held)| held.is_kept(now)).map(|(fact, _)| fact)
+    }
+
+    fn all(&self) -> impl Iterator<Item = (Fact, Held)> + '_ {
         let named = self.issuers.iter().flat_map(|(issuer, of)| {
             let kinds = [(Kind::Token, &of.tokens), (Kind::Subject, &of.subjects), (Kind::KeyId, &of.key_ids)];
             kinds.into_iter().flat_map(move |(kind, names)| {
-                names.iter().map(move |(name, held)| Fact {
-                    kind,
-                    issuer: issuer.clone(),
-                    name: name.clone(),
-                    entry: held.entry,
-                })
+                names.iter().map(move |(name, held)| (kind, issuer.clone(), name.clone(), *held))
             })
         });
-        named.chain(self.thumbprints.iter().map(|(digest, held)| Fact {
-            kind: Kind::Thumbprint,
-            issuer: "".into(),
-            name: base64url::encode(digest).into(),
-            entry: held.entry,
-        }))
+        let thumbprints = self.thumbprints.iter();
+        let thumbprints =
+            thumbprints.map(|(digest, held)| (Kind::Thumbprint, "".into(), base64url::encode(digest).into(), *held));
+        named
+            .chain(thumbprints)
+            .map(|(kind, issuer, name, held)| (Fact { kind, issuer, name, entry: held.entry }, held))
     }
 
-    pub(super) fn len(&self) -> usize {
-        let named = |of: &OfIssuer| of.tokens.len() + of.subjects.len() + of.key_ids.len();
-        self.thumbprints.len() + self.issuers.values().map(named).sum::<usize>()
+    /// How many tokens and subjects there are, and how many keys.
+    pub(super) fn len(&self) -> (usize, usize) {
+        let others: usize = self.issuers.values().map(|of| of.tokens.len() + of.subjects.len()).sum();
+        let keys: usize = self.issuers.values().map(|of| of.key_ids.len()).sum();
+        (others, keys + self.thumbprints.len())
     }
 
     pub(super) fn status(&self, token: &VerifiedToken) -> TokenStatus {
+        if self.issuers.is_empty() {
+            return TokenStatus::Active;
+        }
         let Some(of) = self.issuers.get(token.issuer().unwrap_or_default()) else { return TokenStatus::Active };
         if !of.tokens.is_empty() && token.token_id().is_some_and(|id| of.tokens.contains_key(id)) {
             return TokenStatus::Revoked;
@@ -270,21 +306,27 @@ impl Facts {
     }
 
     /// Whether a key is distrusted by this id: at any issuer, where it is not said at which.
-    pub(super) fn distrusts_id(&self, issuer: Option<&str>, key_id: &str, now: Now) -> bool {
-        let distrusts = |of: &OfIssuer| of.key_ids.get(key_id).is_some_and(|held| held.distrusts(now));
+    pub(super) fn distrusts_id(&self, issuer: Option<&str>, key_id: &str, now: impl Fn() -> Now) -> bool {
+        if self.key_ids_end.is_none() {
+            return false;
+        }
+        let distrusts = |of: &OfIssuer| of.key_ids.get(key_id).is_some_and(|held| held.distrusts(now()));
         match issuer {
             Some(issuer) => self.issuers.get(issuer).is_some_and(distrusts),
             None => self.issuers.values().any(distrusts),
         }
     }
 
-    pub(super) fn distrusts(&self, key: &KeyIdentity, now: Now) -> bool {
-        !self.thumbprints.is_empty() && self.thumbprints.get(key.digest()).is_some_and(|held| held.distrusts(now))
+    pub(super) fn distrusts(&self, key: &KeyIdentity, now: impl Fn() -> Now) -> bool {
+        !self.thumbprints.is_empty() && self.thumbprints.get(key.digest()).is_some_and(|held| held.distrusts(now()))
     }
 
     /// Whether any key is distrusted by its id.
-    pub(super) fn distrusts_some_id(&self, now: Now) -> bool {
-        self.issuers.values().any(|of| of.key_ids.values().any(|held| held.distrusts(now)))
+    pub(super) fn distrusts_some_id(&self, now: impl Fn() -> Now) -> bool {
+        self.key_ids_end.is_some_and(|end| {
+            let now = now();
+            !end.is_over(now.0, now.1)
+        })
     }
 }
 

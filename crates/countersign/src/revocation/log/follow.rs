@@ -1,16 +1,25 @@
 //! How the view follows the log, and the log the view.
 
-use super::envelope::{Head, Position, Snapshot};
-use super::fact::{Fact, Facts, Now};
-use super::{ATTEMPTS, Footing, MAX_ENTRIES, RevocationLog, View};
+use super::RevocationLog;
+use super::envelope::{Head, Position, Snapshot, Tick};
+use super::fact::{Fact, Facts, Kind, Now};
+use super::standing::View;
+use super::{ATTEMPTS, MAX_KEYS};
 use crate::cache::{CacheError, Result};
 use crate::observe::Event;
 use bytes::Bytes;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+/// How long a page stays that nothing leads to yet.
+const PENDING: Duration = Duration::from_secs(60 * 60);
+
 /// A place in the log, and the head as it stood in the store then.
-type Place = (Option<Position>, Bytes);
+pub(super) struct Place {
+    position: Position,
+    tick: Option<Tick>,
+    head: Bytes,
+}
 
 impl RevocationLog {
     pub(super) fn replace(&self, change: impl FnOnce(&mut View)) {
@@ -20,59 +29,100 @@ impl RevocationLog {
         self.view.store(Arc::new(view));
     }
 
-    /// Brings the view up to what the store holds, and the store up to the view.
-    pub(super) async fn follow(&self) -> Result<(Head, Bytes)> {
-        let outcome = self.try_to_follow().await;
+    pub(super) fn lose_footing(&self) {
+        self.replace(|view| view.clockwork.fail());
+    }
+
+    fn told<T>(&self, outcome: Result<T>) -> Result<T> {
         if let Err(error) = &outcome {
-            self.replace(|view| view.footing = Footing::Failed);
+            self.lose_footing();
             self.observer.observe(&Event::CacheFailed { error });
         }
         outcome
     }
 
+    /// Brings the view up to what the store holds, and the store up to the view.
+    pub(super) async fn follow(&self) -> Result<(Head, Bytes)> {
+        let outcome = self.try_to_follow().await;
+        self.told(outcome)
+    }
+
+    /// The same, and adds a tick where it is this process' turn.
+    pub(super) async fn follow_and_tick(&self) -> Result<()> {
+        for _ in 0..ATTEMPTS {
+            let asked_at = self.now();
+            let (head, raw) = self.follow().await?;
+            let view = self.view.load_full();
+            if !view.clockwork.is_tick_due(asked_at, self.interval()) || view.head != raw {
+                return Ok(());
+            }
+            let outcome = self.try_to_tick(&view, &head, &raw, asked_at).await;
+            if self.told(outcome)? {
+                return Ok(());
+            }
+        }
+        self.told(Err(CacheError::because(FASTER)))
+    }
+
+    async fn try_to_tick(&self, view: &View, head: &Head, raw: &Bytes, asked_at: Now) -> Result<bool> {
+        let ticked = self.seal.tick(head)?;
+        let place = self.place(&ticked, self.seal.seal_head(&ticked)?)?;
+        self.replace(|view| view.clockwork.own_tick = ticked.tick());
+        let new = Some((place.head.clone(), Duration::MAX));
+        let is_written = self.store.compare_and_swap(&self.head_key, raw, new).await?;
+        if is_written {
+            self.learn(view, &[], place, asked_at, false);
+        }
+        Ok(is_written)
+    }
+
+    fn place(&self, head: &Head, raw: Bytes) -> Result<Place> {
+        Ok(Place { position: self.seal.end(head)?, tick: head.tick(), head: raw })
+    }
+
     async fn try_to_follow(&self) -> Result<(Head, Bytes)> {
-        let mut gone = Bytes::new();
+        let (mut gone, mut is_broken) = (Bytes::new(), false);
         for _ in 0..ATTEMPTS {
             let asked_at = self.now();
             let view = self.view.load_full();
             // `find` and not `get`: no store answers it from a copy.
             let Some(found) = self.store.find(&self.head_key).await? else {
+                is_broken = true;
                 self.begin(&view).await?;
                 continue;
             };
             let raw = found.value;
             let head = self.seal.open_head(&raw)?;
-            if view.position.is_some() && raw == view.head {
-                self.learn(&view, &[], (view.position.clone(), raw.clone()), asked_at);
-                return Ok((head, raw));
-            }
-            let place = (Some(self.seal.end(&head)?), raw.clone());
+            let place = self.place(&head, raw.clone())?;
+            is_broken |= !view.clockwork.tick.is_some_and(|tick| head.has_passed(tick));
             let next = match &view.position {
                 Some(position) => self.seal.after(&head, position)?,
                 None => None,
             };
             if let Some(facts) = next {
                 if head.is_help_wanted {
-                    self.begin_again(&view, &head, &raw).await?;
+                    self.begin_again(&head, &raw).await?;
                     continue;
                 }
-                self.learn(&view, facts, place, asked_at);
+                self.learn(&view, facts, place, asked_at, is_broken);
                 return Ok((head, raw));
             }
+            is_broken |= view.position.as_ref().is_some_and(|position| head.reaches_back_to(position));
             let Some(theirs) = self.read_all(&head).await? else {
                 // Replaced meanwhile, unless the head is still the same.
                 if gone == raw {
-                    self.begin_again(&view, &head, &raw).await?;
+                    self.help_or_ask_for_help(&view, &head, &raw, asked_at).await?;
                 }
                 gone = raw;
                 continue;
             };
-            let lost = self.lost(&view, &theirs, asked_at);
+            let lost = lost(&view, &theirs, asked_at);
             let all: Vec<Fact> = theirs.iter().collect();
             if lost.is_empty() {
-                self.learn(&view, &all, place, asked_at);
+                self.learn(&view, &all, place, asked_at, is_broken);
                 return Ok((head, raw));
             }
+            is_broken = true;
             self.replace(|view| {
                 join(view, &all, asked_at);
                 view.position = None;
@@ -81,46 +131,56 @@ impl RevocationLog {
                 self.observer.observe(&Event::RevocationsRestored { entries: lost.len() });
             }
         }
-        Err(CacheError::because("others were faster each time"))
+        Err(CacheError::because(FASTER))
     }
 
     /// Puts a head where there is none, with what is known.
     async fn begin(&self, view: &View) -> Result<()> {
-        let known = self.lost(view, &Facts::default(), self.now());
-        let written = self.write(None, &self.seal.begin()?, &known).await?;
+        let known = lost(view, &Facts::default(), self.now());
+        let head = self.seal.begin()?;
+        self.replace(|view| view.clockwork.own_tick = head.tick());
+        let written = self.write(None, &head, &known).await?;
         if written.is_some() && (view.position.is_some() || !known.is_empty()) {
             self.observer.observe(&Event::RevocationsRestored { entries: known.len() });
         }
         Ok(())
     }
 
-    /// Puts a new log in the place of one whose snapshot is gone, evicted or removed. Who has never known it cannot, and
-    /// leaves word for those who have.
-    async fn begin_again(&self, view: &View, head: &Head, raw: &Bytes) -> Result<()> {
-        if view.read_at.is_none() {
-            if !head.is_help_wanted {
-                let mut asking = head.clone();
-                asking.is_help_wanted = true;
-                let asking = self.seal.seal_head(&asking)?;
-                self.store.compare_and_swap(&self.head_key, raw, Some((asking, Duration::MAX))).await?;
+    /// Where a part of the snapshot is gone, evicted or removed. Who has been at a place from which the head has all that
+    /// came after knows what was in it. Who has not leaves word for those who have. Where nobody has answered by the next
+    /// look, one whose view counts begins anew: what it lacks is younger than the bound, and is put back by its writer.
+    async fn help_or_ask_for_help(&self, view: &View, head: &Head, raw: &Bytes, now: Now) -> Result<()> {
+        for place in view.places.iter() {
+            if self.seal.after(head, place)?.is_some() {
+                return self.begin_again(head, raw).await;
             }
-            return Err(CacheError::because("a page of the log's snapshot is gone"));
         }
+        if head.is_help_wanted && view.is_young(now) {
+            return self.begin_again(head, raw).await;
+        }
+        if !head.is_help_wanted {
+            let mut asking = head.clone();
+            asking.is_help_wanted = true;
+            let asking = self.seal.seal_head(&asking)?;
+            self.store.compare_and_swap(&self.head_key, raw, Some((asking, Duration::MAX))).await?;
+        }
+        Err(CacheError::because("a page of the log's snapshot is gone"))
+    }
+
+    /// Puts a new log in the place of one of which a part is gone.
+    async fn begin_again(&self, head: &Head, raw: &Bytes) -> Result<()> {
         let now = self.now();
+        let new = self.seal.begin()?;
         self.replace(|view| {
             join(view, head.facts(), now);
             view.position = None;
+            view.clockwork.own_tick = new.tick();
         });
-        let known = self.lost(&self.view.load(), &Facts::default(), now);
-        if self.write(Some(raw), &self.seal.begin()?, &known).await?.is_some() {
+        let known = lost(&self.view.load(), &Facts::default(), now);
+        if self.write(Some(raw), &new, &known).await?.is_some() {
             self.observer.observe(&Event::RevocationsRestored { entries: known.len() });
         }
         Ok(())
-    }
-
-    /// What the view has and `theirs` does not say.
-    fn lost(&self, view: &View, theirs: &Facts, now: Now) -> Vec<Fact> {
-        view.facts.iter().filter(|fact| !fact.is_over(now) && !theirs.holds(fact)).collect()
     }
 
     /// All that a head leads to; `None` where a page is gone.
@@ -129,11 +189,17 @@ impl RevocationLog {
         let mut facts = Facts::default();
         if let Some(snapshot) = &head.snapshot {
             for page in 0..snapshot.pages {
-                let Some(found) = self.store.find(&self.seal.page_key(snapshot, page)).await? else {
+                let key = self.seal.page_key(snapshot, page);
+                let Some(found) = self.store.find(&key).await? else {
                     return Ok(None);
                 };
                 for fact in self.seal.open_page(snapshot, page, &found.value)? {
                     facts.join(&fact, now);
+                }
+                // Its writer ended before it could say that the page counts.
+                if found.expires_in.is_some_and(|left| left <= PENDING) {
+                    let stays = Some((found.value.clone(), Duration::MAX));
+                    self.store.compare_and_swap(&key, &found.value, stays).await?;
                 }
             }
         }
@@ -144,39 +210,42 @@ impl RevocationLog {
     }
 
     /// The view has the facts beside those of `before`, and so all that stands before the place, read at that time.
-    pub(super) fn learn(&self, before: &View, facts: &[Fact], place: Place, asked_at: Now) {
-        let settled = 2 * self.interval();
+    pub(super) fn learn(&self, before: &View, facts: &[Fact], place: Place, asked_at: Now, is_broken: bool) {
+        let interval = self.interval();
+        // A word that help is wanted is a change of the head, and none of the log.
+        let is_moved = before.position.as_ref() != Some(&place.position) || before.clockwork.tick != place.tick;
         self.replace(|view| {
+            view.clockwork.look(place.tick, asked_at, interval, is_broken, is_moved);
             if view.position == before.position {
-                (view.position, view.head) = place;
+                view.place(place.position, place.head);
             } else if facts.iter().any(|fact| !view.facts.holds(fact)) {
                 // Others were faster, with another log: there is no saying past which place the view is.
                 view.position = None;
             }
             join(view, facts, asked_at);
-            view.footing = match view.footing {
-                Footing::Untried | Footing::Firm => Footing::Firm,
-                Footing::Failed => Footing::Settling(asked_at.1),
-                Footing::Settling(since) if asked_at.1.saturating_sub(since) >= settled => Footing::Firm,
-                settling @ Footing::Settling(_) => settling,
-            };
-            if view.footing == Footing::Firm && view.read_at.is_none_or(|read_at| read_at.1 <= asked_at.1) {
-                view.read_at = Some(asked_at);
-            }
         });
     }
 
     /// Puts a head with more facts in the place of `expected`, and says where its log ends; `None` where that was no longer
     /// there. The view must have what `head` leads to.
     pub(super) async fn write(&self, expected: Option<&Bytes>, head: &Head, more: &[Fact]) -> Result<Option<Place>> {
-        let snapshot = if head.is_full_with(more) { Some(self.write_snapshot(more).await?) } else { None };
+        let pages = if head.is_full_with(more) { Some(self.write_snapshot(more).await?) } else { None };
+        let (snapshot, pages) = pages.unzip();
         let extended = self.seal.extend(head, more, snapshot.clone())?;
-        let new = self.seal.seal_head(&extended)?;
-        let place = (Some(self.seal.end(&extended)?), new.clone());
+        let place = self.place(&extended, self.seal.seal_head(&extended)?)?;
+        let new = place.head.clone();
         let is_written = match expected {
             Some(expected) => self.store.compare_and_swap(&self.head_key, expected, Some((new, Duration::MAX))).await?,
             None => self.store.put_new(&self.head_key, new, Duration::MAX).await?,
         };
+        if is_written && let Some(snapshot) = &snapshot {
+            for (page, value) in (0..).zip(pages.unwrap_or_default()) {
+                // By comparison: one that was replaced meanwhile is not to come back. Where that fails, whoever reads it next
+                // does it.
+                let (key, stays) = (self.seal.page_key(snapshot, page), Some((value.clone(), Duration::MAX)));
+                let _ = self.store.compare_and_swap(&key, &value, stays).await;
+            }
+        }
         // What nothing leads to: the old snapshot, or the one that was written in vain.
         let useless = match &snapshot {
             Some(_) if is_written => head.snapshot.as_ref(),
@@ -191,22 +260,46 @@ impl RevocationLog {
         Ok(is_written.then_some(place))
     }
 
-    async fn write_snapshot(&self, more: &[Fact]) -> Result<Snapshot> {
+    async fn write_snapshot(&self, more: &[Fact]) -> Result<(Snapshot, Vec<Bytes>)> {
         let now = self.now();
         let mut facts = Facts::clone(&self.view.load().facts);
         for fact in more {
             facts.join(fact, now);
         }
         facts.sweep(now);
-        if facts.len() > MAX_ENTRIES {
-            return Err(CacheError::because("there are too many revocations"));
-        }
         let (snapshot, pages) = self.seal.snapshot(&facts.iter().collect::<Vec<_>>())?;
-        for (page, value) in (0..).zip(pages) {
-            self.store.put(&self.seal.page_key(&snapshot, page), value, Duration::MAX).await?;
+        for (page, value) in (0..).zip(&pages) {
+            // It stays when a head leads to it.
+            self.store.put(&self.seal.page_key(&snapshot, page), value.clone(), PENDING).await?;
         }
-        Ok(snapshot)
+        Ok((snapshot, pages))
     }
+
+    pub(super) fn has_room(&self, view: &View, kind: Kind) -> bool {
+        let (others, keys) = view.facts.len();
+        match kind {
+            Kind::Token | Kind::Subject => others < self.max_entries,
+            Kind::KeyId | Kind::Thumbprint => keys < MAX_KEYS,
+        }
+    }
+
+    /// The view, without what has been over for long where there is no room otherwise.
+    pub(super) fn with_room_for(&self, kind: Kind) -> Arc<View> {
+        let view = self.view.load_full();
+        if self.has_room(&view, kind) {
+            return view;
+        }
+        let now = self.now();
+        self.replace(|view| Arc::make_mut(&mut view.facts).sweep(now));
+        self.view.load_full()
+    }
+}
+
+pub(super) const FASTER: &str = "others were faster each time";
+
+/// What the view has and `theirs` does not say.
+fn lost(view: &View, theirs: &Facts, now: Now) -> Vec<Fact> {
+    view.facts.kept(now).filter(|fact| !theirs.holds(fact)).collect()
 }
 
 /// Copies what is known only where something is new.

@@ -1,0 +1,290 @@
+//! When a view counts: at the start, after a sleep, where the log stands still, and while much goes wrong.
+
+use super::*;
+use TokenStatus::{Active, Revoked, Unknown};
+use countersign::clock::Clock;
+use countersign_cache::Follower;
+use futures_util::future::join_all;
+use std::time::SystemTime;
+use tokio::time::{Instant, sleep};
+
+fn server() -> Arc<Server> {
+    Arc::new(Server::default())
+}
+
+async fn revoke(process: &Process, id: &str) {
+    process.log.revoke_token("a", id, at(FAR_AWAY)).await.expect("the store works");
+}
+
+async fn tick(processes: &[&Process]) {
+    for process in processes {
+        process.clock.advance(INTERVAL);
+        let _ = process.log.poll().await;
+    }
+}
+
+#[tokio::test]
+async fn who_starts_counts_on_what_it_finds_after_two_intervals() {
+    let (server, key) = (server(), public_key());
+    let first = Process::new(&server, &key, 1_000);
+    for n in 0..3 {
+        first.log.poll().await.expect("the store works");
+        assert_eq!(first.log.is_confirmed(), n == 2, "a log that nobody has begun, look {n}");
+        first.clock.advance(INTERVAL);
+    }
+    let second = Process::new(&server, &key, 1_000);
+    for n in 0..3 {
+        first.log.poll().await.expect("the store works");
+        second.log.poll().await.expect("the store works");
+        assert_eq!(second.log.is_confirmed(), n == 2, "a log that goes on, look {n}");
+        assert!(first.log.is_confirmed());
+        first.clock.advance(INTERVAL);
+        second.clock.advance(INTERVAL);
+    }
+}
+
+#[tokio::test]
+async fn who_starts_or_wakes_when_the_log_is_lost_waits_for_those_who_know() {
+    let lost: [fn(&Server); 2] = [Server::flush, |server| server.fail_over(2)];
+    for lose in lost {
+        let (server, key) = (server(), public_key());
+        let [knows, sleeps] = [(); 2].map(|()| Process::new(&server, &key, 1_000));
+        knows.confirm().await;
+        sleeps.confirm().await;
+        revoke(&knows, "1").await;
+        sleeps.clock.advance(2 * BOUND);
+        lose(&server);
+        let starts = Process::new(&server, &key, 1_000);
+        for n in 0..3 {
+            for process in [&starts, &sleeps] {
+                process.log.poll().await.expect("the store works");
+                if n == 0 {
+                    assert_eq!(process.status("1"), Some(Unknown), "nobody has put it back yet");
+                }
+                assert_ne!(process.status("1"), Some(Active));
+                process.clock.advance(INTERVAL);
+            }
+            // It polls last, as late as its interval allows.
+            knows.clock.advance(INTERVAL);
+            knows.log.poll().await.expect("the store works");
+        }
+        tick(&[&starts, &sleeps]).await;
+        assert_eq!((starts.status("1"), sleeps.status("1")), (Some(Revoked), Some(Revoked)));
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_is_put_back_again_and_again_confirms_nothing() {
+    let (server, key) = (server(), public_key());
+    let process = Process::new(&server, &key, 1_000);
+    process.confirm().await;
+    let old = server.now();
+    for second in 0..10 {
+        process.log.poll().await.expect("the store works");
+        server.set(old.clone());
+        assert_eq!(process.log.is_confirmed(), second < 5, "after {second} s");
+        process.clock.advance(INTERVAL);
+    }
+}
+
+#[tokio::test]
+async fn a_log_to_which_nobody_adds_goes_on_by_one_tick_in_an_interval() {
+    let (server, key) = (server(), public_key());
+    let processes: Vec<_> = (0..20).map(|_| Process::new(&server, &key, 1_000)).collect();
+    let all: Vec<_> = processes.iter().collect();
+    for _ in 0..4 {
+        tick(&all).await;
+    }
+    let asked = server.questions.load(Ordering::SeqCst);
+    for _ in 0..10 {
+        let before = server.now()[&head_key()].clone();
+        tick(&all).await;
+        assert_ne!(server.now()[&head_key()], before, "it goes on");
+        assert!(all.iter().all(|process| process.log.is_confirmed()));
+    }
+    let asked = server.questions.load(Ordering::SeqCst) - asked;
+    assert_eq!(asked, 10 * (20 + 1), "a look for each, and one tick");
+    // Whoever did it is gone: another takes it up before anybody's view is too old.
+    let others = &all[1..];
+    for _ in 0..10 {
+        tick(others).await;
+        assert!(others.iter().all(|process| process.log.is_confirmed()));
+    }
+}
+
+#[tokio::test]
+async fn who_is_behind_does_not_begin_the_log_anew() {
+    let (server, key) = (server(), public_key());
+    let [knows, behind] = [(); 2].map(|()| Process::new(&server, &key, 1_000));
+    knows.confirm().await;
+    behind.confirm().await;
+    for n in 0..100 {
+        revoke(&knows, &n.to_string()).await;
+    }
+    behind.clock.advance(2 * BOUND);
+    server.set(server.now().into_iter().filter(|(key, _)| *key == head_key()).collect());
+    for _ in 0..8 {
+        assert!(behind.log.poll().await.is_err(), "it cannot know what was there");
+        assert_eq!(behind.status("1"), Some(Unknown));
+        behind.clock.advance(INTERVAL);
+    }
+    knows.log.poll().await.expect("the store works");
+    for _ in 0..3 {
+        tick(&[&knows, &behind]).await;
+    }
+    for n in 0..100 {
+        assert_eq!(behind.status(&n.to_string()), Some(Revoked));
+    }
+}
+
+#[tokio::test]
+async fn of_those_who_ask_before_the_first_look_one_looks() {
+    /// Lets others go first.
+    #[derive(Debug)]
+    struct Slow(Link);
+    #[async_trait]
+    impl CacheStore for Slow {
+        async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError> {
+            tokio::task::yield_now().await;
+            self.0.get(key).await
+        }
+        async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<(), CacheError> {
+            self.0.put(key, value, ttl).await
+        }
+        async fn put_new(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<bool, CacheError> {
+            self.0.put_new(key, value, ttl).await
+        }
+        async fn compare_and_swap(
+            &self,
+            key: &CacheKey,
+            expected: &[u8],
+            new: Option<(Bytes, Duration)>,
+        ) -> Result<bool, CacheError> {
+            self.0.compare_and_swap(key, expected, new).await
+        }
+        async fn add(&self, key: &CacheKey, n: u64, window: Duration) -> Result<Counted, CacheError> {
+            self.0.add(key, n, window).await
+        }
+    }
+    for goes_on in [false, true] {
+        let server = server();
+        let builder = RevocationLog::builder(Slow(Link::new(&server)), fleet_key()).clock(FakeClock::at(1_000));
+        let log = if goes_on { builder.danger_degrade() } else { builder }.build().expect("a log");
+        let good = token(&json!({"iss": "a", "jti": "2"}));
+        let answers = join_all((0..100).map(|_| log.status(&good))).await;
+        let (first, others) = answers.split_first().expect("an answer");
+        assert_eq!(*first, if goes_on { Active } else { Unknown });
+        assert!(others.iter().all(|answer| *answer == Unknown), "nobody has looked yet");
+        assert_eq!(server.questions.load(Ordering::SeqCst), 3, "no head, a new one, and a look");
+    }
+}
+
+#[tokio::test]
+async fn keys_can_be_distrusted_where_there_is_no_room_for_tokens() {
+    let (server, key) = (server(), public_key());
+    let processes =
+        [1_000, 1_000].map(|second| Process::with(&server, &key, second, |builder| builder.max_entries(60)));
+    let [one, other] = &processes;
+    for n in 0..60 {
+        if n % 2 == 0 {
+            revoke(one, &n.to_string()).await;
+        } else {
+            let (subject, until) = (n.to_string(), at(FAR_AWAY));
+            one.log.revoke_subject_before("a", &subject, at(101), until).await.expect("the store works");
+        }
+    }
+    assert!(one.log.revoke_token("a", "60", at(FAR_AWAY)).await.is_err());
+    assert!(other.log.revoke_subject_before("a", "60", at(101), at(FAR_AWAY)).await.is_err());
+    assert_eq!(other.log.revoke_token("a", "0", at(FAR_AWAY + 1)).await.map_err(drop), Ok(()), "it is there already");
+    one.log.distrust_key_id("a", "k", at(FAR_AWAY)).await.expect("room for a key");
+    for n in 0..40 {
+        one.log.distrust_key_id("a", &n.to_string(), at(FAR_AWAY)).await.expect("room for a key");
+    }
+    other.log.distrust_thumbprint(&key.jwk().unwrap().thumbprint().unwrap(), at(FAR_AWAY)).await.expect("room");
+    for process in &processes {
+        process.confirm().await;
+        assert_eq!(process.trusts(), Some(false));
+        assert_eq!((process.status("0"), process.status("59")), (Some(Revoked), Some(Revoked)));
+        // What is over makes room.
+        process.clock.advance(Duration::from_secs(FAR_AWAY + 3_600));
+    }
+    one.log.revoke_token("a", "60", at(2 * FAR_AWAY)).await.expect("room");
+}
+
+#[tokio::test]
+async fn a_process_whose_clock_is_ahead_loses_nothing() {
+    let (server, key) = (server(), public_key());
+    let [ahead, right] = [2_200, 1_000].map(|second| Process::new(&server, &key, second));
+    right.confirm().await;
+    let soon = at(1_600);
+    ahead.log.revoke_token("a", "1", soon).await.expect("the store works");
+    ahead.log.distrust_key_id("a", "k", soon).await.expect("the store works");
+    tick(&[&right]).await;
+    assert_eq!((right.status("1"), right.trusts()), (Some(Revoked), Some(false)));
+    server.flush();
+    ahead.log.poll().await.expect("the store works");
+    let starts = Process::new(&server, &key, 1_000);
+    starts.confirm().await;
+    assert_eq!((starts.status("1"), starts.trusts()), (Some(Revoked), Some(false)), "it was put back");
+}
+
+#[tokio::test]
+async fn pages_that_nothing_leads_to_go_by_themselves() {
+    let (server, key) = (server(), public_key());
+    let process = Process::new(&server, &key, 1_000);
+    for n in 0..32 {
+        revoke(&process, &n.to_string()).await;
+    }
+    // The next one moves them to a page. Nobody hears whether that was put in place, and the process ends.
+    process.link.set(FAILS_AT_SWAP);
+    assert!(process.log.revoke_token("a", "32", at(FAR_AWAY)).await.is_err());
+    let left: Vec<_> = server.now().into_keys().filter(|key| *key != head_key()).collect();
+    assert_eq!(left.len(), 1);
+    assert!(left.iter().all(|page| server.is_passing(page)));
+    drop(process);
+    let other = Process::new(&server, &key, 1_000);
+    for n in 32..200 {
+        revoke(&other, &n.to_string()).await;
+    }
+    let pages: Vec<_> = server.now().into_keys().filter(|key| !left.contains(key)).collect();
+    assert_eq!(pages.len(), 2, "a head and a page");
+    assert!(pages.iter().all(|page| !server.is_passing(page)), "what counts stays");
+}
+
+/// The time of a runtime whose clock is paused.
+#[derive(Debug)]
+struct Paused(Instant);
+
+impl Clock for Paused {
+    fn now(&self) -> SystemTime {
+        at(1_000) + self.0.elapsed()
+    }
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_failed_look_costs_no_answer() {
+    let server = server();
+    let link = Link::new(&server);
+    let log = RevocationLog::builder(link.clone(), fleet_key()).clock(Paused(Instant::now())).build().expect("a log");
+    let log = Arc::new(log);
+    let follower = Follower::start(log.clone()).expect("a runtime");
+    let step = Duration::from_millis(10);
+    for phase in 0..10 {
+        sleep(10 * INTERVAL + phase * INTERVAL / 10).await;
+        assert!(log.is_confirmed());
+        let asked = server.questions.load(Ordering::SeqCst);
+        link.set(FAILS);
+        while server.questions.load(Ordering::SeqCst) == asked {
+            sleep(step).await;
+        }
+        link.set(WORKS);
+        for _ in 0..1_000 {
+            assert!(log.is_confirmed());
+            sleep(step).await;
+        }
+    }
+    drop(follower);
+}
