@@ -50,6 +50,7 @@ pub struct RedisProxy {
     address: SocketAddr,
     state: Arc<watch::Sender<State>>,
     connections: Arc<AtomicUsize>,
+    keeping: Arc<watch::Sender<usize>>,
     task: JoinHandle<()>,
 }
 
@@ -60,6 +61,10 @@ struct State {
     cuts: u64,
     /// How often they were forgotten.
     forgotten: u64,
+    /// Questions with this in them are kept.
+    kept: Option<&'static str>,
+    /// The server's port.
+    port: u16,
 }
 
 impl RedisProxy {
@@ -70,25 +75,33 @@ impl RedisProxy {
     pub async fn start(port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let state = Arc::new(watch::Sender::new(State { traffic: Traffic::Pass, cuts: 0, forgotten: 0 }));
+        let state =
+            Arc::new(watch::Sender::new(State { traffic: Traffic::Pass, cuts: 0, forgotten: 0, kept: None, port }));
         let connections = Arc::new(AtomicUsize::new(0));
-        let (states, count) = (state.clone(), connections.clone());
+        let keeping = Arc::new(watch::Sender::new(0));
+        let (states, count, told) = (state.clone(), connections.clone(), keeping.clone());
         let task = tokio::spawn(async move {
             let mut open = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::SeqCst);
                 let born = *states.borrow();
-                open.spawn(serve(client, port, states.subscribe(), born));
+                open.spawn(serve(client, states.subscribe(), born, told.clone()));
                 while open.try_join_next().is_some() {}
             }
         });
-        Ok(Self { address, state, connections, task })
+        Ok(Self { address, state, connections, keeping, task })
     }
 
     /// The address as a URL: `redis://127.0.0.1:port/`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://{}/", self.address)
+    }
+
+    /// The port of 127.0.0.1 where it stands.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// Treats the traffic like this from now on.
@@ -107,6 +120,32 @@ impl RedisProxy {
         self.state.send_modify(|state| state.forgotten += 1);
     }
 
+    /// Leads to the server at another port from now on, as an address does that moves to a server that takes over. The
+    /// connections that there are are closed.
+    pub fn lead_to(&self, port: u16) {
+        self.state.send_modify(|state| {
+            state.port = port;
+            state.cuts += 1;
+        });
+    }
+
+    /// Keeps questions in which this text stands from the server, and what follows them on the same connections, until the
+    /// proxy is told [`keep_nothing`](Self::keep_nothing). The text is looked for in what comes at once.
+    pub fn keep(&self, text: &'static str) {
+        self.state.send_modify(|state| state.kept = Some(text));
+    }
+
+    /// Passes on what was kept.
+    pub fn keep_nothing(&self) {
+        self.state.send_modify(|state| state.kept = None);
+    }
+
+    /// Waits until a question has been [kept](Self::keep).
+    pub async fn has_kept(&self) {
+        // This holds the sender.
+        let _ = self.keeping.subscribe().wait_for(|kept| *kept > 0).await;
+    }
+
     /// How many connections have been made, those included that were closed at once.
     #[must_use]
     pub fn connections(&self) -> usize {
@@ -121,10 +160,10 @@ impl Drop for RedisProxy {
 }
 
 /// Serves one client until it, the server or the proxy has had enough.
-async fn serve(client: TcpStream, port: u16, state: watch::Receiver<State>, born: State) {
+async fn serve(client: TcpStream, state: watch::Receiver<State>, born: State, keeping: Arc<watch::Sender<usize>>) {
     let mut end = state.clone();
     tokio::select! {
-        _ = relay(client, port, Way { state, forgotten: born.forgotten }) => {}
+        _ = relay(client, born.port, Way { state, forgotten: born.forgotten, keeping }) => {}
         _ = end.wait_for(|now| now.cuts != born.cuts || now.traffic == Traffic::Close) => {}
     }
 }
@@ -146,6 +185,8 @@ struct Way {
     state: watch::Receiver<State>,
     /// As it was when the connection was made.
     forgotten: u64,
+    /// Counts the questions that were kept.
+    keeping: Arc<watch::Sender<usize>>,
 }
 
 impl Way {
@@ -169,7 +210,22 @@ impl Way {
                 return Ok(());
             }
             self.open().await;
+            self.let_go(&chunk[..read]).await;
             to.write_all(&chunk[..read]).await?;
+        }
+    }
+
+    /// Waits for as long as these octets are to be kept.
+    async fn let_go(&mut self, octets: &[u8]) {
+        let is_kept = |state: &State| {
+            state.kept.is_some_and(|text| octets.windows(text.len().max(1)).any(|found| found == text.as_bytes()))
+        };
+        if !is_kept(&self.state.borrow()) {
+            return;
+        }
+        self.keeping.send_modify(|kept| *kept += 1);
+        if self.state.wait_for(|state| !is_kept(state)).await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 
@@ -260,6 +316,36 @@ mod tests {
             assert_eq!(receive(&mut old, 3).await, b"old", "{held_up:?}");
             assert_eq!(receive(&mut new, 3).await, b"new", "{held_up:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_comes_when_it_is_let_go_and_the_rest_at_once() {
+        let proxy = proxy().await;
+        let (mut keeps, mut passes) = (connect(&proxy).await, connect(&proxy).await);
+        proxy.keep("secret");
+        send(&mut keeps, b"a secret").await;
+        proxy.has_kept().await;
+        send(&mut keeps, b"!").await;
+        send(&mut passes, b"another").await;
+        assert_eq!(receive(&mut passes, 7).await, b"another");
+        assert!(keeps.try_read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock));
+        proxy.keep_nothing();
+        assert_eq!(receive(&mut keeps, 9).await, b"a secret!");
+    }
+
+    #[tokio::test]
+    async fn an_address_moves_and_old_connections_end() {
+        let (first, second) = (proxy().await, proxy().await);
+        let way = RedisProxy::start(first.address.port()).await.expect("a proxy");
+        let mut old = connect(&way).await;
+        send(&mut old, b"a").await;
+        receive(&mut old, 1).await;
+        way.lead_to(second.address.port());
+        assert!(is_closed(&mut old).await);
+        let mut new = connect(&way).await;
+        send(&mut new, b"b").await;
+        assert_eq!(receive(&mut new, 1).await, b"b");
+        assert_eq!((first.connections(), second.connections()), (1, 1));
     }
 
     #[tokio::test]
