@@ -3,6 +3,7 @@
 mod cluster;
 mod command;
 mod link;
+mod news;
 mod sentinel;
 mod server;
 mod settings;
@@ -17,9 +18,11 @@ use command::{Command, Script};
 use countersign::cache::{CacheError, CacheKey, CacheStore, Counted, Found};
 use countersign::{Bytes, async_trait};
 use link::{Link, NO_RUNTIME};
+use news::News;
 use sentinel::Sentinels;
-use server::{Address, Dialer};
+use server::{Address, BoxedDial, Dialer, Pushes};
 use std::fmt::{self, Debug};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 
@@ -98,6 +101,11 @@ return {total, left}
 /// the sentinels or the cluster name, from an authority that the operating system trusts, or from
 /// [one's own](RedisCacheBuilder::trust_only). There is no way around the check, and no way back to plain text.
 ///
+/// [`announce`](CacheStore::announce) publishes the name of the entry in the channel `prefix:news`; from the first
+/// [`changed`](CacheStore::changed) on, a second connection listens there. Whoever has access lists wants `&prefix:*` among the
+/// channels of its user. Where it is refused, or the connection is lost, nothing is heard until it has been made anew, which then
+/// counts as news of every entry.
+///
 /// Its verbs want a Tokio runtime with I/O and time enabled (`enable_all`). Outside any runtime they are errors; on one
 /// that was built without I/O or without time they panic, as all of Tokio does there: it cannot be asked beforehand. The
 /// connection lives on the runtime that first used it.
@@ -110,7 +118,8 @@ return {total, left}
 /// # Ok::<(), countersign::ConfigError>(())
 /// ```
 pub struct RedisCache {
-    route: Route,
+    route: Arc<Route>,
+    news: News,
     prefix: String,
     timeout: Duration,
     max_value_bytes: usize,
@@ -148,6 +157,15 @@ impl Route {
                 answer
             }
             Self::Cluster(cluster) => cluster.ask(command).await,
+        }
+    }
+
+    /// A connection on which the server says what is published.
+    fn dial_listener(&self, pushes: Pushes) -> BoxedDial {
+        match self {
+            Self::Server { address, dialer, .. } => dialer.telling(pushes).dial(address.clone()),
+            Self::Sentinel { sentinels, .. } => sentinels.telling(pushes).dial(),
+            Self::Cluster(cluster) => cluster.dial_listener(pushes),
         }
     }
 }
@@ -199,10 +217,15 @@ impl RedisCache {
     }
 
     fn key(&self, key: &CacheKey) -> String {
-        match self.route {
+        match *self.route {
             Route::Cluster(_) => format!("{}:{{{key}}}", self.prefix),
             _ => format!("{}:{key}", self.prefix),
         }
+    }
+
+    /// Where all who use the store announce changes.
+    fn channel(&self) -> String {
+        format!("{}:news", self.prefix)
     }
 
     fn command(&self, name: &'static str, key: &CacheKey) -> Command<'_> {
@@ -292,6 +315,14 @@ impl CacheStore for RedisCache {
 
     async fn remove(&self, key: &CacheKey) -> Result<(), CacheError> {
         self.ask(self.command("DEL", key)).await.map(|_: u64| ())
+    }
+
+    async fn changed(&self, key: &CacheKey, heard: u64) -> u64 {
+        self.news.changed(&self.route, &self.channel(), key.as_str(), heard).await
+    }
+
+    async fn announce(&self, key: &CacheKey) -> Result<(), CacheError> {
+        self.ask(Command::new("PUBLISH", self.channel()).arg(key.as_str())).await.map(|_: u64| ())
     }
 }
 

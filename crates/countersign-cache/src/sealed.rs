@@ -140,6 +140,14 @@ impl CacheStore for SealedCache {
     async fn remove(&self, key: &CacheKey) -> Result<(), CacheError> {
         self.store.remove(key).await
     }
+
+    async fn changed(&self, key: &CacheKey, heard: u64) -> u64 {
+        self.store.changed(key, heard).await
+    }
+
+    async fn announce(&self, key: &CacheKey) -> Result<(), CacheError> {
+        self.store.announce(key).await
+    }
 }
 
 #[cfg(test)]

@@ -179,6 +179,14 @@ impl CacheStore for TieredCache {
         let _write = self.epochs.write(key);
         self.far.remove(key).await
     }
+
+    async fn changed(&self, key: &CacheKey, heard: u64) -> u64 {
+        self.far.changed(key, heard).await
+    }
+
+    async fn announce(&self, key: &CacheKey) -> Result<(), CacheError> {
+        self.far.announce(key).await
+    }
 }
 
 /// Makes a [`TieredCache`].

@@ -174,6 +174,41 @@ pub trait CacheStore: Debug + Send + Sync + 'static {
     async fn remove(&self, key: &CacheKey) -> Result<()> {
         self.take(key).await.map(drop)
     }
+
+    /// Waits until others may have [announced](Self::announce) a change of this entry, and gives how often that was: zero is
+    /// what has been `heard` at first, and the last number the next time, so that nothing is missed in between.
+    ///
+    /// A hint that comes late, for nothing, or never: where the store cannot be listened to, and unless implemented, it waits for
+    /// ever. So look from time to time as well. Whoever can write to the store can announce what they like.
+    ///
+    /// ```
+    /// use countersign::cache::{CacheKey, CacheStore};
+    /// use std::time::Duration;
+    ///
+    /// async fn follow(store: &impl CacheStore, key: &CacheKey, look: impl AsyncFn()) {
+    ///     let mut heard = 0;
+    ///     loop {
+    ///         look().await;
+    ///         // At once when there is news, and after 10 s in any case.
+    ///         if let Ok(news) = tokio::time::timeout(Duration::from_secs(10), store.changed(key, heard)).await {
+    ///             heard = news;
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    async fn changed(&self, key: &CacheKey, heard: u64) -> u64 {
+        let _ = (key, heard);
+        std::future::pending().await
+    }
+
+    /// Wakes those who wait for [`changed`](Self::changed). It changes nothing, and need not be tried again: they look from
+    /// time to time.
+    ///
+    /// Unless implemented, it does nothing.
+    async fn announce(&self, key: &CacheKey) -> Result<()> {
+        let _ = key;
+        Ok(())
+    }
 }
 
 type Answer<'f, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'f>>;
@@ -225,6 +260,16 @@ macro_rules! forward {
             fn remove<'s, 'k, 'f>(&'s self, key: &'k CacheKey) -> Answer<'f, ()>
             where 's: 'f, 'k: 'f, Self: 'f {
                 (**self).remove(key)
+            }
+
+            fn changed<'s, 'k, 'f>(&'s self, key: &'k CacheKey, heard: u64) -> Pin<Box<dyn Future<Output = u64> + Send + 'f>>
+            where 's: 'f, 'k: 'f, Self: 'f {
+                (**self).changed(key, heard)
+            }
+
+            fn announce<'s, 'k, 'f>(&'s self, key: &'k CacheKey) -> Answer<'f, ()>
+            where 's: 'f, 'k: 'f, Self: 'f {
+                (**self).announce(key)
             }
         }
     )*};

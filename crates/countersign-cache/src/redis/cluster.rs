@@ -2,14 +2,17 @@
 
 use super::command::Command;
 use super::link::Link;
-use super::server::{Address, BoxedDial, Dialer, failed};
+use super::server::{Address, BoxedDial, CONNECTION_TIMEOUT, Dialer, Pushes, failed};
 use ::redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::time::timeout;
 
 /// How often one command is sent on. A server that says "not here" has done nothing.
 const MAX_HOPS: usize = 4;
+/// How many nodes that are not in the map a connection is kept to.
+const MAX_STRANGERS: usize = 8;
 const SLOTS: u16 = 16_384;
 
 /// The nodes of a cluster, each with its slots.
@@ -87,9 +90,40 @@ impl Cluster {
         move || dialer.clone().dial(node.clone())
     }
 
+    /// A connection to a node that tells what is published on any of them: the first one that takes it.
+    pub(super) fn dial_listener(&self, pushes: Pushes) -> BoxedDial {
+        let (dialer, nodes) = (self.dialer.telling(pushes), self.to_be_asked());
+        let share = CONNECTION_TIMEOUT / u32::try_from(nodes.len().max(1)).unwrap_or(u32::MAX);
+        Box::pin(async move {
+            let mut outcome = Err(failed("no node of the cluster is known"));
+            for node in nodes {
+                let made = timeout(share, dialer.connect(&node)).await;
+                outcome = made.unwrap_or_else(|_| Err(failed("a node did not answer")));
+                if outcome.is_ok() {
+                    break;
+                }
+            }
+            outcome
+        })
+    }
+
+    /// The connection to a node. Those that the map does not know, where slots are on their way, are few at a time: whatever
+    /// servers name, no more are kept.
     fn link(&self, node: &Address) -> Arc<Link> {
         let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(link) = links.get(node) {
+            return Arc::clone(link);
+        }
+        let map = self.map();
+        let is_known = |node: &Address| self.is_known(&map, node);
+        if !is_known(node) && links.keys().filter(|node| !is_known(node)).count() >= MAX_STRANGERS {
+            links.retain(|node, _| is_known(node));
+        }
         Arc::clone(links.entry(node.clone()).or_default())
+    }
+
+    fn is_known(&self, map: &Map, node: &Address) -> bool {
+        map.ranges.iter().any(|range| range.node == *node) || self.seeds.contains(node)
     }
 
     fn map(&self) -> MutexGuard<'_, Map> {
@@ -119,11 +153,10 @@ impl Cluster {
         for node in self.to_be_asked() {
             match self.ask_for_ranges(&node).await {
                 Ok(ranges) => {
-                    let is_known = |node: &Address| ranges.iter().any(|range| range.node == *node);
+                    let new = Map { ranges, suspects: HashSet::new() };
                     let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-                    links.retain(|node, _| is_known(node) || self.seeds.contains(node));
-                    drop(links);
-                    *self.map() = Map { ranges, suspects: HashSet::new() };
+                    links.retain(|node, _| self.is_known(&new, node));
+                    *self.map() = new;
                     return Ok(());
                 }
                 Err(error) => outcome = Err(error),
@@ -174,7 +207,7 @@ impl Drop for Suspicion<'_> {
         if let Some(node) = self.node {
             let mut map = self.cluster.map();
             // Where a slot is on its way, nodes are asked that the map does not know, and that need not be remembered.
-            if map.ranges.iter().any(|range| range.node == *node) || self.cluster.seeds.contains(node) {
+            if self.cluster.is_known(&map, node) {
                 map.suspects.insert(node.clone());
             }
         }
@@ -268,6 +301,29 @@ mod tests {
             assert_eq!(slot(key), crc16(tag) % SLOTS, "{key:?}");
         }
         assert_eq!(slot(b"foo"), 12_182);
+    }
+
+    #[test]
+    fn connections_to_nodes_that_servers_name_are_few_and_those_in_the_map_stay() {
+        let at = |port| Address::Tcp("127.0.0.1".into(), port);
+        let login = ::redis::RedisConnectionInfo::default();
+        let dialer = Dialer {
+            login,
+            #[cfg(feature = "tls")]
+            tls: None,
+            timeout: std::time::Duration::from_millis(100),
+            pushes: None,
+        };
+        let cluster = Cluster::new(vec![at(1)], dialer);
+        *cluster.map() = Map { ranges: vec![Range { first: 0, last: 5, node: at(2) }], suspects: HashSet::new() };
+        let known = [at(1), at(2)].map(|node| cluster.link(&node));
+        for port in 3..1_000 {
+            cluster.link(&at(port));
+            assert!(cluster.links.lock().expect("lock").len() <= 2 + MAX_STRANGERS);
+        }
+        for (link, node) in known.iter().zip([at(1), at(2)]) {
+            assert!(Arc::ptr_eq(link, &cluster.link(&node)));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One connection, made when it is needed and made anew when it is gone.
 
-use super::server::{Made, failed};
+use super::server::{CONNECTION_TIMEOUT, Made, failed};
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{RedisError, RedisResult};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,9 +10,6 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
-
-/// What one attempt to connect may take. It goes on while verbs that waited for it have long failed.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a connection may fail without a success in between before it is given up for a new one: all goes unanswered where
 /// a peer vanished without a word.

@@ -1,6 +1,6 @@
 //! Which server is the master, by those who watch over it.
 
-use super::server::{Address, BoxedDial, Dialer, Driver, Made, failed};
+use super::server::{Address, BoxedDial, Dialer, Driver, Made, Pushes, failed};
 use ::redis::{RedisResult, Value};
 use std::future::{poll_fn, ready};
 use std::pin::pin;
@@ -23,6 +23,11 @@ pub(super) struct Sentinels {
 }
 
 impl Sentinels {
+    /// The same, where the master may say something without being asked.
+    pub(super) fn telling(&self, pushes: Pushes) -> Self {
+        Self { to_master: self.to_master.telling(pushes), ..self.clone() }
+    }
+
     pub(super) fn dial(self) -> BoxedDial {
         Box::pin(async move { self.connect().await })
     }

@@ -2,18 +2,23 @@
 
 #[cfg(feature = "tls")]
 use super::tls::Tls;
-use ::redis::aio::MultiplexedConnection;
+use ::redis::aio::{AsyncPushSender, MultiplexedConnection};
 use ::redis::{
-    AsyncConnectionConfig, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisConnectionInfo, RedisError, RedisResult,
+    AsyncConnectionConfig, ConnectionAddr, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
+    RedisError, RedisResult,
 };
 use countersign::ConfigError;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
+
+/// What one attempt to connect may take. It goes on while verbs that waited for it have long failed.
+pub(super) const CONNECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Where a server is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +74,18 @@ pub(super) struct Dialer {
     pub(super) tls: Option<Tls>,
     /// How long a server may take over one answer.
     pub(super) timeout: Duration,
+    /// Who is told what a server says without being asked.
+    pub(super) pushes: Option<Pushes>,
+}
+
+/// Is told what a server says without being asked.
+#[derive(Clone)]
+pub(super) struct Pushes(Arc<dyn AsyncPushSender>);
+
+impl Pushes {
+    pub(super) fn to(told: impl AsyncPushSender) -> Self {
+        Self(Arc::new(told))
+    }
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -80,6 +97,13 @@ pub(super) type BoxedDial = Pin<Box<dyn Future<Output = RedisResult<Made>> + Sen
 impl Dialer {
     pub(super) fn dial(self, address: Address) -> BoxedDial {
         Box::pin(async move { self.connect(&address).await })
+    }
+
+    /// Makes connections in the same way, on which the server may say something without being asked.
+    pub(super) fn telling(&self, pushes: Pushes) -> Self {
+        // The older protocol has no room for it beside answers.
+        let login = self.login.clone().set_protocol(ProtocolVersion::RESP3);
+        Self { login, pushes: Some(pushes), ..self.clone() }
     }
 
     /// A connection that is logged in. Where TLS is wanted there is none without.
@@ -95,7 +119,10 @@ impl Dialer {
             #[cfg(not(unix))]
             Address::Unix(_) => return Err(failed("there are no Unix sockets here")),
         };
-        let config = AsyncConnectionConfig::new().set_response_timeout(Some(self.timeout));
+        let mut config = AsyncConnectionConfig::new().set_response_timeout(Some(self.timeout));
+        if let Some(Pushes(told)) = &self.pushes {
+            config = config.set_push_sender(Arc::clone(told));
+        }
         let (connection, driver) = MultiplexedConnection::new_with_config(&self.login, stream, config).await?;
         Ok((connection, Box::pin(driver)))
     }

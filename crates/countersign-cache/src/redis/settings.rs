@@ -1,6 +1,7 @@
 use super::cluster::Cluster;
 use super::command::Script;
 use super::link::Link;
+use super::news::News;
 use super::sentinel::Sentinels;
 use super::server::{Address, Dialer, Parsed};
 #[cfg(feature = "tls")]
@@ -9,6 +10,7 @@ use super::{ADD, COMPARE_AND_SWAP, FIND, GET, RedisCache, Route, TAKE};
 use ::redis::RedisConnectionInfo;
 use countersign::ConfigError;
 use std::fmt::{self, Debug};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a verb may take, connecting included. More is not on offer: a request waits for this.
@@ -121,7 +123,8 @@ impl RedisCacheBuilder {
             return Err(ConfigError::new("timeout", "is not above zero and at most 100 ms"));
         }
         Ok(RedisCache {
-            route: self.route()?,
+            route: Arc::new(self.route()?),
+            news: News::default(),
             prefix: self.prefix,
             timeout: self.timeout,
             max_value_bytes: self.max_value_bytes,
@@ -182,14 +185,14 @@ impl RedisCacheBuilder {
         }
         let tls = is_tls.then(|| Tls::new(self.authorities.as_deref())).transpose()?;
         let timeout = self.timeout;
-        Ok(move |login| Dialer { login, tls: tls.clone(), timeout })
+        Ok(move |login| Dialer { login, tls: tls.clone(), timeout, pushes: None })
     }
 
     #[cfg(not(feature = "tls"))]
     #[allow(clippy::unnecessary_wraps, reason = "with TLS there is something to fail")]
     fn dialers(&self, _: bool) -> Result<impl Fn(RedisConnectionInfo) -> Dialer, ConfigError> {
         let timeout = self.timeout;
-        Ok(move |login| Dialer { login, timeout })
+        Ok(move |login| Dialer { login, timeout, pushes: None })
     }
 }
 
