@@ -5,6 +5,7 @@ mod deployments;
 mod faults;
 mod flawed;
 
+use crate::machine::QUIET;
 use countersign::Bytes;
 use countersign::cache::{CacheError, CacheKey, CacheStore, FleetKey};
 use countersign_cache::{MemoryCache, RedisCache, SealedCache, TieredCache};
@@ -13,16 +14,12 @@ use countersign_testkit::conformance;
 use countersign_testkit::redis_proxy::RedisProxy;
 use countersign_testkit::redis_server::RedisServer;
 use std::time::Duration;
-use tokio::sync::RwLock;
 use tokio::time::{Instant, sleep, timeout};
 
 const TTL: Duration = Duration::from_secs(3_600);
 
 /// Twenty times the deadline of a verb: what is slower than this hangs.
 const HANGS: Duration = Duration::from_secs(2);
-
-/// Read-locked by tests that keep the machine busy, write-locked by those in which no verb may miss its deadline.
-static QUIET: RwLock<()> = RwLock::const_new(());
 
 async fn server() -> RedisServer {
     RedisServer::start().await.expect("a Redis server")

@@ -25,6 +25,8 @@ mod key_providers;
 #[cfg(test)]
 mod links;
 #[cfg(test)]
+mod machine;
+#[cfg(test)]
 mod manifest;
 #[cfg(test)]
 mod observability;

@@ -1,5 +1,6 @@
 //! Keys that several processes share: one fetches, and all have what it fetched.
 
+mod deployments;
 mod hostile;
 mod order;
 mod redis;

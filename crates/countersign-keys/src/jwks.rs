@@ -255,8 +255,8 @@ impl JwksProviderBuilder {
     ///    them, and the others wait for it, as long as they would for an answer of the issuer. A fetcher that dies is
     ///    succeeded after 3 s; one that slept past its lease has no say. What it could not fetch nobody asks for until a
     ///    common pause is over.
-    /// 2. Each process reads the document itself, by its own settings, and looks every 10 s or sooner whether another one has
-    ///    fetched it anew. What was fetched earlier never replaces what was fetched later.
+    /// 2. Each process reads the document itself, by its own settings, and looks whether another one has fetched it anew:
+    ///    within half a second where the store [tells](CacheStore::changed) of it, and every 10 s or sooner in any case. What was fetched earlier never replaces what was fetched later.
     /// 3. A store that fails, is slow, or holds what was not written with this key is no reason to wait or to believe: the
     ///    process fetches for itself. No question to it takes longer than 100 ms.
     /// 4. A key that is known is served from memory, whatever the store is at.

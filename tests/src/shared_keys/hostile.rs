@@ -170,6 +170,7 @@ async fn a_document_of_before_that_is_put_back_revives_no_key_where_it_was_distr
     }
     assert!(fleet.told("outdated") > 10);
     // Who starts then takes it for as long as it is fresh, and no longer.
+    fleet.put(&document_name(), old.clone()).await;
     let late = fleet.process(0, true, |builder| builder);
     late.keys.ready().await.expect("keys");
     assert_eq!(fleet.issuer.version_in_use(&late.keys), Some(1));
@@ -195,4 +196,91 @@ fn a_file_is_not_shared() {
     let way = MemoryCache::new();
     let error = JwksProvider::file("/keys.json").shared_cache(way, fleet_key()).build().expect_err("a file");
     assert_eq!(error.setting(), "shared_cache");
+}
+
+/// A server that took over and lacked the last second.
+#[tokio::test(start_paused = true)]
+async fn an_older_document_is_taken_by_nobody_and_replaced_by_who_has_the_newer_one() {
+    let fleet = Fleet::new(3);
+    fleet.ask_all("v1").await;
+    let old = fleet.store.find(&document_name()).await.expect("find").expect("a document");
+    let found_at = Instant::now();
+    sleep(MINUTE).await;
+    fleet.issuer.rotate();
+    assert!(fleet.processes[0].has("v2").await);
+    sleep(11 * SECOND).await;
+    let left = old.expires_in.expect("the store tells") - found_at.elapsed();
+    fleet.store.put(&document_name(), old.value.clone(), left).await.expect("put");
+    sleep(11 * SECOND).await;
+    for process in &fleet.processes {
+        assert_eq!(fleet.issuer.version_in_use(&process.keys), Some(2));
+    }
+    assert_ne!(fleet.kept().await, old.value);
+    let late = fleet.process(0, true, |builder| builder);
+    assert!(late.has("v2").await && !late.has("v1").await);
+    assert_eq!(fleet.issuer.fetches(), 3, "one for each version, and one for the key that is gone");
+}
+
+/// An issuer whose metadata say where its keys are.
+#[derive(Clone, Debug)]
+struct Discoverable {
+    key: SigningKey,
+    jwks_uri: &'static str,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+#[async_trait]
+impl JwksFetch for Discoverable {
+    async fn fetch(&self, request: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
+        self.asked.lock().expect("lock").push(request.url.to_owned());
+        let metadata = serde_json::json!({"issuer": ISSUER, "jwks_uri": self.jwks_uri});
+        let is_metadata = request.url.ends_with("openid-configuration");
+        Ok(Fetched::new(if is_metadata { metadata.to_string() } else { set_of(&[&self.key]) }))
+    }
+}
+
+const ISSUER: &str = "https://issuer.example/";
+
+/// Keys to an API stand in queries, and whoever can read the store has no business with them.
+#[tokio::test(start_paused = true)]
+async fn a_url_is_shared_where_it_was_discovered_and_has_no_secret_in_it_and_nowhere_else() {
+    const WITH_SECRET: &str = "https://issuer.example/jwks?api_key=hunter2";
+    for (source, jwks_uri, is_shared) in [
+        ("url", WITH_SECRET, false),
+        ("url", URL, false),
+        ("discover", URL, true),
+        ("discover", WITH_SECRET, false),
+        ("discover", "https://hunter2:hunter2@issuer.example/jwks", false),
+    ] {
+        let store = Arc::new(MemoryCache::with_clock(Virtual::new(Instant::now(), 0)));
+        let (key, asked) = (key("k"), Arc::new(Mutex::new(Vec::new())));
+        let provider = || {
+            let builder = if source == "url" { JwksProvider::url(jwks_uri) } else { JwksProvider::discover(ISSUER) };
+            let fetch = Discoverable { key: key.clone(), jwks_uri, asked: asked.clone() };
+            builder
+                .fetch(fetch)
+                .clock(Virtual::new(Instant::now(), 0))
+                .shared_cache(store.clone(), fleet_key())
+                .build()
+                .expect("a provider")
+        };
+        let [one, other] = [provider(), provider()];
+        for provider in [&one, &other] {
+            provider.ready().await.expect("keys");
+        }
+        let identity = if source == "url" { ["url", jwks_uri] } else { ["discover", ISSUER] };
+        let [kind, url] = identity.map(str::as_bytes);
+        let name = fleet_key().cache_key("jwks-document", &[kind, url, b""]).expect("a name");
+        let kept = store.get(&name).await.expect("get").expect("a document");
+        let kept = String::from_utf8_lossy(&kept);
+        assert!(!kept.contains("hunter2"), "{kept}");
+        assert_eq!(kept.contains(URL), is_shared, "{kept}");
+        // Whoever took it over finds the way to the next one by itself, and asks for no metadata where it was told.
+        asked.lock().expect("lock").clear();
+        sleep(2 * SECOND).await;
+        other.refresh_now().await.expect("keys");
+        let asked = asked.lock().expect("lock").clone();
+        assert_eq!(asked.last().map(String::as_str), Some(jwks_uri));
+        assert_eq!(asked.len(), if source == "discover" && !is_shared { 2 } else { 1 }, "{asked:?}");
+    }
 }

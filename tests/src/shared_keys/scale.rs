@@ -73,15 +73,10 @@ fn cold_start(processes: f64, fetch: f64) -> Cost {
 
 /// A minute in which all of a fleet are asked all the time, and at once, for keys that nobody has.
 fn made_up_ids(processes: f64, fetch: f64) -> Cost {
-    // One in 5 s gets through the gate of each process, and of those that ask at once one fetches.
+    // One in 5 s gets through the gate of each process, and of those that ask at once one fetches. Who asks later learns that
+    // the fleet has asked.
     let (looks, once) = (processes * 60.0 / BETWEEN_LOOKS, cold_start(processes, fetch));
-    // One that has looked by itself while it waited to ask again, 0.1 s, finds nothing later than it has, and fetches.
-    let again = (processes - 1.0) * 0.1 / BETWEEN_LOOKS;
-    Cost {
-        fetches: 12.0 * (1.0 + again),
-        questions: looks + 12.0 * once.questions,
-        commands: looks * FIND + 12.0 * once.commands,
-    }
+    Cost { fetches: 12.0, questions: looks + 12.0 * once.questions, commands: looks * FIND + 12.0 * once.commands }
 }
 
 /// A minute of a fleet that follows a revocation log to which nothing is added.

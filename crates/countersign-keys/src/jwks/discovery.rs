@@ -53,6 +53,15 @@ impl Source {
         }
     }
 
+    /// Where the set is, if nobody has to be asked for that.
+    pub(super) fn url(&self) -> Option<String> {
+        match self {
+            Self::JwksUri(url) => Some(url.clone()),
+            Self::Issuer { issuer } => Some(Self::well_known(issuer)),
+            Self::Discovery { .. } | Self::File(_) => None,
+        }
+    }
+
     /// What fetches it, where that is no HTTP client.
     pub(super) fn fetch(&self) -> Option<Box<dyn JwksFetch>> {
         match self {

@@ -60,7 +60,9 @@ impl Flight {
             }
             self.has_outcome = true;
             match outcome {
-                Ok(snapshot) => Ok(refresher.install(&mut state, snapshot)),
+                // Nobody was asked. A refresh that was due and joined this one is due still.
+                Ok(None) => return refresher.set_alarm(),
+                Ok(Some(snapshot)) => Ok(refresher.install(&mut state, snapshot)),
                 Err(error) => Err(refresher.back_off(&mut state, self.trigger, error)),
             }
         };
@@ -90,10 +92,10 @@ impl Drop for Flight {
 }
 
 impl Refresher {
-    /// The next set: fetched, or found where another process has left it.
-    async fn next_snapshot(&self, trigger: RefreshTrigger) -> Result<Snapshot, RefreshError> {
+    /// The next set: fetched, or found where another process has left it; `None` where nobody is to be asked now.
+    async fn next_snapshot(&self, trigger: RefreshTrigger) -> Result<Option<Snapshot>, RefreshError> {
         match &self.settings.shared {
-            None => self.fetch_alone().await,
+            None => self.fetch_alone().await.map(Some),
             Some(shared) => self.fetch_for_all(shared, trigger).await,
         }
     }

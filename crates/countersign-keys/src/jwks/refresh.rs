@@ -608,7 +608,9 @@ impl Refresher {
             state.keeper = Some(Running { number: state.keepers, handle: None });
             state.keepers
         };
-        let keeper = Keeper { refresher: Arc::downgrade(self), alarm: Arc::clone(&self.settings.alarm), number };
+        let news = self.settings.shared.as_ref().map(Shared::news);
+        let alarm = Arc::clone(&self.settings.alarm);
+        let keeper = Keeper { refresher: Arc::downgrade(self), alarm, news, number };
         let handle = spawner.spawn(keeper.run());
         let mut state = self.state();
         match state.keeper.as_mut().filter(|keeper| keeper.number == number) {
@@ -645,7 +647,7 @@ impl Refresher {
     }
 
     /// The alarm goes off when a refresh is due, or when it is time to see what other processes have fetched.
-    fn set_alarm(&self) {
+    pub(super) fn set_alarm(&self) {
         let due = self.due.load(Ordering::Acquire);
         let at = self.settings.shared.as_ref().map_or(due, |shared| due.min(shared.look_at()));
         self.settings.alarm.set(Some(Duration::from_millis(at)));

@@ -16,6 +16,8 @@ use countersign::cache::{CacheError, CacheKey, CacheStore, FleetKey};
 use countersign::{Bytes, ConfigError};
 use entry::{Entry, TAG_LEN};
 use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// For each question to the store, whatever it allows itself.
@@ -31,7 +33,7 @@ const DOCUMENT_NAME: &str = "jwks-document";
 /// What one provider has to do with a store.
 #[derive(Debug)]
 pub(super) struct Shared {
-    store: Box<dyn CacheStore>,
+    store: Arc<dyn CacheStore>,
     key: FleetKey,
     lease: CacheKey,
     document: CacheKey,
@@ -81,11 +83,21 @@ impl Shared {
         let parts = [kind, url, variant.as_bytes()];
         let name = |name| key.cache_key(name, &parts).map_err(|error| ConfigError::new(SETTING, error.to_string()));
         let (lease, document) = (name(LEASE_NAME)?, name(DOCUMENT_NAME)?);
-        Ok(Self { store, key, lease, document, max_bytes, look_at: AtomicU64::new(u64::MAX) })
+        Ok(Self { store: store.into(), key, lease, document, max_bytes, look_at: AtomicU64::new(u64::MAX) })
     }
 
     pub(super) fn look_at(&self) -> u64 {
         self.look_at.load(Ordering::Acquire)
+    }
+
+    /// Where others announce what they have fetched.
+    pub(super) fn news(&self) -> News {
+        News { store: Arc::clone(&self.store), document: self.document.clone(), heard: 0 }
+    }
+
+    /// Tells the others that there is a newer document. Those who do not hear it look by themselves.
+    async fn announce(&self) {
+        drop(in_time(self.store.announce(&self.document)).await);
     }
 
     async fn find(&self) -> Result<Found, CacheError> {
@@ -157,6 +169,26 @@ impl Shared {
         let (tag, sealed) = value.split_at_checked(TAG_LEN)?;
         let parts = [name.as_str().as_bytes(), sealed];
         self.key.is_tag(tag, purpose, &parts).then(|| value.slice(TAG_LEN..))
+    }
+}
+
+/// What is announced of the document.
+pub(super) struct News {
+    store: Arc<dyn CacheStore>,
+    document: CacheKey,
+    heard: u64,
+}
+
+impl News {
+    /// Ready when there is some.
+    pub(super) fn next(&self) -> Pin<Box<dyn Future<Output = u64> + Send>> {
+        let Self { store, document, heard } = self;
+        let (store, document, heard) = (Arc::clone(store), document.clone(), *heard);
+        Box::pin(async move { store.changed(&document, heard).await })
+    }
+
+    pub(super) fn hear(&mut self, count: u64) {
+        self.heard = count;
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Entry {
     pub(super) claim: Option<Claim>,
     /// How long nobody is to fetch from when this was written: the last fetch failed.
     pub(super) pause: Option<u64>,
+    /// What unknown key ids have cost, in time that was to pass for it from when this was written.
+    pub(super) debt: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +44,8 @@ pub(super) struct Head {
     pub(super) fetched_at: u64,
     /// How old it was when the entry was written.
     pub(super) age: u64,
-    pub(super) url: String,
+    /// Where it came from, if the issuer's metadata said so and nothing secret stands in it.
+    pub(super) url: Option<String>,
     pub(super) etag: Option<String>,
     pub(super) last_modified: Option<String>,
     pub(super) max_age: Option<u64>,
@@ -67,6 +70,7 @@ struct Written {
     document: Option<Head>,
     claim: Option<Claim>,
     pause: Option<u64>,
+    debt: u64,
 }
 
 impl Entry {
@@ -83,6 +87,7 @@ impl Entry {
             document: self.document.as_ref().map(|document| document.head.clone()),
             claim: self.claim.clone(),
             pause: self.pause,
+            debt: self.debt,
         };
         let written = serde_json::to_vec(&written).map_err(CacheError::because)?;
         if written.len() > MAX_HEAD_LEN {
@@ -97,13 +102,13 @@ impl Entry {
         let (length, rest) = octets.split_at_checked(LENGTH_LEN)?;
         let length = usize::try_from(u32::from_be_bytes(length.try_into().ok()?)).ok()?;
         let (written, body) = rest.split_at_checked(length).filter(|(written, _)| written.len() <= MAX_HEAD_LEN)?;
-        let Written { written_at, kept_for, document, claim, pause } = serde_json::from_slice(written).ok()?;
+        let Written { written_at, kept_for, document, claim, pause, debt } = serde_json::from_slice(written).ok()?;
         let document = match document {
             Some(head) if body.len() <= max_bytes => Some(Document { head, body: octets.slice_ref(body) }),
             None if body.is_empty() => None,
             _ => return None,
         };
-        Some(Self { written_at, kept_for, document, claim, pause })
+        Some(Self { written_at, kept_for, document, claim, pause, debt })
     }
 
     /// How long ago it was written: by its writer's clock and this one, or by the store's, whichever says more. Clocks that
@@ -142,6 +147,11 @@ impl Entry {
         let left = Duration::from_millis(self.pause?).saturating_sub(self.age(now, expires_in));
         (!left.is_zero()).then_some(left)
     }
+
+    /// What is left of the debt.
+    pub(super) fn debt_left(&self, now: SystemTime, expires_in: Option<Duration>) -> Duration {
+        Duration::from_millis(self.debt).saturating_sub(self.age(now, expires_in))
+    }
 }
 
 #[cfg(test)]
@@ -153,7 +163,7 @@ mod tests {
             order: 7,
             fetched_at: 1_000,
             age: 500,
-            url: "https://issuer.example/jwks".to_owned(),
+            url: Some("https://issuer.example/jwks".to_owned()),
             etag: Some("\"é\"".to_owned()),
             last_modified: None,
             max_age: Some(60_000),
@@ -165,6 +175,7 @@ mod tests {
             document: Some(Document { head, body: Bytes::from_static(b"{\"keys\":[]}") }),
             claim: Some(Claim { owner: "me".to_owned(), order: 8 }),
             pause: Some(2_000),
+            debt: 5_000,
         }
     }
 

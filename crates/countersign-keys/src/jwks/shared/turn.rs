@@ -14,6 +14,7 @@ use countersign::observe::{Event, RefreshTrigger, SharedKeysOutcome};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
+use url::Url;
 
 /// How long others are waited for, however lively they are.
 const TURN_TIMEOUT: Duration = Duration::from_secs(8);
@@ -36,6 +37,8 @@ enum Turn {
     Pause(Duration),
     /// It is for this one to fetch.
     Fetch(Box<Claimed>),
+    /// Nothing: a newer set is in use by now, or the fleet has fetched for unknown key ids as often as it may.
+    Nothing,
     /// The store is of no use.
     Alone,
 }
@@ -50,30 +53,32 @@ struct Claimed {
 }
 
 impl Refresher {
-    /// The next set, by one process for all. Where the store fails, keeps silent or holds what nobody of the fleet wrote,
-    /// it is fetched as if there were none.
+    /// The next set, by one process for all; `None` where it is in use already, and where an unknown key id asks for it and the
+    /// fleet has fetched for such often enough. Where the store fails, keeps silent or holds what nobody of the fleet wrote, it is fetched as if there
+    /// were none.
     pub(in crate::jwks) async fn fetch_for_all(
         &self,
         shared: &Shared,
-        trigger: RefreshTrigger,
-    ) -> Result<Snapshot, RefreshError> {
-        // Whoever asks for a refresh wants one that is made now.
-        let mut must_be_made = trigger == RefreshTrigger::Request;
+        mut trigger: RefreshTrigger,
+    ) -> Result<Option<Snapshot>, RefreshError> {
+        let before = self.snapshot.load().as_ref().map(|snapshot| snapshot.order);
         for _ in 0..TURNS {
-            let turn = within(TURN_TIMEOUT, self.turn(shared, must_be_made)).await.unwrap_or(Ok(Turn::Alone));
+            let turn = within(TURN_TIMEOUT, self.turn(shared, trigger, before)).await.unwrap_or(Ok(Turn::Alone));
             match turn.unwrap_or_else(|error| self.without_store(&error)) {
-                Turn::Install(snapshot) => return Ok(*snapshot),
+                Turn::Install(snapshot) => return Ok(Some(*snapshot)),
+                Turn::Nothing => return Ok(None),
                 Turn::Pause(retry_after) => return Err(RefreshError::Paused { retry_after }),
                 Turn::Alone => break,
                 Turn::Fetch(claimed) => {
                     if let Some(outcome) = self.fetch_claimed(shared, *claimed).await {
-                        return outcome;
+                        return outcome.map(Some);
                     }
-                    must_be_made = false;
+                    // What others have fetched meanwhile was made after it was asked for.
+                    trigger = RefreshTrigger::Shared;
                 }
             }
         }
-        self.fetch_alone().await
+        self.fetch_alone().await.map(Some)
     }
 
     fn without_store(&self, error: &CacheError) -> Turn {
@@ -81,19 +86,26 @@ impl Refresher {
         Turn::Alone
     }
 
-    async fn turn(&self, shared: &Shared, must_be_made: bool) -> Result<Turn, CacheError> {
+    /// `before`: the order of the set that was in use when it began.
+    async fn turn(&self, shared: &Shared, trigger: RefreshTrigger, before: Option<u64>) -> Result<Turn, CacheError> {
+        // Whoever asks for a refresh wants one that is made now.
+        let must_be_made = trigger == RefreshTrigger::Request;
         let mut told = None;
         let mut held: Option<Bytes> = None;
         let mut held_for = Duration::ZERO;
         loop {
             let found = shared.find().await?;
             if (!must_be_made || held.is_some())
-                && let Some(turn) = self.settled(&found, must_be_made, &mut told)
+                && let Some(turn) = self.settled(&found, must_be_made, before, &mut told)
             {
                 return Ok(turn);
             }
+            let is_fetching = found.entry.as_ref().is_some_and(|entry| entry.claim.is_some());
+            if trigger == RefreshTrigger::UnknownKey && !is_fetching && self.debt(&found) > PERIOD {
+                return Ok(Turn::Nothing);
+            }
             if let Some(lease) = shared.take_lease().await? {
-                return self.claim(shared, lease, must_be_made, told).await;
+                return self.claim(shared, lease, trigger, before, told).await;
             }
             let value = shared.held_lease().await?;
             if value.as_ref().is_some_and(|value| !shared.is_lease(value)) {
@@ -111,13 +123,21 @@ impl Refresher {
     }
 
     /// What is there already, if that is enough.
-    fn settled(&self, found: &Found, must_be_made: bool, told: &mut Option<SharedKeysOutcome>) -> Option<Turn> {
+    fn settled(
+        &self,
+        found: &Found,
+        must_be_made: bool,
+        before: Option<u64>,
+        told: &mut Option<SharedKeysOutcome>,
+    ) -> Option<Turn> {
         let now = self.now();
         match self.later(found, now) {
             Ok(Some(snapshot)) if !snapshot.is_stale(now) => return Some(Turn::Install(Box::new(snapshot))),
             // Past its time to live, and still later than what is in use: it serves as long as it may, if no newer one can
             // be had.
             Ok(Some(snapshot)) => drop(self.replace(&mut self.state(), snapshot)),
+            // A look was faster.
+            Ok(None) if self.has_fresh_after(before, now) => return Some(Turn::Nothing),
             Ok(None) => {}
             Err(outcome) if *told == Some(outcome) => {}
             Err(outcome) => {
@@ -129,27 +149,42 @@ impl Refresher {
         (!must_be_made).then_some(Turn::Pause(pause))
     }
 
+    fn has_fresh_after(&self, before: Option<u64>, now: Moment) -> bool {
+        let current = self.snapshot.load();
+        current.as_ref().is_some_and(|current| Some(current.order) > before && !current.is_stale(now))
+    }
+
     async fn claim(
         &self,
         shared: &Shared,
         lease: Lease,
-        must_be_made: bool,
+        trigger: RefreshTrigger,
+        before: Option<u64>,
         mut told: Option<SharedKeysOutcome>,
     ) -> Result<Turn, CacheError> {
+        let must_be_made = trigger == RefreshTrigger::Request;
         for _ in 0..ATTEMPTS {
             let found = shared.find().await?;
             // It may have been fetched since the last look.
-            if !must_be_made && let Some(turn) = self.settled(&found, must_be_made, &mut told) {
+            if !must_be_made && let Some(turn) = self.settled(&found, must_be_made, before, &mut told) {
                 // Who waits for its end waits no longer than for a fetcher that died.
                 drop(shared.release(&lease).await);
                 return Ok(turn);
+            }
+            let mut debt = self.debt(&found);
+            if trigger == RefreshTrigger::UnknownKey {
+                if debt > PERIOD {
+                    drop(shared.release(&lease).await);
+                    return Ok(Turn::Nothing);
+                }
+                debt += PERIOD;
             }
             let now = self.now();
             let order = self.next_order(self.known_order(&found));
             let kept = found.entry.as_ref().and_then(|entry| entry.aged(now.wall, found.expires_in));
             let kept = kept.filter(|document| !self.is_from_the_future(document.head.order));
             let claim = Some(Claim { owner: lease.owner.clone(), order });
-            let entry = Entry { claim, ..self.entry(now, kept) };
+            let entry = Entry { claim, debt: millis(debt), ..self.entry(now, kept) };
             if let Some(raw) = shared.swap(found.raw.as_ref(), &entry).await? {
                 return Ok(Turn::Fetch(Box::new(Claimed { lease, raw, order, entry })));
             }
@@ -171,20 +206,22 @@ impl Refresher {
             }
         };
         let now = self.now();
+        let debt = millis(claimed.entry.debt_left(now.wall, None));
         let entry = match &fetched {
-            Ok(snapshot) => self.entry(now, Some(self.document(snapshot, now))),
+            Ok(snapshot) => Entry { debt, ..self.entry(now, Some(self.document(snapshot, now))) },
             Err(error) => {
                 let pause = self.backoff(&self.state(), error);
                 // A process that cannot reach the issuer holds up those that can for no longer than this.
                 let pause = if error.may_be_ours() { pause.min(PERIOD) } else { pause };
                 let pause = Some(millis(pause));
-                Entry { pause, ..self.entry(now, claimed.entry.aged(now.wall, None)) }
+                Entry { pause, debt, ..self.entry(now, claimed.entry.aged(now.wall, None)) }
             }
         };
         let outcome = match self.publish(shared, &claimed, &entry).await {
             Ok(true) => {
                 if fetched.is_ok() {
                     self.tell_shared(SharedKeysOutcome::Published);
+                    shared.announce().await;
                 }
                 Some(fetched)
             }
@@ -216,6 +253,13 @@ impl Refresher {
             before = found.raw;
         }
         Ok(false)
+    }
+
+    /// What the unknown key ids that the fleet has met have cost. Each costs [`PERIOD`], and where more than that is owed
+    /// nobody fetches for another one: as at the gate of one process, two at once and then one in each period.
+    fn debt(&self, found: &Found) -> Duration {
+        let entry = found.entry.as_ref();
+        entry.map_or(Duration::ZERO, |entry| entry.debt_left(self.now().wall, found.expires_in)).min(2 * PERIOD)
     }
 
     /// The order of the last document that is there, or is being fetched, and counts.
@@ -261,7 +305,7 @@ impl Refresher {
             keys,
             // Its own octets, not a part of all that was read.
             body: Bytes::copy_from_slice(body),
-            url: head.url.clone(),
+            url: head.url.clone().or_else(|| self.settings.source.url()).unwrap_or_default(),
             validators: Validators::new(head.etag.clone(), head.last_modified.clone()),
             asked_at: now,
             had_age,
@@ -278,12 +322,12 @@ impl Refresher {
 
     /// Where the issuer's metadata said that the keys are, for when it is this one's turn to fetch them.
     fn hear_of_metadata(&self, head: &Head, now: Moment, since_written: Duration) {
-        let Some(age) = head.metadata_age else { return };
-        if self.settings.fetch.check(&head.url).is_err() {
+        let (Some(age), Some(url)) = (head.metadata_age, &head.url) else { return };
+        if self.settings.fetch.check(url).is_err() {
             return;
         }
         let had_age = since_written.saturating_add(Duration::from_millis(age));
-        let heard = Discovered { url: head.url.clone(), at: now.monotonic, had_age };
+        let heard = Discovered { url: url.clone(), at: now.monotonic, had_age };
         let mut state = self.state();
         if state.discovered.as_ref().is_none_or(|known| known.age(now.monotonic) > had_age) {
             state.discovered = Some(heard);
@@ -292,12 +336,15 @@ impl Refresher {
 
     /// A set of this process, to be written.
     pub(super) fn document(&self, snapshot: &Snapshot, now: Moment) -> Document {
-        let discovered = self.state().discovered.clone().filter(|known| known.url == snapshot.url);
+        // The others know what they were set up with. What was discovered they are told, unless more than a place may stand in
+        // it: the store is no place for a key to an API.
+        let discovered = self.state().discovered.clone();
+        let discovered = discovered.filter(|known| known.url == snapshot.url && is_a_place_alone(&known.url));
         let head = Head {
             order: snapshot.order,
             fetched_at: since_1970(snapshot.fetched_at),
             age: millis(snapshot.age(now)),
-            url: snapshot.url.clone(),
+            url: discovered.as_ref().map(|known| known.url.clone()),
             etag: snapshot.validators.etag.clone(),
             last_modified: snapshot.validators.last_modified.clone(),
             max_age: snapshot.max_age.map(millis),
@@ -313,10 +360,15 @@ impl Refresher {
             serves.saturating_sub(Duration::from_millis(head.age))
         });
         let kept_for = millis(kept_for.max(BARE_FOR));
-        Entry { written_at: since_1970(now.wall), kept_for, document, claim: None, pause: None }
+        Entry { written_at: since_1970(now.wall), kept_for, document, claim: None, pause: None, debt: 0 }
     }
 
     pub(super) fn tell_shared(&self, outcome: SharedKeysOutcome) {
         self.observe(&Event::SharedKeys { provider: self.name(), outcome });
     }
+}
+
+/// Whether nothing stands in a URL but where something is: no query, and no name or password.
+fn is_a_place_alone(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| url.query().is_none() && url.username().is_empty() && url.password().is_none())
 }
