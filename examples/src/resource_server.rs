@@ -11,6 +11,7 @@
 //! | `PERMISSIONS_CLAIM` | `permissions` | the claim that holds permissions: a name, or a JSON Pointer |
 //! | `ROLES_CLAIM` | `roles` and `role` | the claim that holds roles, likewise; where it is set, `role` is not read |
 //! | `REDIS_URL`, `FLEET_KEY` | off | both or none: the Redis server where keys and revocations are shared, and the secret that authenticates them: 32 random octets or more, in base64url without padding |
+//! | `REVOCATIONS` | `strict` | what becomes of tokens while the revocations cannot be confirmed: 503, or with `degrade`, what was known last |
 //! | `ALLOW_HTTP_LOOPBACK` | off | for development: `1` allows the issuer's keys to come over plain HTTP from this machine |
 //!
 //! A setting that is missing or makes no sense ends the program with status 2 and one line on stderr that names it. What
@@ -37,10 +38,10 @@
 //!
 //! # Revocation
 //!
-//! Whoever has `REDIS_URL` and `FLEET_KEY` can revoke, with [`StoreDenylist`] over
-//! [`SealedCache`](countersign_cache::SealedCache) over [`RedisCache`](countersign_cache::RedisCache). While
-//! Redis cannot be asked, tokens are answered with 503. So they are when Redis has lost what it held, which the log says:
-//! revoke again what still lives, then start the programs anew.
+//! Whoever has `REDIS_URL` and `FLEET_KEY` can revoke a token or a subject's tokens, and distrust a key, with
+//! [`RevocationLog`] over [`RedisCache`](countersign_cache::RedisCache). Every process counts on it 5 s later, token caches
+//! included. While Redis cannot be asked for that long, tokens are answered with 503, or with `REVOCATIONS=degrade` by what was
+//! known last. What Redis loses, the processes that run put back.
 
 mod routes;
 mod settings;
@@ -51,8 +52,12 @@ pub use settings::{SettingError, Settings};
 
 use crate::quickstart;
 use countersign::observe::{MetricsObserver, TracingObserver};
-use countersign::revocation::StoreDenylist;
+use countersign::provider::KeyProvider;
+use countersign::revocation::Distrusting;
+#[cfg(doc)]
+use countersign::revocation::RevocationLog;
 use countersign::{Guard, JwtVerifier};
+use countersign_cache::Follower;
 use routes::Operations;
 use std::error::Error;
 use std::ffi::OsString;
@@ -100,7 +105,11 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     let Settings { listen, issuer, audience, keys, access_tokens_only, revocations, token_cache, claims } = settings;
     let keys = Arc::new(keys);
 
-    let mut verifier = JwtVerifier::builder(Arc::clone(&keys)).issuer(&issuer).audience(&audience).observer(OBSERVER);
+    let trusted: Arc<dyn KeyProvider> = match &revocations {
+        Some(log) => Arc::new(Distrusting::new(Arc::clone(&keys), Arc::clone(log))),
+        None => Arc::clone(&keys) as _,
+    };
+    let mut verifier = JwtVerifier::builder(trusted).issuer(&issuer).audience(&audience).observer(OBSERVER);
     if access_tokens_only {
         verifier = verifier.access_tokens_only();
     }
@@ -113,8 +122,11 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
         .realm(REALM)
         .observer(OBSERVER);
     let shares_revocations = revocations.is_some();
-    if let Some(store) = revocations {
-        guard = guard.revocation(StoreDenylist::new(store).observer(OBSERVER));
+    // It polls for as long as this serves.
+    let mut follower = None;
+    if let Some(log) = revocations {
+        follower = Some(Follower::start(Arc::clone(&log))?);
+        guard = guard.revocation(log);
     }
     let operations = Operations { keys: Arc::clone(&keys), metrics: metrics.clone() };
     let router = routes::router(&guard.build()?, operations)?;
@@ -134,7 +146,8 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     background.spawn(async move { drop(first_keys.ready().await) });
 
     shutdown::serve_until(ending, listener, router).await?;
-    // Not before: a request in flight may wait for keys.
+    // Not before: a request in flight may wait for keys, and for the revocations.
     keys.close();
+    drop(follower);
     Ok(())
 }

@@ -1,8 +1,9 @@
 use super::OBSERVER;
 use countersign::ConfigError;
 use countersign::cache::FleetKey;
+use countersign::revocation::RevocationLog;
 use countersign::verify::TokenCache;
-use countersign_cache::{RedisCache, SealedCache};
+use countersign_cache::RedisCache;
 use countersign_keys::JwksProvider;
 use countersign_rbac::{ClaimPath, ClaimsMapping};
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "ACCESS_TOKENS_ONLY",
     "ALLOW_HTTP_LOOPBACK",
     "AUDIENCE",
@@ -22,6 +23,7 @@ const NAMES: [&str; 11] = [
     "LISTEN",
     "PERMISSIONS_CLAIM",
     "REDIS_URL",
+    "REVOCATIONS",
     "ROLES_CLAIM",
     "TOKEN_CACHE",
 ];
@@ -41,8 +43,8 @@ pub struct Settings {
     pub keys: JwksProvider,
     /// `ACCESS_TOKENS_ONLY`
     pub access_tokens_only: bool,
-    /// `REDIS_URL` and `FLEET_KEY`
-    pub revocations: Option<SealedCache>,
+    /// `REDIS_URL` and `FLEET_KEY`, and `REVOCATIONS`
+    pub revocations: Option<Arc<RevocationLog>>,
     /// `TOKEN_CACHE`
     pub token_cache: Option<TokenCache>,
     /// `PERMISSIONS_CLAIM` and `ROLES_CLAIM`
@@ -102,7 +104,7 @@ impl Settings {
             listen: variables.listen()?,
             keys: variables.keys(&issuer, shared.clone())?,
             access_tokens_only: variables.switch("ACCESS_TOKENS_ONLY")?,
-            revocations: shared.map(|(redis, key)| SealedCache::new(redis, key)),
+            revocations: variables.revocations(shared)?,
             token_cache: variables.token_cache()?,
             claims: variables.claims()?,
             issuer,
@@ -182,6 +184,23 @@ impl Variables {
                 Ok(Some((Arc::new(redis), key)))
             }
         }
+    }
+
+    fn revocations(
+        &mut self,
+        shared: Option<(Arc<RedisCache>, FleetKey)>,
+    ) -> Result<Option<Arc<RevocationLog>>, SettingError> {
+        const SETTING: &str = "REVOCATIONS";
+        let goes_on = match self.take(SETTING).as_deref() {
+            Some(_) if shared.is_none() => return Err(SettingError::new(SETTING, "is set, and `REDIS_URL` is not")),
+            None | Some("strict") => false,
+            Some("degrade") => true,
+            Some(_) => return Err(SettingError::new(SETTING, "is neither `strict` nor `degrade`")),
+        };
+        let Some((redis, key)) = shared else { return Ok(None) };
+        let log = RevocationLog::builder(redis, key).observer(OBSERVER);
+        let log = if goes_on { log.danger_degrade() } else { log };
+        log.build().map(|log| Some(Arc::new(log))).map_err(refused(SETTING))
     }
 
     fn token_cache(&mut self) -> Result<Option<TokenCache>, SettingError> {

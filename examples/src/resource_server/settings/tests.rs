@@ -31,6 +31,7 @@ fn every_setting_counts() {
         ("TOKEN_CACHE", "3600"),
         ("REDIS_URL", "redis://user:hunter2@127.0.0.1:9/1"),
         ("FLEET_KEY", FLEET_KEY),
+        ("REVOCATIONS", "degrade"),
         ("PERMISSIONS_CLAIM", "https://app.example/permissions"),
         ("ROLES_CLAIM", "/realm_access/roles"),
     ]);
@@ -94,6 +95,9 @@ fn a_wrong_setting_is_named_and_no_secret_repeated() {
         ("REDIS_URL", &[("REDIS_URL", ""), ("FLEET_KEY", FLEET_KEY)]),
         ("REDIS_URL", &[("REDIS_URL", "http://:hunter2@127.0.0.1/"), ("FLEET_KEY", FLEET_KEY)]),
         ("REDIS_URL", &[("REDIS_URL", "127.0.0.1:6379"), ("FLEET_KEY", FLEET_KEY)]),
+        ("REVOCATIONS", &[("REVOCATIONS", "strict")]),
+        ("REVOCATIONS", &[redis, ("FLEET_KEY", FLEET_KEY), ("REVOCATIONS", "")]),
+        ("REVOCATIONS", &[redis, ("FLEET_KEY", FLEET_KEY), ("REVOCATIONS", "Degrade")]),
         ("PERMISSIONS_CLAIM", &[("PERMISSIONS_CLAIM", "")]),
         ("PERMISSIONS_CLAIM", &[("PERMISSIONS_CLAIM", "/a~b")]),
         ("PERMISSIONS_CLAIM", &[("PERMISSIONS_CLAIM", "roles")]),
