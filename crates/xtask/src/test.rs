@@ -1,8 +1,10 @@
-//! `cargo xtask test`: every test of the workspace, and one line that sums them up.
+//! `cargo xtask test`: every test of the workspace, the faults that were tried, and one line that sums all up.
 
+mod faults;
 mod tally;
 
 use crate::{Failure, programs};
+use faults::Faults;
 use lexopt::Parser;
 use std::env;
 use std::ffi::OsString;
@@ -96,18 +98,20 @@ pub(crate) fn run(arguments: Parser) -> Result<(), Failure> {
         );
         runs.push((MODEL.iter().map(OsString::from).collect(), Some(MODEL_FLAGS)));
     }
-    let mut sum = Tally::default();
+    let (mut sum, mut faults) = (Tally::default(), Faults::default());
     let mut all_succeeded = true;
     for (arguments, flags) in runs {
-        let (tally, succeeded) = cargo_test(&arguments, flags)?;
+        let ((tally, tried), succeeded) = cargo_test(&arguments, flags)?;
         sum += tally;
+        faults += tried;
         all_succeeded &= succeeded;
     }
+    print!("{faults}");
     println!("{sum}");
     judge(sum, all_succeeded).map_err(|reason| Failure::Failed(reason.into()))
 }
 
-fn cargo_test(arguments: &[OsString], flags: Option<&str>) -> Result<(Tally, bool), Failure> {
+fn cargo_test(arguments: &[OsString], flags: Option<&str>) -> Result<((Tally, Faults), bool), Failure> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.arg("test").args(arguments);
     if let Some(flags) = flags {
@@ -118,7 +122,7 @@ fn cargo_test(arguments: &[OsString], flags: Option<&str>) -> Result<(Tally, boo
     let mut child = cargo.stdout(Stdio::piped()).spawn().map_err(could_not)?;
     let tally = match child.stdout.take() {
         Some(output) => relay(BufReader::new(output), io::stdout()),
-        None => Ok(Tally::default()),
+        None => Ok(<(Tally, Faults)>::default()),
     };
     let status = child.wait().map_err(could_not)?;
     Ok((tally.map_err(could_not)?, status.success()))
@@ -137,10 +141,10 @@ fn for_cargo(mut arguments: Parser) -> Result<Vec<OsString>, Failure> {
     }
 }
 
-/// Passes each line on as it comes, and adds up the results among them. The last line is ended if it is not,
+/// Passes each line on as it comes, and adds up the results and the faults among them. The last line is ended if it is not,
 /// so that the sum stands on a line of its own.
-fn relay(mut output: impl BufRead, mut terminal: impl Write) -> io::Result<Tally> {
-    let mut tally = Tally::default();
+fn relay(mut output: impl BufRead, mut terminal: impl Write) -> io::Result<(Tally, Faults)> {
+    let (mut tally, mut faults) = (Tally::default(), Faults::default());
     let mut line = Vec::new();
     // Bytes, because a test may print anything.
     while output.read_until(b'\n', &mut line)? > 0 {
@@ -149,10 +153,12 @@ fn relay(mut output: impl BufRead, mut terminal: impl Write) -> io::Result<Tally
         }
         terminal.write_all(&line)?;
         terminal.flush()?;
-        tally.read(&String::from_utf8_lossy(&line));
+        let text = String::from_utf8_lossy(&line);
+        tally.read(&text);
+        faults.read(&text);
         line.clear();
     }
-    Ok(tally)
+    Ok((tally, faults))
 }
 
 fn judge(tally: Tally, cargo_is_content: bool) -> Result<(), &'static str> {
@@ -175,7 +181,7 @@ mod tests {
     fn output_is_passed_on_whatever_it_is_and_read() {
         let output: &[u8] = b"\xff\xfe\n\ntest result: ok. 2 passed; 0 failed; 1 ignored; 0 measured";
         let mut terminal = Vec::new();
-        let tally = relay(output, &mut terminal).unwrap();
+        let (tally, _) = relay(output, &mut terminal).unwrap();
         assert_eq!(tally, Tally { passed: 2, failed: 0, skipped: 1 });
         assert_eq!(terminal, [output, b"\n"].concat());
     }
