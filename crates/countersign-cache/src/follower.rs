@@ -3,14 +3,22 @@
 use countersign::ConfigError;
 use countersign::revocation::RevocationLog;
 use std::fmt::{self, Debug};
+use std::future::poll_fn;
+use std::hash::{BuildHasher, RandomState};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+
+/// After which part of the interval those who have heard news have looked.
+const AFTER_NEWS: f64 = 0.2;
 
 /// Polls a [`RevocationLog`] on the Tokio runtime that starts it, every [`interval`](RevocationLog::interval), after a
-/// failure in a quarter of it, until it is dropped. The log then is no longer confirmed once its bound is over.
+/// failure in a quarter of it, and soon after others [announce](RevocationLog::changed) something, until it is dropped. The log
+/// then is no longer confirmed once its bound is over.
 ///
 /// ```
 /// use countersign::cache::FleetKey;
@@ -56,12 +64,29 @@ impl Follower {
 }
 
 async fn follow(log: Arc<RevocationLog>, woken: Arc<Notify>) {
+    let mut heard = 0;
     loop {
         // What goes wrong is told to the log's observer, and tried again, so soon that the view stays young enough where it was
         // one question.
         let pause = if log.poll().await.is_ok() { log.interval() } else { log.interval() / 4 };
-        let _ = timeout(pause, woken.notified()).await;
+        let mut woken = pin!(woken.notified());
+        let mut news = pin!(log.changed(heard));
+        let waiting = poll_fn(|context| match woken.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => news.as_mut().poll(context).map(Some),
+        });
+        if let Ok(Some(count)) = timeout(pause, waiting).await {
+            heard = count;
+            // Not all at once, and not as often as anybody cares to announce something.
+            sleep(log.interval().mul_f64(AFTER_NEWS * random_fraction())).await;
+        }
     }
+}
+
+/// Between 0 and 1, and not for secrets: each `RandomState` has keys of its own.
+fn random_fraction() -> f64 {
+    let [a, b, ..] = RandomState::new().hash_one(0).to_le_bytes();
+    f64::from(u16::from_le_bytes([a, b])) / f64::from(u16::MAX)
 }
 
 impl Drop for Follower {

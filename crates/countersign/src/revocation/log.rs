@@ -190,6 +190,12 @@ impl RevocationLog {
         outcome
     }
 
+    /// Waits until others may have added something, and gives how often they have said so: as
+    /// [`CacheStore::changed`], for those who call [`poll`](Self::poll). What this process adds it announces to them.
+    pub async fn changed(&self, heard: u64) -> u64 {
+        self.store.changed(&self.head_key, heard).await
+    }
+
     /// Revokes the token with this `jti` from this issuer. `until` is when the token expires, leeway included: the entry is
     /// forgotten after that. A revocation that is there already is never shortened.
     ///
@@ -291,6 +297,8 @@ impl RevocationLog {
             }
             if let Some(place) = written? {
                 self.learn(&view, &[fact], place, asked_at, false);
+                // Those who do not hear it look by themselves.
+                let _ = self.store.announce(&self.head_key).await;
                 return Ok(());
             }
         }
