@@ -9,6 +9,7 @@ mod token;
 
 pub use broken::Broken;
 pub use keys::IssuerKeys;
+pub(crate) use keys::RSA;
 pub use served::ServedIssuer;
 pub use token::TestToken;
 

@@ -2,6 +2,7 @@
 
 mod keys;
 
+use super::{CALLERS, PATIENCE, once};
 use countersign::async_trait;
 use countersign::keys::KeyIdentity;
 use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest};
@@ -9,19 +10,11 @@ use countersign::{Algorithm, VerifyingKey};
 use keys::{key, odd_ids, odd_keys, same_material_for_another_algorithm, various_keys};
 use std::collections::HashSet;
 use std::fmt::Debug;
-use std::future::{Future, poll_fn};
 use std::slice;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-
-/// How long one answer may take, in real time.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How many ask at the same time.
-const CALLERS: usize = 32;
 
 /// The rules of [`KeyProvider`], to be run against one: see [`KeyProviderSuite`].
 pub fn key_provider() -> KeyProviderSuite {
@@ -454,11 +447,6 @@ impl<P: KeyProvider> Subject<P> {
             .await;
         self.finds(&wanted, &key, "a key that outlasted an outage is found after it").await;
     }
-}
-
-/// Polls it one time.
-async fn once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-    poll_fn(|context| Poll::Ready(std::pin::Pin::new(&mut *future).poll(context))).await
 }
 
 fn identities<'k>(keys: impl IntoIterator<Item = &'k VerifyingKey>) -> HashSet<KeyIdentity> {

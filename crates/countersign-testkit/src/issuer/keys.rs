@@ -5,7 +5,7 @@ use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest, Unavailab
 use countersign::{Algorithm, SigningKey, VerifyingKey, async_trait};
 
 /// ring makes no RSA keys. These are in public view, and good for nothing but tests.
-const RSA: [&str; 2] = [include_str!("rsa_1.pem"), include_str!("rsa_2.pem")];
+pub(crate) const RSA: [&str; 2] = [include_str!("rsa_1.pem"), include_str!("rsa_2.pem")];
 
 /// One that is never published.
 const RSA_STRANGER: &str = include_str!("rsa_3.pem");
