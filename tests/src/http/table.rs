@@ -2,7 +2,7 @@
 
 use super::servers::{actix_server, actix_unguarded, axum_server, axum_unguarded, warp_server};
 use super::world::worlds;
-use countersign_testkit::adapter::{AdapterTable, World, Worlds};
+use countersign_testkit::adapter::{AdapterTable, Report, World, Worlds};
 use std::io::Write;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -13,7 +13,7 @@ async fn the_three_adapters_answer_the_shared_table_alike() {
     // In warp claims come from the guard alone: there is no route to ask that has none.
     let warp = async |world: World| world.guard().map(warp_server);
     let reports = [table.run("axum", axum).await, table.run("actix-web", actix).await, table.run("warp", warp).await];
-    let asked: usize = reports.iter().map(|report| report.asked()).sum();
+    let asked: usize = reports.iter().map(Report::asked).sum();
     // Not `println!`, which is kept from whoever runs the tests.
     writeln!(std::io::stderr(), "{} cases × 3 adapters, {asked} answers", table.cases().len()).expect("standard error");
     for report in &reports {
