@@ -49,6 +49,8 @@ mod revocation;
 #[cfg(test)]
 mod roundtrip;
 #[cfg(test)]
+mod seams;
+#[cfg(test)]
 mod secrecy;
 #[cfg(test)]
 mod shared_keys;

@@ -2,14 +2,14 @@
 
 use super::servers;
 use countersign::authorize::permissions;
-use countersign::issue::JwtSigner;
 use countersign::observe::{Event, Observer};
 use countersign::revocation::{MemoryDenylist, RevocationCheck, TokenStatus};
 use countersign::screening::Tenure;
-use countersign::{Algorithm, Guard, JwtVerifier, SigningKey, VerifiedToken, async_trait};
+use countersign::{Algorithm, Guard, VerifiedToken, async_trait};
 use countersign_rbac::{Catalog, LiveCatalog, RbacAuthorizer};
 use countersign_testkit::clock::FakeClock;
-use serde_json::{Value, json};
+use countersign_testkit::issuer::TestIssuer;
+use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,14 +19,13 @@ use tokio::sync::watch;
 pub(super) const FRAMEWORKS: [&str; 3] = ["axum", "actix-web", "warp"];
 pub(super) const NOW: u64 = 1_800_000_000;
 pub(super) const LIFETIME: Duration = Duration::from_secs(600);
-const ISSUER: &str = "https://issuer.example/";
 
 pub(super) struct World {
     pub(super) clock: FakeClock,
     pub(super) doubt: Doubt,
     pub(super) address: SocketAddr,
     catalog: LiveCatalog,
-    key: SigningKey,
+    issuer: TestIssuer,
     ends: Ends,
     stage: Stage,
 }
@@ -104,13 +103,11 @@ fn catalog(permissions: &[&str]) -> Catalog {
 impl World {
     pub(super) fn start(framework: &str) -> Self {
         let clock = FakeClock::at(NOW);
-        let key = SigningKey::from_secret(Algorithm::HS256, [7; 32]).expect("a secret");
+        let issuer = TestIssuer::builder().algorithm(Algorithm::HS256).clock(clock.clone()).lifetime(LIFETIME).build();
         let doubt = Doubt(Arc::default(), Arc::new(MemoryDenylist::with_clock(clock.clone())));
         let catalog = LiveCatalog::new(catalog(&["chat:join"]));
         let ends = Ends::default();
-        let verifier = JwtVerifier::builder(key.verifying_key().clone()).algorithms([Algorithm::HS256]);
-        let verifier = verifier.issuer(ISSUER).audience("api").clock(clock.clone()).build().expect("a verifier");
-        let builder = Guard::builder(verifier).authorizer(RbacAuthorizer::new(catalog.clone()));
+        let builder = Guard::builder(issuer.verifier()).authorizer(RbacAuthorizer::new(catalog.clone()));
         let builder = builder.revocation(doubt.clone()).observer(ends.clone()).clock(clock.clone());
         let guard = builder.build().expect("a guard");
         let stage = Stage::default();
@@ -121,23 +118,19 @@ impl World {
             "warp" => servers::warp_server(&guard, requirement(), &stage),
             other => panic!("no framework is called {other}"),
         };
-        Self { clock, doubt, address, catalog, key, ends, stage }
+        Self { clock, doubt, address, catalog, issuer, ends, stage }
     }
 
     /// A token of a member for ten minutes, with these claims instead of its own.
     pub(super) fn token(&self, claims: &Value) -> String {
-        let mut all = json!({
-            "iss": ISSUER, "aud": "api", "sub": "somebody", "roles": ["member"], "jti": "t1",
-            "iat": NOW - 60, "exp": NOW + LIFETIME.as_secs(),
-        });
-        for (name, value) in claims.as_object().expect("claims") {
-            all[name] = value.clone();
-        }
-        JwtSigner::new(self.key.clone()).sign(&all).expect("a token")
+        let token = self.issuer.subject("somebody").role("member").token_id("t1");
+        let token = token.claim("iat", NOW - 60).claim("exp", NOW + LIFETIME.as_secs());
+        let claims = claims.as_object().expect("claims");
+        claims.iter().fold(token, |token, (name, value)| token.claim(name, value)).sign()
     }
 
     pub(super) fn revoke(&self, token_id: &str) {
-        self.doubt.1.revoke_token(ISSUER, token_id, UNIX_EPOCH + Duration::from_secs(NOW + 9_999));
+        self.doubt.1.revoke_token(self.issuer.issuer(), token_id, UNIX_EPOCH + Duration::from_secs(NOW + 9_999));
     }
 
     /// Members may not join any longer.
