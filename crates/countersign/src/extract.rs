@@ -46,11 +46,23 @@ pub enum ExtractError {
 /// impl TokenExtractor for DeviceToken {
 ///     fn extract<'r>(&self, request: &RequestView<'r>) -> Result<Option<Credential<'r>>, ExtractError> {
 ///         let Some(value) = request.headers.header("x-device-token", 0) else { return Ok(None) };
-///         let text = std::str::from_utf8(value).map_err(|_| ExtractError::Malformed)?;
-///         Ok(Some(Credential::new("Bearer", text)))
+///         if request.headers.header("x-device-token", 1).is_some() {
+///             return Err(ExtractError::Repeated); // which of them counts, nobody can tell
+///         }
+///         match std::str::from_utf8(value) {
+///             Ok(text) if !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_graphic()) => {
+///                 Ok(Some(Credential::new("Bearer", text)))
+///             }
+///             _ => Err(ExtractError::Malformed),
+///         }
+///     }
+///     fn field(&self) -> Option<&str> {
+///         Some("x-device-token")
 ///     }
 /// }
 /// ```
+///
+/// `countersign_testkit::conformance::token_extractor` runs the rules that callers rely on.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` extracts no credentials",
     note = "use `HeaderExtractor` or `CookieExtractor`, or implement `TokenExtractor`"
