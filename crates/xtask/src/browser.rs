@@ -5,6 +5,7 @@ mod check;
 mod chromium;
 mod program;
 
+use crate::cargo::nothing_more;
 use crate::examples::{self, Executable};
 use crate::{Failure, programs};
 use chromium::Chromium;
@@ -15,10 +16,8 @@ use std::fs;
 /// The same page behind each of the adapters.
 const EXAMPLES: [&str; 3] = ["cookie_app", "cookie_app_actix", "cookie_app_warp"];
 
-pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
-    if let Some(other) = arguments.next()? {
-        return Err(other.unexpected().into());
-    }
+pub(crate) fn run(arguments: Parser) -> Result<(), Failure> {
+    nothing_more(arguments)?;
     programs::provide("the checks in a browser", &["chromium"])?;
     let executables = examples::build(&EXAMPLES)?;
     let folder = program::pictures(&executables)?;

@@ -9,6 +9,7 @@ mod provider;
 mod table;
 mod tools;
 
+use crate::cargo::nothing_more;
 use crate::{Failure, examples, vectors};
 use lexopt::Parser;
 use std::env;
@@ -18,10 +19,8 @@ use tools::Tools;
 
 const VECTORS: &str = "COUNTERSIGN_VECTORS";
 
-pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
-    if let Some(other) = arguments.next()? {
-        return Err(other.unexpected().into());
-    }
+pub(crate) fn run(arguments: Parser) -> Result<(), Failure> {
+    nothing_more(arguments)?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let tools = Tools::provide(&root)?;
     let mut table = Table::default();

@@ -4,11 +4,19 @@
 
 mod bench;
 mod browser;
+mod cargo;
 mod counts;
+mod coverage;
+mod deny;
 mod examples;
+mod features;
 mod fuzz;
 mod interop;
+mod licences;
+mod msrv;
+mod mutants;
 mod programs;
+mod semver;
 mod test;
 mod vectors;
 
@@ -40,6 +48,17 @@ const COMMANDS: &[Command] = &[
         run: counts::run,
     },
     Command {
+        name: "coverage",
+        summary: "[CRATE]…: lines that a crate's unit tests run; the core's unless some are named",
+        run: coverage::run,
+    },
+    Command { name: "deny", summary: "what may be in the dependency tree, by cargo-deny", run: deny::run },
+    Command {
+        name: "features",
+        summary: "each crate with none of its features, with each and with any two: it builds, without a warning",
+        run: features::run,
+    },
+    Command {
         name: "fuzz",
         summary: "[--smoke] [TARGET]… [--seconds N]: makes up inputs; `--smoke` replays the corpora first",
         run: fuzz::run,
@@ -48,6 +67,26 @@ const COMMANDS: &[Command] = &[
         name: "interop",
         summary: "an identity provider and other libraries, installed and run: their tokens here, ours there",
         run: interop::run,
+    },
+    Command {
+        name: "licences",
+        summary: "[--check]: writes docs/LICENCES.md, or says whether it is up to date",
+        run: licences::run,
+    },
+    Command {
+        name: "msrv",
+        summary: "the crates that are published, built by the oldest Rust that their manifests name",
+        run: msrv::run,
+    },
+    Command {
+        name: "mutants",
+        summary: "[FILE]… [--shard K/N]: changes security-critical lines, and wants tests to go red; hours",
+        run: mutants::run,
+    },
+    Command {
+        name: "semver",
+        summary: "[REVISION]: public dependencies, and what has changed since a release, by cargo-semver-checks",
+        run: semver::run,
     },
     Command {
         name: "test",
@@ -97,7 +136,12 @@ fn main() -> ExitCode {
     match dispatch(Parser::from_env()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("xtask: {failure}");
+            match &failure {
+                Failure::Usage(reason) => {
+                    eprintln!("xtask: {reason} (`cargo xtask` lists the commands and what they take)");
+                }
+                Failure::Failed(reason) => eprintln!("xtask: {reason}"),
+            }
             failure.into()
         }
     }
@@ -106,22 +150,29 @@ fn main() -> ExitCode {
 fn dispatch(mut arguments: Parser) -> Result<(), Failure> {
     match arguments.next()? {
         None | Some(Arg::Short('h') | Arg::Long("help")) => {
-            list();
+            list(COMMANDS);
             Ok(())
         }
         Some(Arg::Value(name)) => match COMMANDS.iter().find(|command| name == command.name) {
+            Some(command) if asks_for_help(&mut arguments) => {
+                list(std::slice::from_ref(command));
+                Ok(())
+            }
             Some(command) => (command.run)(arguments),
-            None => Err(Failure::Usage(format!(
-                "there is no command `{}`; `cargo xtask` lists them",
-                name.to_string_lossy()
-            ))),
+            None => Err(Failure::Usage(format!("there is no command `{}`", name.to_string_lossy()))),
         },
         Some(other) => Err(other.unexpected().into()),
     }
 }
 
-fn list() {
-    for Command { name, summary, .. } in COMMANDS {
+/// Whether what follows the name of a command begins so.
+fn asks_for_help(arguments: &mut Parser) -> bool {
+    let next = arguments.try_raw_args().and_then(|rest| rest.peek().map(|next| next == "--help" || next == "-h"));
+    next.unwrap_or(false)
+}
+
+fn list(commands: &[Command]) {
+    for Command { name, summary, .. } in commands {
         println!("cargo xtask {name:<10} {summary}");
     }
 }
@@ -142,15 +193,38 @@ mod tests {
             vec!["browser", "firefox"],
             vec!["counts", "--forever"],
             vec!["counts", "parse"],
+            vec!["coverage", "--forever"],
+            vec!["coverage", "serde"],
+            vec!["deny", "advisories"],
+            vec!["features", "ring"],
             vec!["fuzz", "--forever"],
             vec!["fuzz", "nothing"],
             vec!["interop", "nothing"],
+            vec!["licences", "--write"],
+            vec!["msrv", "1.80"],
+            vec!["mutants", "--forever"],
+            vec!["mutants", "rules.rs"],
+            vec!["mutants", "--shard", "4/4"],
+            vec!["mutants", "--shard"],
+            vec!["semver", "--forever"],
+            vec!["semver", "v1", "v2"],
             vec!["vectors"],
             vec!["vectors", "--all"],
             vec!["vectors", "--backend", "openssl", "FILE"],
         ] {
             let answer = dispatch(Parser::from_args(&arguments));
             assert!(matches!(answer, Err(Failure::Usage(_))), "{arguments:?}: {answer:?}");
+            let Err(Failure::Usage(reason)) = answer else { continue };
+            assert_eq!(reason.lines().count(), 1, "{arguments:?}: {reason}");
         }
+    }
+
+    #[test]
+    fn every_command_says_what_it_is_for_and_does_nothing_else() {
+        for command in COMMANDS {
+            assert!(dispatch(Parser::from_args([command.name, "--help"])).is_ok(), "{}", command.name);
+        }
+        let names: Vec<_> = COMMANDS.iter().map(|command| command.name).collect();
+        assert!(names.is_sorted(), "{names:?}");
     }
 }

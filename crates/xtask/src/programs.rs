@@ -26,8 +26,11 @@ pub(crate) fn provide(whose: &str, programs: &[&str]) -> Result<(), Failure> {
         )));
     }
     eprintln!("xtask: installing {names}");
-    apt_get(&["update"])?;
-    apt_get(&[&["install", "-y", "--no-install-recommends"], missing.as_slice()].concat())?;
+    let installed = apt_get(&["update"])
+        .and_then(|()| apt_get(&[&["install", "-y", "--no-install-recommends"], missing.as_slice()].concat()));
+    if let Err(Failure::Failed(reason) | Failure::Usage(reason)) = installed {
+        return Err(Failure::Failed(format!("{whose} need {names}, and is the network there? {reason}")));
+    }
     match self::missing(programs).as_slice() {
         [] => Ok(()),
         still => Err(Failure::Failed(format!("installed, and still not in PATH: {}", still.join(" ")))),

@@ -21,19 +21,19 @@ fn missing(package: &Package) -> Vec<&'static str> {
     let is_text = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
     let readme = read("README.md");
     let compiles_readme = "#[cfg(doctest)]\n#[doc = include_str!(\"../README.md\")]";
-    let minimum = package.rust_version.as_ref().map(|version| format!("Rust {}.{}", version.major, version.minor));
+    let minimum = package.rust_version.as_ref().map(|oldest| format!("Rust {}.{}", oldest.major, oldest.minor));
+    let minimum = minimum.unwrap_or_default();
     let wanted = [
         ("description", is_text(&package.description)),
         ("license", package.license.as_deref() == Some("MIT OR Apache-2.0")),
         ("documentation", package.documentation == Some(format!("https://docs.rs/{}", package.name))),
         ("keywords", (1..=5).contains(&package.keywords.len())),
         ("categories", (1..=5).contains(&package.categories.len())),
-        ("rust-version", minimum.is_some()),
+        ("rust-version", !minimum.is_empty()),
         ("include", toml(&package.manifest_path)["package"].get("include").is_some()),
         ("readme", package.readme.is_some() && !readme.is_empty()),
         ("README.md with code that compiles", readme.contains("```rust")),
-        ("README.md with a link to the documentation", readme.contains(&format!("(https://docs.rs/{})", package.name))),
-        ("README.md with the oldest Rust", minimum.is_some_and(|minimum| readme.contains(&minimum))),
+        ("README.md with the oldest Rust, if any", !readme.contains("Rust 1.") || readme.contains(&minimum)),
         ("README.md among the doc tests", read("src/lib.rs").contains(compiles_readme)),
         ("LICENSE-APACHE", is_ours("LICENSE-APACHE")),
         ("LICENSE-MIT", is_ours("LICENSE-MIT")),
