@@ -9,12 +9,11 @@ use axum::routing::get;
 use axum::{Json, Router};
 use countersign::authorize::policy::{DenyOverrides, async_policy_fn, deny_overrides, meets, policy_fn};
 use countersign::authorize::{Attribute, Attributes, Resource, action, role};
-use countersign::issue::IssueError;
 use countersign::observe::TracingObserver;
 use countersign::screening::Check;
 use countersign::{ConfigError, Guard, JwtVerifier};
 use countersign_axum::{GuardExt, Refusal, Verified};
-use countersign_examples::quickstart::{self, AUDIENCE, DemoIssuer, Line, Message, issuer_routes};
+use countersign_examples::quickstart::{self, Line, Message, bearer, issuer_routes, log_ins};
 use countersign_rbac::RbacAuthorizer;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -110,18 +109,20 @@ async fn read(
     Ok(Json(Message::new(document.text)))
 }
 
-fn lines(issuer: &DemoIssuer) -> Result<[Line; 8], IssueError> {
-    let bearer = |user| issuer.bearer(user, 600, AUDIENCE);
-    Ok([
-        ("", bearer("admin")?, "/documents/plan", "200: an admin may read all"),
-        ("", bearer("writer")?, "/documents/plan", "200: the writer is of the team"),
-        ("", bearer("reader")?, "/documents/news", "200: the reader is not, but the news are public"),
-        ("", bearer("reader")?, "/documents/plan", "403: the plan is not"),
+const LOG_INS: [(&str, &str); 3] =
+    [("ADMIN", r#"{"user":"admin"}"#), ("WRITER", r#"{"user":"writer"}"#), ("READER", r#"{"user":"reader"}"#)];
+
+fn lines() -> [Line; 8] {
+    [
+        ("", bearer("$ADMIN"), "/documents/plan", "200: an admin may read all"),
+        ("", bearer("$WRITER"), "/documents/plan", "200: the writer is of the team"),
+        ("", bearer("$READER"), "/documents/news", "200: the reader is not, but the news are public"),
+        ("", bearer("$READER"), "/documents/plan", "403: the plan is not"),
         ("", String::new(), "/documents/news", "401 without a token"),
-        ("", bearer("writer")?, "/documents/ledger", "503: the directory fails, once"),
-        ("", bearer("writer")?, "/documents/ledger", "200: and now it answers"),
-        ("", bearer("reader")?, "/documents/ledger", "403: the reader is of no team"),
-    ])
+        ("", bearer("$WRITER"), "/documents/ledger", "503: the directory fails, once"),
+        ("", bearer("$WRITER"), "/documents/ledger", "200: and now it answers"),
+        ("", bearer("$READER"), "/documents/ledger", "403: the reader is of no team"),
+    ]
 }
 
 /// The operator reads on stderr how each decision came about; whoever asks is told no more than its status.
@@ -136,7 +137,7 @@ async fn serve() -> Result<(), String> {
     install_log();
     let verifier = quickstart::verifier(issuer.url()).map_err(|error| error.to_string())?;
     let router = router(verifier).map_err(|error| error.to_string())?;
-    quickstart::say("Countersign hybrid", issuer.url(), "", &lines(&issuer).map_err(|error| error.to_string())?);
+    quickstart::say("Countersign hybrid", issuer.url(), "", &log_ins(issuer.url(), &LOG_INS), &lines());
     let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
     let interrupted = async { drop(tokio::signal::ctrl_c().await) };
     let router = router.merge(issuer_routes(issuer));

@@ -6,7 +6,7 @@ use axum::{Json, Router};
 use countersign::ConfigError;
 use countersign::authorize::{permissions, role};
 use countersign_axum::{Claims, GuardExt};
-use countersign_examples::quickstart::{self, AllClaims, Demo, Message, issuer_routes};
+use countersign_examples::quickstart::{self, AllClaims, Demo, Message, issuer_routes, page_routes};
 use std::process::ExitCode;
 
 fn router(demo: Demo) -> Result<Router, ConfigError> {
@@ -21,7 +21,8 @@ fn router(demo: Demo) -> Result<Router, ConfigError> {
         .route("/posts", get(read_posts).route_layer(read).merge(post(write_post).route_layer(write)))
         .route("/admin", delete(wipe).route_layer(admin))
         .layer(guard.layer())
-        .merge(issuer_routes(demo.issuer)))
+        .merge(issuer_routes(demo.issuer.clone()))
+        .merge(page_routes(demo)))
 }
 
 async fn public() -> Json<Message> {

@@ -38,6 +38,8 @@ fn routes(config: &mut ServiceConfig, requirements: Requirements) {
                 .route(web::post().to(write_post).wrap(write)),
         )
         .service(web::resource("/admin").route(web::delete().to(wipe).wrap(admin)))
+        .service(web::resource("/").get(page).route(web::head().to(page)))
+        .service(web::resource("/explain").app_data(PayloadConfig::new(MAX_LOGIN_BYTES)).post(explain))
         .service(web::resource("/login").app_data(PayloadConfig::new(MAX_LOGIN_BYTES)).post(login))
         .service(web::resource("/.well-known/jwks.json").get(jwks).route(web::head().to(jwks)))
         .service(web::resource("/.well-known/openid-configuration").get(metadata).route(web::head().to(metadata)));
@@ -65,6 +67,14 @@ async fn write_post() -> impl Responder {
 
 async fn wipe() -> impl Responder {
     Json(Message::new("Wiped"))
+}
+
+async fn page(demo: Data<Demo>) -> Answer {
+    demo.page()
+}
+
+async fn explain(demo: Data<Demo>, body: Bytes) -> Answer {
+    demo.explain(&body).await
 }
 
 async fn login(demo: Data<Demo>, body: Bytes) -> Answer {

@@ -33,7 +33,7 @@ fn routes(demo: Demo) -> Result<impl Filter<Extract = impl Reply, Error = Reject
     let wipe = path!("admin")
         .and(delete())
         .guarded(guard.require(role("admin"))?, |route| route.map(|_token| reply::json(&Message::new("Wiped"))));
-    let issuer = demo.issuer;
+    let issuer = demo.issuer.clone();
     let with_issuer = warp::any().map(move || issuer.clone());
     let login = path!("login").and(post()).and(with_issuer.clone()).and(warp_body()).map(
         |issuer: Arc<DemoIssuer>, body: Result<Vec<u8>, Answer>| {
@@ -48,8 +48,16 @@ fn routes(demo: Demo) -> Result<impl Filter<Extract = impl Reply, Error = Reject
         .and(get())
         .and(with_issuer)
         .map(|issuer: Arc<DemoIssuer>| issuer.metadata());
+    let with_demo = warp::any().map(move || demo.clone());
+    let page = path::end().and(get()).and(with_demo.clone()).map(|demo: Demo| demo.page());
+    let explain = path!("explain").and(post()).and(with_demo).and(warp_body()).then(
+        async |demo: Demo, body: Result<Vec<u8>, Answer>| match body {
+            Ok(body) => demo.explain(&body).await,
+            Err(too_large) => too_large,
+        },
+    );
     let api = public.or(me).or(greeting).or(read_posts).or(write_post).or(wipe);
-    Ok(api.or(login).or(jwks).or(metadata))
+    Ok(api.or(page).or(explain).or(login).or(jwks).or(metadata))
 }
 
 async fn serve() -> Result<(), String> {

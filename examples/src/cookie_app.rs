@@ -4,7 +4,6 @@
 
 mod command;
 mod notes;
-mod page;
 
 pub use command::start;
 
@@ -105,7 +104,7 @@ impl CookieApp {
     /// `GET /`
     #[must_use]
     pub fn page(&self) -> Answer {
-        page::answer()
+        crate::page::answer(include_str!("cookie_app/page.html"))
     }
 
     /// `POST /login` with `{"user": …}`, and optionally a `lifetime` in seconds: a demo asks for no password.

@@ -1,19 +1,22 @@
-//! The quickstart's world: a demo issuer, the guard of the API that it serves, and the command line. The three
-//! frameworks' programs add their routes. `hybrid` has the same issuer and a guard of its own, `cookie_app` the same
+//! The quickstart's world: a demo issuer, the guard of the API that it serves, a page to try it with, and the command line.
+//! The three frameworks' programs add their routes. `hybrid` has the same issuer and a guard of its own, `cookie_app` the same
 //! command line.
 
 mod answer;
 mod command;
+mod explain;
 mod issuer;
 mod respond;
 mod routes;
+mod terminal;
 
 pub use answer::Answer;
-pub(crate) use command::print;
-pub use command::{Line, exit_code, listen, open, say, start};
+pub use command::{bind, listen, open, open_on, start};
 pub use issuer::DemoIssuer;
 pub use respond::warp_body;
-pub use routes::issuer_routes;
+pub use routes::{issuer_routes, page_routes};
+pub(crate) use terminal::print;
+pub use terminal::{Line, bearer, exit_code, log_ins, say};
 
 use countersign::{ConfigError, Guard, JwtVerifier};
 use countersign_keys::JwksProvider;
@@ -37,14 +40,20 @@ pub struct Demo {
     pub issuer: Arc<DemoIssuer>,
     /// Protects the API.
     pub guard: Guard,
+    /// The guard's, for the page: it shows what the verifier finds.
+    verifier: Arc<JwtVerifier>,
 }
 
-/// The guard of the API. It knows of the issuer what any stranger knows: its URL.
-///
-/// # Errors
-/// [`ConfigError`] that names the setting.
-pub fn guard(issuer: &str) -> Result<Guard, ConfigError> {
-    Guard::builder(verifier(issuer)?).authorizer(roles().build()?).realm(AUDIENCE).build()
+impl Demo {
+    /// The API of this issuer. Its guard knows of the issuer what any stranger knows: its URL.
+    ///
+    /// # Errors
+    /// [`ConfigError`] that names the setting.
+    pub fn new(issuer: Arc<DemoIssuer>) -> Result<Self, ConfigError> {
+        let verifier = Arc::new(verifier(issuer.url())?);
+        let guard = Guard::builder(verifier.clone()).authorizer(roles().build()?).realm(AUDIENCE).build()?;
+        Ok(Self { issuer, guard, verifier })
+    }
 }
 
 /// Verifies tokens of this issuer for the API.

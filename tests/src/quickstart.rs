@@ -35,8 +35,13 @@ pub(crate) async fn start(name: &'static str) -> Program {
 
 /// Starts a program whose stderr goes to `log`.
 pub(crate) async fn start_with_log(name: &'static str, log: Stdio) -> Program {
+    start_with(name, &["--port", "0"], log).await
+}
+
+/// Starts a program with these arguments.
+pub(crate) async fn start_with(name: &'static str, arguments: &[&str], log: Stdio) -> Program {
     let mut child = Command::new(executable(name))
-        .args(["--listen", "127.0.0.1:0"])
+        .args(arguments)
         .stdout(Stdio::piped())
         .stderr(log)
         .kill_on_drop(true)
@@ -78,18 +83,22 @@ impl Program {
         login["access_token"].as_str().expect("a token").to_owned()
     }
 
-    /// Runs each printed line, and answers how many there are.
+    /// Pastes into a shell what is printed for one, and answers how many lines promise something.
     pub(crate) async fn keep_promises(&self) -> usize {
+        let is_set = |line: &str| line.split_once("=$(").is_some_and(|(name, _)| name.chars().all(char::is_uppercase));
+        let log_ins = self.lines.iter().filter(|line| line.starts_with("token()") || is_set(line));
+        let mut script: String = log_ins.map(|line| format!("{line}\n")).collect();
         let curls: Vec<_> = self.lines.iter().filter(|line| line.starts_with("curl ")).collect();
         for line in &curls {
-            let (command, promise) = line.split_once("  # ").expect("a promise");
-            let status = Command::new("sh")
-                .args(["-c", &format!("{command} -s -o /dev/null -w '%{{http_code}}'")])
-                .output()
-                .await
-                .expect("curl runs");
-            let status = String::from_utf8_lossy(&status.stdout).into_owned();
-            assert_eq!(status, promise[..3], "{}: {line:.60}… # {promise}", self.name);
+            let (command, _) = line.split_once("  # ").expect("a promise");
+            script.push_str(&format!("{command} -s -o /dev/null -w '%{{http_code}}\\n'\n"));
+        }
+        let answered = Command::new("sh").args(["-c", &script]).output().await.expect("curl runs");
+        let answered = String::from_utf8_lossy(&answered.stdout).into_owned();
+        let answered: Vec<_> = answered.lines().collect();
+        assert_eq!(answered.len(), curls.len(), "{}: {answered:?}", self.name);
+        for (status, line) in answered.into_iter().zip(&curls) {
+            assert!(line.contains(&format!("  # {status}")), "{}: {status}: {line}", self.name);
         }
         curls.len()
     }
@@ -159,7 +168,9 @@ async fn the_twins_answer_alike() {
             assert_eq!(program.call("GET", "/me", Some(&over), "").await.status, 401, "{name}: {lifetime} s");
         }
         let large = format!(r#"{{"user":"admin","audience":"{}"}}"#, "a".repeat(300_000));
-        assert_eq!(program.call("POST", "/login", None, &large).await.status, 413, "{name}: a large body");
+        for path in ["/login", "/explain"] {
+            assert_eq!(program.call("POST", path, None, &large).await.status, 413, "{name}: a large body, {path}");
+        }
         let jwks = program.call("GET", "/.well-known/jwks.json", None, "").await;
         let jwks: Value = serde_json::from_str(&jwks.body).expect("JSON");
         let algorithms: Vec<_> = jwks["keys"].as_array().expect("keys").iter().map(|key| &key["alg"]).collect();
@@ -209,17 +220,87 @@ fn comparable(program: &Program, answer: &Answer) -> (u16, [Option<String>; 4], 
     (answer.status, headers.map(|name| answer.header(name)), body)
 }
 
+/// A page without what each answer has of its own.
+fn without_nonce(page: &Answer) -> (String, String) {
+    let policy = page.header("content-security-policy").expect("a policy");
+    let (_, rest) = policy.split_once("script-src 'nonce-").expect("a nonce");
+    let (nonce, _) = rest.split_once('\'').expect("its end");
+    assert_eq!(nonce.len(), 32);
+    (page.body.replace(nonce, ""), policy.replace(nonce, ""))
+}
+
+#[tokio::test]
+async fn the_page_and_what_it_asks_are_the_same_in_each_program() {
+    let mut pages = Vec::new();
+    for name in PROGRAMS {
+        let program = start(name).await;
+        let page = program.call("GET", "/", None, "").await;
+        let again = program.call("GET", "/", None, "").await;
+        assert_ne!(page.body, again.body, "{name}: each answer has a nonce of its own");
+        assert_eq!(without_nonce(&page), without_nonce(&again), "{name}");
+        assert_eq!(program.call("HEAD", "/", None, "").await.status, 200, "{name}");
+
+        let reader = program.log_in(json!({"user": "reader"})).await;
+        let expired = program.log_in(json!({"user": "reader", "lifetime": -60, "audience": "another-api"})).await;
+        let tampered = format!("{reader}A");
+        let mut told = Vec::new();
+        for (token, failing) in [
+            (&*reader, vec![]),
+            (&*expired, vec!["aud", "exp"]),
+            (&*tampered, vec!["signature"]),
+            ("<b>", vec!["parts"]),
+            ("\u{e9}", vec!["parts"]),
+            ("", vec!["parts"]),
+        ] {
+            let answer = program.call("POST", "/explain", None, token).await;
+            assert_eq!((answer.status, answer.header("cache-control")), (200, Some("no-store".into())), "{name}");
+            let explained: Value = serde_json::from_str(&answer.body).expect("JSON");
+            let checks = explained["checks"].as_array().expect("checks");
+            let failed: Vec<_> = checks.iter().filter(|check| check["outcome"] == "failed").collect();
+            let names: Vec<_> = failed.iter().map(|check| check["check"].as_str().expect("a name")).collect();
+            assert_eq!(names, failing, "{name}: {token}");
+            assert_eq!(explained["is_accepted"], failing.is_empty(), "{name}: {token}");
+            told.push(answer.body);
+        }
+        pages.push((without_nonce(&page), told));
+    }
+    let ((page, policy), _) = &pages[0];
+    assert!(page.starts_with("<!doctype html>") && !page.contains("http://") && !page.contains("https://"), "{page}");
+    assert!(!page.contains("innerHTML") && !page.contains("style=") && !page.contains("onclick="), "{page}");
+    assert_eq!(
+        policy,
+        "default-src 'none'; script-src 'nonce-'; style-src 'nonce-'; connect-src 'self'; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'"
+    );
+    assert!(pages.iter().all(|other| *other == pages[0]));
+}
+
 #[tokio::test]
 async fn a_wrong_command_line_gets_one_clear_line() {
     let holding = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let taken = holding.local_addr().expect("an address").to_string();
-    let cases: [&[&str]; 4] =
-        [&["--listen", "nowhere"], &["--listen", "0.0.0.0:0"], &["--listen"], &["--listen", &taken]];
-    for name in PROGRAMS.into_iter().chain(["hybrid"]).chain(cookie_app::PROGRAMS) {
-        for arguments in cases {
-            let output = Command::new(executable(name)).args(arguments).output().await.expect("it runs");
+    let port = taken.rsplit(':').next().expect("a port");
+    let cases: [(&[&str], &str); 9] = [
+        (&["--listen", "nowhere"], "--listen wants"),
+        (&["--listen", "0.0.0.0:0"], "stays on this machine"),
+        (&["--listen"], "--listen"),
+        (&["--listen", &taken], "--port 0 picks a free one"),
+        (&["--port", port], "--port 0 picks a free one"),
+        (&["--port", "65536"], "--port wants a number"),
+        (&["--port", "-1"], "--port wants a number"),
+        (&["--prot", "1"], "--help lists the options"),
+        (&[], "PORT wants a number"),
+    ];
+    for name in PROGRAMS
+        .into_iter()
+        .chain(["hybrid"])
+        .chain(cookie_app::PROGRAMS)
+    {
+        for (arguments, expected) in cases {
+            let mut command = Command::new(executable(name));
+            let output = command.args(arguments).env("PORT", "nowhere").output().await.expect("it runs");
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(!output.status.success(), "{name} {arguments:?}");
+            assert!(!output.status.success() && said.contains(expected), "{name} {arguments:?}: {said}");
             assert!(said.starts_with("error: ") && said.lines().count() == 1, "{name} {arguments:?}: {said}");
         }
     }

@@ -1,9 +1,10 @@
 //! `cargo xtask browser`: what only a browser can show. Which cookies it keeps, to whom it sends them, what it says about
-//! the origin of a request, and what a page is told when its session ends.
+//! the origin of a request, what a page is told when its session ends, and what a page looks like.
 
 mod check;
 mod chromium;
 mod program;
+mod quickstart;
 
 use crate::cargo::nothing_more;
 use crate::examples::{self, Executable};
@@ -13,8 +14,9 @@ use lexopt::Parser;
 use program::Neighbour;
 use std::fs;
 
-/// The same page behind each of the adapters.
-const EXAMPLES: [&str; 3] = ["cookie_app", "cookie_app_actix", "cookie_app_warp"];
+/// Two pages, each behind each of the adapters.
+const EXAMPLES: [&str; 6] =
+    ["quickstart", "quickstart_actix", "quickstart_warp", "cookie_app", "cookie_app_actix", "cookie_app_warp"];
 
 pub(crate) fn run(arguments: Parser) -> Result<(), Failure> {
     nothing_more(arguments)?;
@@ -42,7 +44,10 @@ fn check_all(
     for executable in executables {
         println!("{}", executable.name);
         let program = executable.start()?;
-        steps += check::run(&mut chromium, &program, &neighbour, folder)?;
+        steps += match executable.name.starts_with("quickstart") {
+            true => quickstart::run(&mut chromium, &program, folder)?,
+            false => check::run(&mut chromium, &program, &neighbour, folder)?,
+        };
     }
     chromium.close()?;
     Ok(steps)

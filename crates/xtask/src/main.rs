@@ -39,7 +39,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "browser",
-        summary: "Chromium, headless, uses the example `cookie_app` and is kept from abusing it",
+        summary: "Chromium, headless, uses `quickstart` and `cookie_app`, and is kept from abusing them; pictures of both",
         run: browser::run,
     },
     Command {

@@ -18,7 +18,7 @@ pub fn start(framework: &str) -> Result<Option<(TcpListener, Arc<CookieApp>)>, S
     };
     let app = CookieApp::new(&url).map_err(|error| error.to_string())?;
     let title = format!("Countersign cookie app with {framework}");
-    quickstart::say(&title, &url, FIRST, &lines(&app).map_err(|error| error.to_string())?);
+    quickstart::say(&title, &url, FIRST, &[], &lines(&app).map_err(|error| error.to_string())?);
     Ok(Some((listener, Arc::new(app))))
 }
 

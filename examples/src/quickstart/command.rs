@@ -1,12 +1,13 @@
-use super::{AUDIENCE, Demo, DemoIssuer, guard};
-use countersign::issue::IssueError;
+use super::terminal::{self, Line, log_ins, say};
+use super::{Demo, DemoIssuer};
 use lexopt::prelude::*;
-use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::io::{ErrorKind, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
 const USAGE: &str = "Options:
-  --listen ADDRESS  where to listen, on this machine [default: 127.0.0.1:3000]; port 0 picks a free one
+  --port PORT       the port on 127.0.0.1 [default: that of the environment variable PORT, or 3000]; 0 picks a free one
+  --listen ADDRESS  address and port, on this machine, such as [::1]:3000
   --help            this text";
 
 /// Opens the demo's world and says what to try. `None` when only help was asked for.
@@ -17,10 +18,11 @@ pub fn start(framework: &str) -> Result<Option<(TcpListener, Demo)>, String> {
     let Some((listener, issuer)) = open()? else {
         return Ok(None);
     };
-    let guard = guard(issuer.url()).map_err(|error| error.to_string())?;
-    let title = format!("Countersign quickstart with {framework}");
-    say(&title, issuer.url(), "", &lines(&issuer).map_err(|error| error.to_string())?);
-    Ok(Some((listener, Demo { issuer, guard })))
+    let url = issuer.url().to_owned();
+    let demo = Demo::new(issuer).map_err(|error| error.to_string())?;
+    let first = format!("Open {url} in a browser: log in, look into the token, press the routes, try to cheat.\n\n");
+    say(&format!("Countersign quickstart with {framework}"), &url, &first, &log_ins(&url, &LOG_INS), &lines());
+    Ok(Some((listener, demo)))
 }
 
 /// Reads the command line, opens the socket and makes the issuer. `None` when only help was asked for.
@@ -28,11 +30,20 @@ pub fn start(framework: &str) -> Result<Option<(TcpListener, Demo)>, String> {
 /// # Errors
 /// One line for the person who started the program.
 pub fn open() -> Result<Option<(TcpListener, Arc<DemoIssuer>)>, String> {
-    let Some((listener, url)) = listen()? else {
+    let Some(listen) = listen_address()? else {
         return Ok(None);
     };
+    open_on(listen).map(Some)
+}
+
+/// Opens the socket and makes the issuer.
+///
+/// # Errors
+/// One line for the person who started the program.
+pub fn open_on(listen: SocketAddr) -> Result<(TcpListener, Arc<DemoIssuer>), String> {
+    let (listener, url) = bind(listen)?;
     let issuer = DemoIssuer::new(url).map_err(|error| error.to_string())?;
-    Ok(Some((listener, Arc::new(issuer))))
+    Ok((listener, Arc::new(issuer)))
 }
 
 /// Reads the command line and opens the socket, and says by which URL it is reached. `None` when only help was asked for.
@@ -43,95 +54,100 @@ pub fn listen() -> Result<Option<(TcpListener, String)>, String> {
     let Some(listen) = listen_address()? else {
         return Ok(None);
     };
-    let listener = TcpListener::bind(listen)
-        .map_err(|error| format!("cannot listen on {listen}: {error} (--listen 127.0.0.1:0 picks a free port)"))?;
+    bind(listen).map(Some)
+}
+
+/// Opens a socket, and says by which URL it is reached.
+///
+/// # Errors
+/// One line for the person who started the program.
+pub fn bind(listen: SocketAddr) -> Result<(TcpListener, String), String> {
+    let listener = TcpListener::bind(listen).map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => {
+            format!("another program listens on {listen}: choose a port with --port or PORT; --port 0 picks a free one")
+        }
+        ErrorKind::PermissionDenied => {
+            format!("this user may not listen on {listen}: choose a port above 1023 with --port or PORT")
+        }
+        _ => format!("cannot listen on {listen}: {error}; --port 0 picks a free port of 127.0.0.1"),
+    })?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    Ok(Some((listener, format!("http://{address}"))))
+    Ok((listener, format!("http://{address}")))
 }
 
 fn listen_address() -> Result<Option<SocketAddr>, String> {
-    let mut listen = SocketAddr::from(([127, 0, 0, 1], 3000));
+    let mut listen = None;
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
         match argument {
             Long("listen") => {
                 let value = arguments.value().map_err(|error| error.to_string())?;
-                listen = value
-                    .to_str()
-                    .and_then(|text| text.parse().ok())
-                    .ok_or("--listen wants an address such as 127.0.0.1:3000")?;
+                let address = value.to_str().and_then(|text| text.parse().ok());
+                listen = Some(address.ok_or("--listen wants an address such as 127.0.0.1:3000")?);
+            }
+            Long("port") => {
+                let value = arguments.value().map_err(|error| error.to_string())?;
+                listen = Some(on_this_machine(value.to_str(), "--port")?);
             }
             Long("help") | Short('h') => {
                 let _ = writeln!(std::io::stdout(), "{USAGE}");
                 return Ok(None);
             }
-            other => return Err(format!("{}\n{USAGE}", other.unexpected())),
+            other => return Err(format!("{}; --help lists the options", other.unexpected())),
         }
     }
+    let listen = match (listen, std::env::var_os("PORT")) {
+        (Some(listen), _) => listen,
+        (None, Some(port)) => on_this_machine(port.to_str(), "PORT")?,
+        (None, None) => on_this_machine(Some("3000"), "--port")?,
+    };
     if !listen.ip().is_loopback() {
         return Err(format!("--listen {listen}: the demo hands tokens to anybody, so it stays on this machine"));
     }
     Ok(Some(listen))
 }
 
-/// A line to paste: method, header fields and path for curl, and the answer that it should get.
-pub type Line = (&'static str, String, &'static str, &'static str);
-
-/// Says where the program listens and what to try: `first`, and then the lines.
-pub fn say(title: &str, url: &str, first: &str, lines: &[Line]) {
-    let mut text = format!("{title}, listening on {url}\n\n{first}");
-    text.push_str("Paste a line; behind the # stands what it should answer. Tokens last ten minutes.\n\n");
-    for (method, headers, path, answer) in lines {
-        text.push_str(&format!("curl -i {method}{headers}{url}{path}  # {answer}\n"));
-    }
-    text.push_str("\nCtrl-C ends it.\n");
-    print(&text);
+fn on_this_machine(port: Option<&str>, setting: &str) -> Result<SocketAddr, String> {
+    let port = port.and_then(|text| text.parse().ok());
+    let port = port.ok_or_else(|| format!("{setting} wants a number from 0 to 65535, such as 3000"))?;
+    Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
 }
 
-/// Writes to standard output. A closed pipe is no reason not to serve.
-pub(crate) fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
-}
+/// The tokens that the lines name, and what is asked for at the login.
+const LOG_INS: [(&str, &str); 5] = [
+    ("ADMIN", r#"{"user":"admin"}"#),
+    ("WRITER", r#"{"user":"writer"}"#),
+    ("READER", r#"{"user":"reader"}"#),
+    ("EXPIRED", r#"{"user":"admin","lifetime":-600}"#),
+    ("FOREIGN", r#"{"user":"admin","audience":"another-api"}"#),
+];
 
-fn lines(issuer: &DemoIssuer) -> Result<[Line; 19], IssueError> {
+fn lines() -> [Line; 20] {
     let nobody = String::new;
-    let admin = || issuer.bearer("admin", 600, AUDIENCE);
-    let writer = || issuer.bearer("writer", 600, AUDIENCE);
-    let reader = || issuer.bearer("reader", 600, AUDIENCE);
-    let garbage = || "-H 'Authorization: Bearer garbage' ".to_owned();
-    let login = "-H 'Content-Type: application/json' -d '{\"user\":\"admin\"}' ".to_owned();
-    Ok([
+    let with = terminal::bearer;
+    let login = r#"-d '{"user":"admin"}' "#.to_owned();
+    let token = r#"-d "$FOREIGN" "#.to_owned();
+    [
         ("", nobody(), "/public", "200 for anybody"),
         ("", login, "/login", "200 with a token"),
         ("", nobody(), "/.well-known/jwks.json", "200 with the keys"),
         ("", nobody(), "/greeting", "200 for a stranger"),
-        ("", reader()?, "/greeting", "200 for the reader, by name"),
-        ("", garbage(), "/greeting", "401: optional is not careless"),
+        ("", with("$READER"), "/greeting", "200 for the reader, by name"),
+        ("", with("garbage"), "/greeting", "401: optional is not careless"),
         ("", nobody(), "/me", "401 without a token"),
-        ("", reader()?, "/me", "200 with the claims"),
-        ("-I ", reader()?, "/me", "200 without a body"),
-        ("", issuer.bearer("admin", -600, AUDIENCE)?, "/me", "401: expired"),
-        ("", issuer.bearer("admin", 600, "another-api")?, "/me", "401: for another API"),
-        ("", garbage(), "/me", "401: no token at all"),
-        ("", reader()?, "/posts", "200: the reader may read"),
-        ("-X POST ", reader()?, "/posts", "403: the reader may not write"),
-        ("-X POST ", writer()?, "/posts", "201: the writer may"),
-        ("-X POST ", admin()?, "/posts", "201: the admin may what the writer may"),
-        ("-X DELETE ", writer()?, "/admin", "403: the writer is no admin"),
-        ("-X DELETE ", admin()?, "/admin", "200: the admin is"),
+        ("", with("$READER"), "/me", "200 with the claims"),
+        ("-I ", with("$READER"), "/me", "200 without a body"),
+        ("", with("$EXPIRED"), "/me", "401: expired"),
+        ("", with("$FOREIGN"), "/me", "401: for another API"),
+        ("", token, "/explain", "200 with every check of that token"),
+        ("", with("garbage"), "/me", "401: no token at all"),
+        ("", with("$READER"), "/posts", "200: the reader may read"),
+        ("-X POST ", with("$READER"), "/posts", "403: the reader may not write"),
+        ("-X POST ", with("$WRITER"), "/posts", "201: the writer may"),
+        ("-X POST ", with("$ADMIN"), "/posts", "201: the admin may what the writer may"),
+        ("-X DELETE ", with("$WRITER"), "/admin", "403: the writer is no admin"),
+        ("-X DELETE ", with("$ADMIN"), "/admin", "200: the admin is"),
         ("-X DELETE ", nobody(), "/posts", "405: no such method here"),
-    ])
-}
-
-/// Ends the program: quietly, or with one line on what went wrong.
-#[must_use]
-pub fn exit_code(outcome: Result<(), String>) -> std::process::ExitCode {
-    match outcome {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(problem) => {
-            let _ = writeln!(std::io::stderr(), "error: {problem}");
-            std::process::ExitCode::FAILURE
-        }
-    }
+    ]
 }

@@ -123,15 +123,6 @@ impl DemoIssuer {
             "jti": token_id.map(|octet| format!("{octet:02x}")).concat(),
         }))
     }
-
-    /// A header field for curl, with a token for a user whose role is of the same name.
-    ///
-    /// # Errors
-    /// [`IssueError`] when the backend cannot sign.
-    pub fn bearer(&self, user: &str, lifetime: i64, audience: &str) -> Result<String, IssueError> {
-        let token = self.token(user, user, lifetime, audience)?;
-        Ok(format!("-H 'Authorization: Bearer {token}' "))
-    }
 }
 
 fn role_of(user: &str) -> Option<&'static str> {

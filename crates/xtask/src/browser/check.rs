@@ -1,4 +1,4 @@
-//! The steps, one after another, in one program.
+//! The steps in `cookie_app`, one after another.
 
 use super::chromium::{Chromium, Exchange};
 use super::program::{Neighbour, Program};
@@ -9,10 +9,10 @@ use std::path::Path;
 
 const COOKIE: &str = "__Host-session";
 
-struct Check<'c> {
-    chromium: &'c mut Chromium,
-    program: &'c Program,
-    steps: usize,
+pub(super) struct Check<'c> {
+    pub(super) chromium: &'c mut Chromium,
+    pub(super) program: &'c Program,
+    pub(super) steps: usize,
 }
 
 /// Takes all steps, and tells how many they were. The first that goes wrong ends it.
@@ -43,7 +43,7 @@ pub(super) fn run(
 
 impl Check<'_> {
     /// A step that is good if `seen` is what is `wanted`.
-    fn step<T: Debug + PartialEq>(&mut self, what: &str, seen: &T, wanted: &T) -> Result<(), Failure> {
+    pub(super) fn step<T: Debug + PartialEq>(&mut self, what: &str, seen: &T, wanted: &T) -> Result<(), Failure> {
         if seen != wanted {
             let name = self.program.name;
             return Err(Failure::Failed(format!("{name}: {what}: {seen:?} instead of {wanted:?}")));
@@ -53,7 +53,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(super) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.program.url)
     }
 

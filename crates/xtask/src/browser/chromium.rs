@@ -207,6 +207,25 @@ impl Chromium {
         Ok(failure.as_str().unwrap_or_default().to_owned())
     }
 
+    /// Gives the page a screen of this size, and light or dark.
+    pub(super) fn screen(&mut self, width: u64, height: u64, scheme: &str) -> Result<(), Failure> {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.call("Emulation.setDeviceMetricsOverride", size)?;
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.call("Emulation.setEmulatedMedia", features).map(drop)
+    }
+
+    /// Presses a key that is called so, and lets it go.
+    pub(super) fn key(&mut self, key: &str) -> Result<(), Failure> {
+        let (code, text) = if key == "Enter" { (13, "\r") } else { (9, "\t") };
+        let down = json!({
+            "type": "keyDown", "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text,
+        });
+        self.call("Input.dispatchKeyEvent", down)?;
+        let up = json!({ "type": "keyUp", "key": key, "code": key, "windowsVirtualKeyCode": code });
+        self.call("Input.dispatchKeyEvent", up).map(drop)
+    }
+
     /// Writes what the page looks like into a file.
     pub(super) fn picture(&mut self, file: &Path) -> Result<(), Failure> {
         let picture = self.call("Page.captureScreenshot", json!({ "format": "png" }))?;

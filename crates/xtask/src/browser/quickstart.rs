@@ -1,0 +1,184 @@
+//! The steps in the quickstart's page: log in, press each route, tamper, and see what is made of it.
+
+use super::check::Check;
+use super::chromium::Chromium;
+use super::program::Program;
+use crate::Failure;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Who logs in, and what each route answers then, in the order of the page.
+const ANSWERS: [(&str, [&str; 6]); 4] = [
+    ("", ["200 OK", "200 OK", "401 Unauthorized", "401 Unauthorized", "401 Unauthorized", "401 Unauthorized"]),
+    ("admin", ["200 OK", "200 OK", "200 OK", "200 OK", "201 Created", "200 OK"]),
+    ("writer", ["200 OK", "200 OK", "200 OK", "200 OK", "201 Created", "403 Forbidden"]),
+    ("reader", ["200 OK", "200 OK", "200 OK", "200 OK", "403 Forbidden", "403 Forbidden"]),
+];
+
+/// What is done to the reader's token, and which checks fail then.
+const TAMPERED: [(&str, &[&str]); 6] = [
+    ("[data-tamper=role]", &["signature"]),
+    ("[data-tamper=none]", &["alg"]),
+    ("[data-tamper=bit]", &["signature"]),
+    ("[data-tamper=exp]", &["signature"]),
+    ("[data-wrong=expired]", &["exp"]),
+    ("[data-wrong=foreign]", &["aud"]),
+];
+
+/// Takes all steps, and tells how many they were. The first that goes wrong ends it.
+pub(super) fn run(chromium: &mut Chromium, program: &Program, folder: &Path) -> Result<usize, Failure> {
+    let mut check = Check { chromium, program, steps: 0 };
+    check.chromium.screen(1280, 900, "light")?;
+    check.chromium.open(&check.url("/"))?;
+    check.chromium.until("document.body.dataset.verdict === 'none'")?;
+    for (user, answers) in ANSWERS {
+        press_each(&mut check, user, &answers)?;
+    }
+    shows_the_token(&mut check)?;
+    for (button, failing) in TAMPERED {
+        tamper(&mut check, button, failing)?;
+        if button == "[data-tamper=role]" {
+            pictures(&mut check, folder)?;
+        }
+    }
+    put_back(&mut check)?;
+    takes_all_for_text(&mut check)?;
+    is_reached_by_keyboard(&mut check)?;
+    is_its_own(&mut check)?;
+    check.chromium.call("Emulation.clearDeviceMetricsOverride", json!({}))?;
+    check.chromium.call("Emulation.setEmulatedMedia", json!({ "features": [] }))?;
+    Ok(check.steps)
+}
+
+fn click(check: &mut Check<'_>, button: &str) -> Result<(), Failure> {
+    check.chromium.value(&format!("document.querySelector({}).click()", json!(button))).map(drop)
+}
+
+fn log_in(check: &mut Check<'_>, user: &str) -> Result<(), Failure> {
+    click(check, &format!("[data-user='{user}']"))?;
+    let verdict = if user.is_empty() { "none" } else { "accepted" };
+    check.chromium.until(&format!(
+        "document.body.dataset.user === {} && document.body.dataset.verdict === {}",
+        json!(user),
+        json!(verdict)
+    ))
+}
+
+fn press_each(check: &mut Check<'_>, user: &str, answers: &[&str]) -> Result<(), Failure> {
+    log_in(check, user)?;
+    click(check, "#all")?;
+    const STATUSES: &str = "[...document.querySelectorAll('#routes .status')].map((status) => status.textContent)";
+    check.chromium.until(&format!("{STATUSES}.every((status) => status)"))?;
+    let seen = check.chromium.value(STATUSES)?;
+    let who = if user.is_empty() { "nobody" } else { user };
+    let statuses: Vec<_> = answers.iter().filter_map(|answer| answer.split(' ').next()).collect();
+    check.step(&format!("{who} presses each route: {}", statuses.join(", ")), &seen, &json!(answers))
+}
+
+/// Presses a route, and answers its status and the beginning of its challenge.
+fn press(check: &mut Check<'_>, route: &str) -> Result<Value, Failure> {
+    click(check, &format!("[data-route='{route}']"))?;
+    check.chromium.until(&format!("document.getElementById('asked').textContent === {}", json!(route)))?;
+    check.chromium.until("!document.getElementById('answer').hidden")?;
+    check.chromium.value(
+        "[document.getElementById('status').textContent,
+          /error=\"([a-z_]+)\"/.exec(document.getElementById('challenge').textContent)?.[1] ?? '']",
+    )
+}
+
+fn shows_the_token(check: &mut Check<'_>) -> Result<(), Failure> {
+    let seen = check.chromium.value(
+        "(() => {
+            const part = (i) => document.getElementById(`part${i}`).value;
+            const sent = [...document.querySelectorAll('#encoded span')].map((span) => span.textContent.length > 0);
+            return [JSON.parse(part(0)).alg, JSON.parse(part(1)).sub, JSON.parse(part(1)).roles, part(2).length, sent];
+        })()",
+    )?;
+    let wanted = json!(["ES256", "reader", ["reader"], 86, [true, true, true]]);
+    check.step("shows header, claims and signature of the token", &seen, &wanted)
+}
+
+fn tamper(check: &mut Check<'_>, button: &str, failing: &[&str]) -> Result<(), Failure> {
+    click(check, button)?;
+    check.chromium.until("document.body.dataset.verdict === 'refused'")?;
+    let seen = check
+        .chromium
+        .value("[...document.querySelectorAll('#checks .mark.failed')].map((mark) => mark.nextSibling.textContent)")?;
+    check.step(&format!("{button} is refused for its {}", failing.join(", ")), &seen, &json!(failing))?;
+    let seen = press(check, "DELETE /admin")?;
+    check.step("… and gets 401, invalid_token", &seen, &json!(["401 Unauthorized", "invalid_token"]))
+}
+
+fn put_back(check: &mut Check<'_>) -> Result<(), Failure> {
+    click(check, "#undo")?;
+    check.chromium.until("document.body.dataset.verdict === 'accepted'")?;
+    let seen = press(check, "POST /posts")?;
+    check.step("put back, it is accepted, and may not write", &seen, &json!(["403 Forbidden", "insufficient_scope"]))
+}
+
+/// What is written into the page is never HTML.
+fn takes_all_for_text(check: &mut Check<'_>) -> Result<(), Failure> {
+    check.chromium.value("document.getElementById('part1').select()")?;
+    check.chromium.value("document.getElementById('part1').focus()")?;
+    check.chromium.call("Input.insertText", json!({ "text": "<img src=x onerror=alert(1)>" }))?;
+    check.chromium.until("document.body.dataset.verdict === 'refused'")?;
+    let seen = check.chromium.value(
+        "[document.images.length, document.querySelector('#checks .failed + code').textContent,
+          !document.querySelector('.of-claims .changed').hidden]",
+    )?;
+    check.step("what is no JSON is refused as claims, and no HTML", &seen, &json!([0, "claims", true]))
+}
+
+fn is_reached_by_keyboard(check: &mut Check<'_>) -> Result<(), Failure> {
+    check.chromium.open(&check.url("/"))?;
+    check.chromium.until("document.body.dataset.verdict === 'none'")?;
+    for key in ["Tab", "Tab", "Tab", "Enter"] {
+        check.chromium.key(key)?;
+    }
+    check.chromium.until("document.body.dataset.verdict === 'accepted'")?;
+    let seen = check.chromium.value("document.body.dataset.user")?;
+    check.step("logs in by keyboard: Tab, Tab, Tab, Enter", &seen, &json!("writer"))?;
+
+    let tree = check.chromium.call("Accessibility.getFullAXTree", json!({}))?;
+    let nodes = tree.get("nodes").and_then(Value::as_array).cloned().unwrap_or_default();
+    let role = |node: &&Value| {
+        let role = node.pointer("/role/value").and_then(Value::as_str).unwrap_or_default();
+        ["button", "textbox"].contains(&role)
+    };
+    let is_named =
+        |node: &&Value| node.pointer("/name/value").and_then(Value::as_str).is_some_and(|name| !name.is_empty());
+    let controls: Vec<_> = nodes.iter().filter(role).collect();
+    let seen = (controls.len(), controls.iter().filter(|node| is_named(node)).count());
+    check.step("each of its buttons and fields has a name", &seen, &(21, 21))
+}
+
+/// A page from one file: nothing is asked of anybody else, and a script that is put into it does not run.
+fn is_its_own(check: &mut Check<'_>) -> Result<(), Failure> {
+    let seen = check.chromium.value(
+        "performance.getEntriesByType('resource').filter((entry) => !entry.name.startsWith(location.origin)).length",
+    )?;
+    check.step("asks nobody but its own program", &seen, &json!(0))?;
+    let seen = check.chromium.value(
+        "new Promise((done) => {
+            document.addEventListener('securitypolicyviolation', (event) => done(event.effectiveDirective));
+            const script = document.createElement('script');
+            script.textContent = 'document.title = \"taken over\"';
+            document.body.append(script);
+            setTimeout(() => done(document.title), 5000);
+        })",
+    )?;
+    check.step("runs no script but its own", &seen, &json!("script-src-elem"))
+}
+
+/// What the page looks like with a tampered token: wide and narrow, light and dark. Nothing stands out at the side.
+fn pictures(check: &mut Check<'_>, folder: &Path) -> Result<(), Failure> {
+    for (width, scheme) in [(1280, "light"), (1280, "dark"), (400, "light"), (400, "dark")] {
+        check.chromium.screen(width, 900, scheme)?;
+        let height = check.chromium.value("document.documentElement.scrollHeight")?;
+        check.chromium.screen(width, height.as_u64().unwrap_or(900), scheme)?;
+        check.chromium.picture(&folder.join(format!("{}-{width}-{scheme}.png", check.program.name)))?;
+        let width_of_all = check.chromium.value("document.documentElement.scrollWidth")?;
+        check.step(&format!("fits into {width} px, {scheme}"), &width_of_all, &json!(width))?;
+    }
+    check.chromium.screen(1280, 900, "light")
+}
