@@ -4,4 +4,5 @@ pub mod cookie_app;
 mod page;
 pub mod quickstart;
 pub mod resource_server;
+pub mod rotation;
 pub mod websocket;

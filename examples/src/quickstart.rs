@@ -11,7 +11,7 @@ mod routes;
 mod terminal;
 
 pub use answer::Answer;
-pub use command::{bind, listen, open, open_on, start};
+pub use command::{bind, default_address, listen, on_this_machine, open, open_on, start};
 pub use issuer::DemoIssuer;
 pub use respond::warp_body;
 pub use routes::{issuer_routes, page_routes};

@@ -55,6 +55,8 @@ mod secrecy;
 #[cfg(test)]
 mod shared_keys;
 #[cfg(test)]
+mod small_examples;
+#[cfg(test)]
 mod tonic;
 #[cfg(test)]
 mod tower;

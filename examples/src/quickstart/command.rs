@@ -97,18 +97,29 @@ fn listen_address() -> Result<Option<SocketAddr>, String> {
             other => return Err(format!("{}; --help lists the options", other.unexpected())),
         }
     }
-    let listen = match (listen, std::env::var_os("PORT")) {
-        (Some(listen), _) => listen,
-        (None, Some(port)) => on_this_machine(port.to_str(), "PORT")?,
-        (None, None) => on_this_machine(Some("3000"), "--port")?,
-    };
+    let listen = listen.map_or_else(default_address, Ok)?;
     if !listen.ip().is_loopback() {
         return Err(format!("--listen {listen}: the demo hands tokens to anybody, so it stays on this machine"));
     }
     Ok(Some(listen))
 }
 
-fn on_this_machine(port: Option<&str>, setting: &str) -> Result<SocketAddr, String> {
+/// Where a program listens that is not told: the port of the environment variable `PORT`, or 3000.
+///
+/// # Errors
+/// One line for the person who started the program.
+pub fn default_address() -> Result<SocketAddr, String> {
+    match std::env::var_os("PORT") {
+        Some(port) => on_this_machine(port.to_str(), "PORT"),
+        None => on_this_machine(Some("3000"), "PORT"),
+    }
+}
+
+/// This port on this machine, which `setting` has set.
+///
+/// # Errors
+/// One line for the person who started the program.
+pub fn on_this_machine(port: Option<&str>, setting: &str) -> Result<SocketAddr, String> {
     let port = port.and_then(|text| text.parse().ok());
     let port = port.ok_or_else(|| format!("{setting} wants a number from 0 to 65535, such as 3000"))?;
     Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))

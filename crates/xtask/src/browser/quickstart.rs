@@ -126,7 +126,22 @@ fn takes_all_for_text(check: &mut Check<'_>) -> Result<(), Failure> {
         "[document.images.length, document.querySelector('#checks .failed + code').textContent,
           !document.querySelector('.of-claims .changed').hidden]",
     )?;
-    check.step("what is no JSON is refused as claims, and no HTML", &seen, &json!([0, "claims", true]))
+    check.step("what is no JSON is refused as claims, and no HTML", &seen, &json!([0, "claims", true]))?;
+
+    // A server that answers with markup wherever the page shows what it says.
+    check.chromium.value(
+        "void (window.fetch = async () => new Response(JSON.stringify({
+            checks: [{ check: '<img>', outcome: 'failed', why: '<img>' }],
+        }), { headers: { 'WWW-Authenticate': '<img>' } }))",
+    )?;
+    click(check, "#undo")?;
+    check.chromium.until("document.body.dataset.verdict === 'refused'")?;
+    press(check, "GET /me")?;
+    let seen = check.chromium.value(
+        "[document.images.length, document.querySelector('#checks code').textContent,
+          document.getElementById('challenge').textContent, document.getElementById('body').textContent.includes('<img>')]",
+    )?;
+    check.step("what the server says is no HTML", &seen, &json!([0, "<img>", "<img>", true]))
 }
 
 fn is_reached_by_keyboard(check: &mut Check<'_>) -> Result<(), Failure> {
