@@ -64,6 +64,15 @@ pub(crate) fn seeded<'de, S: DeserializeSeed<'de>, A: MapAccess<'de>>(
     map.next_value_seed(seed).map_err(|error| Wrong::Type(name, error))
 }
 
+/// Reads the value of a member that has to be a string, and shows it to `look`: most are not kept.
+pub(crate) fn text<'de, T, A: MapAccess<'de>>(
+    map: &mut A,
+    name: &'static str,
+    look: impl FnOnce(Cow<'de, str>) -> T,
+) -> Result<T, Wrong<A::Error>> {
+    seeded(map, name, Name).map(look)
+}
+
 /// Skips the value of a member that nobody asked for.
 pub(crate) fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), Wrong<A::Error>> {
     map.next_value::<serde::de::IgnoredAny>()?;
@@ -146,7 +155,7 @@ impl<'de> Seen<'de> {
     }
 }
 
-/// A member name, borrowed from the input where it has no escapes.
+/// A string, such as a member name, borrowed from the input where it has no escapes.
 struct Name;
 
 impl<'de> DeserializeSeed<'de> for Name {
@@ -161,7 +170,7 @@ impl<'de> Visitor<'de> for Name {
     type Value = Cow<'de, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member name")
+        f.write_str("a string")
     }
 
     fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {

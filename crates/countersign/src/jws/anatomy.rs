@@ -5,6 +5,7 @@ use super::header::{Fields, Header};
 use super::policy::Policy;
 use crate::alg::Algorithm;
 use crate::reason::Rejection;
+use std::borrow::Cow;
 
 /// What a check has found; `None` where there was nothing to look at.
 pub(crate) type Finding = Option<Result<(), Rejection>>;
@@ -19,7 +20,7 @@ pub(crate) struct Anatomy {
     pub(crate) key_id: Finding,
     pub(crate) algorithm: Option<Result<Algorithm, Rejection>>,
     /// `typ`, of which the token may have none.
-    pub(crate) token_type: Option<Option<String>>,
+    pub(crate) token_type: Option<Option<Cow<'static, str>>>,
     /// Whether payload and signature are base64url.
     pub(crate) encoding: Finding,
     pub(crate) header: Option<Header>,
@@ -69,7 +70,7 @@ impl Anatomy {
                 return;
             }
         };
-        self.protected = Some(encoding.and(fields.algorithm_name().map(drop)));
+        self.protected = Some(encoding.and(fields.algorithm().map(drop)));
         self.critical = Some(match fields.critical_understood(policy) {
             Ok(true) => Ok(()),
             Ok(false) => Err(Rejection::CriticalHeader),
@@ -77,8 +78,7 @@ impl Anatomy {
         });
         self.key_id = Some(fields.check_key_id());
         self.token_type = Some(fields.token_type.clone());
-        if let Ok(name) = fields.algorithm_name() {
-            let algorithm = Algorithm::from_name(name).ok_or(Rejection::Algorithm);
+        if let Ok(algorithm) = fields.algorithm() {
             self.algorithm = Some(algorithm);
             self.header = algorithm.ok().map(|algorithm| fields.into_header(algorithm));
         }

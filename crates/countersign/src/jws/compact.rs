@@ -5,7 +5,6 @@ use super::known::KnownHeaders;
 use super::octets::Octets;
 use super::policy::Policy;
 use super::{MAX_HEADER_BYTES, Verified, fits, is_url_safe};
-use crate::alg::Algorithm;
 use crate::base64url;
 use crate::key::VerifyingKey;
 use crate::reason::Rejection;
@@ -17,7 +16,7 @@ use std::sync::Arc;
 
 /// A compact JWS, taken apart and not yet verified: its payload is out of reach until [`verify`](Self::verify).
 pub struct Compact<'t> {
-    header: Arc<Header>,
+    header: Shared,
     /// The header's text, where it may be remembered and is not yet: never with `b64=false`.
     unknown: Option<&'t str>,
     /// The header's other members, out of reach until the signature is verified.
@@ -25,6 +24,29 @@ pub struct Compact<'t> {
     signing_input: Cow<'t, [u8]>,
     payload: Cow<'t, [u8]>,
     signature: Octets<'t>,
+}
+
+/// A header. What is read afresh is put where it can be shared when a signature stands over it: most tokens of strangers never
+/// come so far.
+enum Shared {
+    Fresh(Header),
+    Remembered(Arc<Header>),
+}
+
+impl Shared {
+    fn get(&self) -> &Header {
+        match self {
+            Self::Fresh(header) => header,
+            Self::Remembered(header) => header,
+        }
+    }
+
+    fn into_shared(self) -> Arc<Header> {
+        match self {
+            Self::Fresh(header) => Arc::new(header),
+            Self::Remembered(header) => header,
+        }
+    }
 }
 
 pub(super) struct Parts<'t> {
@@ -50,24 +72,26 @@ impl<'t> Parts<'t> {
     }
 
     fn header(&self, policy: &Policy, keep_members: bool) -> Result<(Header, bool), Rejection> {
-        let fields = Fields::read(&decode_header(self.protected, policy)?, keep_members)?;
-        let name = fields.algorithm_name()?;
+        let octets = policy.decode_octets(header_part(self.protected)?)?;
+        let fields = octets.with(|json| Fields::read(json, keep_members)).map_err(|_| Rejection::Malformed)??;
+        let algorithm = fields.algorithm()?;
         if !fields.critical_understood(policy)? {
             return Err(Rejection::CriticalHeader);
         }
         fields.check_key_id()?;
-        let algorithm = Algorithm::from_name(name).ok_or(Rejection::Algorithm)?;
         let unencoded = fields.is_unencoded();
-        Ok((fields.into_header(algorithm), unencoded))
+        Ok((fields.into_header(algorithm?), unencoded))
     }
 }
 
 /// The bytes of a protected header.
 pub(super) fn decode_header(part: &str, policy: &Policy) -> Result<Vec<u8>, Rejection> {
-    if part.len() > MAX_HEADER_BYTES.div_ceil(3) * 4 {
-        return Err(Rejection::Malformed);
-    }
-    policy.decode(part)
+    policy.decode(header_part(part)?)
+}
+
+/// A protected header that is not too long.
+fn header_part(part: &str) -> Result<&str, Rejection> {
+    if part.len() > MAX_HEADER_BYTES.div_ceil(3) * 4 { Err(Rejection::Malformed) } else { Ok(part) }
 }
 
 impl<'t> Compact<'t> {
@@ -100,20 +124,20 @@ impl<'t> Compact<'t> {
         let parts = Parts::split(token, policy.max_bytes)?;
         let remembered = known.and_then(|known| known.find(parts.protected));
         let (header, unknown, members, unencoded) = match remembered {
-            Some(header) => (header, None, Map::new(), false),
+            Some(header) => (Shared::Remembered(header), None, Map::new(), false),
             None => {
                 let (mut header, unencoded) = parts.header(policy, keep_members)?;
                 let members = header.take_members();
-                (Arc::new(header), (!unencoded).then_some(parts.protected), members, unencoded)
+                (Shared::Fresh(header), (!unencoded).then_some(parts.protected), members, unencoded)
             }
         };
-        accept(&header)?;
+        accept(header.get())?;
         let payload = match unencoded {
             false => Cow::Owned(policy.decode(parts.payload)?),
             true if is_url_safe(parts.payload.as_bytes()) => Cow::Borrowed(parts.payload.as_bytes()),
             true => return Err(Rejection::Malformed),
         };
-        let signature = policy.decode_signature(parts.signature)?;
+        let signature = policy.decode_octets(parts.signature)?;
         let signing_input = Cow::Borrowed(parts.signing_input.as_bytes());
         Ok(Self { header, unknown, members, signing_input, payload, signature })
     }
@@ -147,8 +171,8 @@ impl<'t> Compact<'t> {
             true => signing_input(parts.protected, payload),
             false => signing_input(parts.protected, base64url::encode(payload).as_bytes()),
         };
-        let signature = policy.decode_signature(parts.signature)?;
-        let (header, signing_input, payload) = (Arc::new(header), Cow::Owned(input), Cow::Borrowed(payload));
+        let signature = policy.decode_octets(parts.signature)?;
+        let (header, signing_input, payload) = (Shared::Fresh(header), Cow::Owned(input), Cow::Borrowed(payload));
         Ok(Self { header, unknown: None, members, signing_input, payload, signature })
     }
 
@@ -166,7 +190,7 @@ impl<'t> Compact<'t> {
     /// The header: what the sender claims, and no more.
     #[must_use]
     pub fn header(&self) -> &Header {
-        &self.header
+        self.header.get()
     }
 
     /// Verifies the signature and gives the payload.
@@ -186,7 +210,10 @@ impl<'t> Compact<'t> {
     /// As [`verify`](Self::verify).
     pub fn into_verified(self, key: &VerifyingKey) -> Result<Verified, Rejection> {
         self.check(key)?;
-        let mut header = Arc::unwrap_or_clone(self.header);
+        let mut header = match self.header {
+            Shared::Fresh(header) => header,
+            Shared::Remembered(header) => Arc::unwrap_or_clone(header),
+        };
         header.put_members(self.members);
         let payload = Bytes::from(self.payload.into_owned());
         Ok(Verified { payload, header, unprotected: Map::new(), index: 0 })
@@ -194,7 +221,7 @@ impl<'t> Compact<'t> {
 
     /// Whether `key` has signed it.
     pub(crate) fn check(&self, key: &VerifyingKey) -> Result<(), Rejection> {
-        fits(self.header.algorithm, self.header.key_id(), key)?;
+        fits(self.header().algorithm, self.header().key_id(), key)?;
         match self.signature.with(|signature| key.verify(&self.signing_input, signature)) {
             Ok(Ok(())) => Ok(()),
             _ => Err(Rejection::Signature),
@@ -204,13 +231,13 @@ impl<'t> Compact<'t> {
     /// Remembers the header, now that `key` has been found to have signed it.
     pub(crate) fn remember(&self, known: &KnownHeaders, key: &VerifyingKey) {
         if let Some(protected) = self.unknown {
-            known.remember(protected, &self.header, key);
+            known.remember(protected, self.header(), key);
         }
     }
 
     /// The header and the payload, of which nothing is known unless [`check`](Self::check) says so.
     pub(crate) fn into_parts(self) -> (Arc<Header>, Bytes) {
-        (self.header, self.payload.into_owned().into())
+        (self.header.into_shared(), self.payload.into_owned().into())
     }
 
     /// The payload before verification: for the registered claims alone, which decide what key is asked for.
@@ -227,6 +254,6 @@ pub(super) fn signing_input(protected: &str, payload: &[u8]) -> Vec<u8> {
 /// Shows the header's algorithm alone: the rest could be sent again.
 impl fmt::Debug for Compact<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Compact").field("header", &self.header).finish_non_exhaustive()
+        f.debug_struct("Compact").field("header", self.header()).finish_non_exhaustive()
     }
 }

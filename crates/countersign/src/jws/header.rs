@@ -11,6 +11,7 @@ use crate::reason::Rejection;
 use serde::de::MapAccess;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::fmt;
 
 /// A JOSE header (RFC 7515 §4) that this crate can act on.
@@ -20,7 +21,7 @@ use std::fmt;
 #[non_exhaustive]
 pub struct Header {
     pub(super) algorithm: Algorithm,
-    token_type: Option<String>,
+    token_type: Option<Cow<'static, str>>,
     content_type: Option<String>,
     pub(super) key_id: Option<String>,
     /// What `crit` lists, `b64` apart.
@@ -49,7 +50,7 @@ impl Header {
     /// Sets `typ`, the kind of the whole object (RFC 7515 §4.1.9).
     #[must_use]
     pub fn with_type(mut self, token_type: impl Into<String>) -> Self {
-        self.token_type = Some(token_type.into());
+        self.token_type = Some(Cow::Owned(token_type.into()));
         self
     }
 
@@ -148,7 +149,7 @@ impl Header {
     fn write<S: Serializer>(&self, serializer: S, unencoded: bool) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("alg", self.algorithm.name())?;
-        for (name, value) in [("typ", &self.token_type), ("cty", &self.content_type), ("kid", &self.key_id)] {
+        for (name, value) in [("typ", self.token_type()), ("cty", self.content_type()), ("kid", self.key_id())] {
             if let Some(value) = value {
                 map.serialize_entry(name, value)?;
             }
@@ -193,8 +194,9 @@ impl Serialize for WithUnencodedPayload<'_> {
 /// A protected header as it was read.
 #[derive(Default)]
 pub(super) struct Fields {
-    pub(super) algorithm: Option<String>,
-    pub(super) token_type: Option<String>,
+    /// `None` in it for a name that is not known.
+    algorithm: Option<Option<Algorithm>>,
+    pub(super) token_type: Option<Cow<'static, str>>,
     content_type: Option<String>,
     pub(super) key_id: Option<String>,
     critical: Option<Vec<String>>,
@@ -214,9 +216,9 @@ impl Fields {
         Ok(fields)
     }
 
-    /// `alg` as it stands there, known or not.
-    pub(super) fn algorithm_name(&self) -> Result<&str, Rejection> {
-        self.algorithm.as_deref().ok_or(Rejection::Malformed)
+    /// What `alg` says; [`Rejection::Malformed`] where it is absent. A name that is not known is told of after all else.
+    pub(super) fn algorithm(&self) -> Result<Result<Algorithm, Rejection>, Rejection> {
+        Ok(self.algorithm.ok_or(Rejection::Malformed)?.ok_or(Rejection::Algorithm))
     }
 
     pub(super) fn check_key_id(&self) -> Result<(), Rejection> {
@@ -272,11 +274,20 @@ impl Fields {
     }
 }
 
+/// A `typ`, which most tokens have and few write in a way of their own.
+fn token_type(written: Cow<'_, str>) -> Cow<'static, str> {
+    match &*written {
+        "JWT" => Cow::Borrowed("JWT"),
+        "at+jwt" => Cow::Borrowed("at+jwt"),
+        _ => Cow::Owned(written.into_owned()),
+    }
+}
+
 impl<'de> Members<'de> for Fields {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
         match name {
-            "alg" => self.algorithm = Some(json::typed(map, "alg")?),
-            "typ" => self.token_type = Some(json::typed(map, "typ")?),
+            "alg" => self.algorithm = Some(json::text(map, "alg", |name| Algorithm::from_name(&name))?),
+            "typ" => self.token_type = Some(json::text(map, "typ", token_type)?),
             "cty" => self.content_type = Some(json::typed(map, "cty")?),
             "kid" => self.key_id = Some(json::typed(map, "kid")?),
             "b64" => self.encoded = Some(json::typed(map, "b64")?),

@@ -277,8 +277,11 @@ impl Part {
     fn finish(self, policy: &Policy) -> Result<Signature, Rejection> {
         let Self { protected, fields, unprotected, signature } = self;
         let hint = |name: &str| unprotected.get(name).and_then(Value::as_str);
-        let algorithm = fields.algorithm.as_deref().or_else(|| hint("alg")).ok_or(Rejection::Malformed)?;
-        let algorithm = Algorithm::from_name(algorithm).ok_or(Rejection::Algorithm);
+        let algorithm = match (fields.algorithm(), hint("alg")) {
+            (Ok(own), _) => own,
+            (Err(_), Some(name)) => Algorithm::from_name(name).ok_or(Rejection::Algorithm),
+            (Err(absent), None) => return Err(absent),
+        };
         let key_id = fields.key_id.as_deref().or_else(|| hint("kid")).map(str::to_owned);
         let header = match fields.critical_understood(policy)? {
             true => algorithm.map(|algorithm| fields.into_header(algorithm)),

@@ -32,13 +32,13 @@ impl KnownHeaders {
     }
 
     /// Remembers the header of a token that `key` has verified.
-    pub(super) fn remember(&self, protected: &str, header: &Arc<Header>, key: &VerifyingKey) {
+    pub(super) fn remember(&self, protected: &str, header: &Header, key: &VerifyingKey) {
         let Some(key) = key.life() else { return };
         let has_room = |known: &[Known]| known.iter().filter(|known| !known.key.is_over()).count() < MOST;
         if !has_room(&self.0.load()) {
             return;
         }
-        let known = Known { protected: protected.into(), header: Arc::clone(header), key };
+        let known = Known { protected: protected.into(), header: Arc::new(header.clone()), key };
         self.0.rcu(|before| {
             let others = before.iter().filter(|other| !other.key.is_over() && other.protected != known.protected);
             let mut after: Vec<_> = others.cloned().collect();

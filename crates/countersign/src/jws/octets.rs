@@ -1,12 +1,12 @@
-//! A signature between parsing and verification.
+//! Octets that are looked at and not kept.
 
 use crate::base64url::{self, NotBase64Url};
 
 /// As long as the signature of an RSA key of 4096 bits.
 const MOST: usize = 512;
 
-/// The signature of a compact token, found to be well encoded. Its octets stand on the stack while it is verified, unless
-/// there are more than usual.
+/// A part of a compact token, found to be well encoded: its signature, its header. Its octets stand on the stack while they are
+/// looked at, unless there are more than usual.
 pub(super) enum Octets<'t> {
     Encoded(&'t str),
     Decoded(Vec<u8>),

@@ -108,8 +108,8 @@ impl Policy {
         }
     }
 
-    /// The signature of a compact token.
-    pub(super) fn decode_signature<'t>(&self, part: &'t str) -> Result<Octets<'t>, Rejection> {
+    /// A part of a compact token that is looked at and not kept: its signature, its header.
+    pub(super) fn decode_octets<'t>(&self, part: &'t str) -> Result<Octets<'t>, Rejection> {
         Octets::of(part, |part| self.decode_padded(part))
     }
 
