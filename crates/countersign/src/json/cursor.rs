@@ -15,6 +15,7 @@ pub struct Unfit;
 
 /// As deep as is walked here.
 const MAX_DEPTH: usize = 32;
+const _: () = assert!(MAX_DEPTH <= u32::BITS as usize, "a bit for each level");
 /// As many as every `u64` has room for.
 const MAX_DIGITS: usize = 18;
 
@@ -194,17 +195,55 @@ impl<'t> Cursor<'t> {
     /// # Errors
     /// [`Unfit`] when it is none.
     pub fn skip(&mut self) -> Result<(), Unfit> {
-        self.skip_to(MAX_DEPTH)
+        // What is open, the innermost last: a bit for each, set for an object.
+        let (mut objects, mut depth) = (0_u32, 0);
+        loop {
+            match self.peek() {
+                Some(b'"') if self.plain_string().is_some() => {}
+                Some(b'0'..=b'9') if self.plain_integer().is_some() => {}
+                Some(first @ (b'{' | b'[')) if depth < MAX_DEPTH => {
+                    self.at += 1;
+                    let is_object = first == b'{';
+                    if !self.past(closing(is_object)) {
+                        (objects, depth) = (objects << 1 | u32::from(is_object), depth + 1);
+                        if is_object {
+                            self.name()?;
+                        }
+                        continue;
+                    }
+                }
+                Some(b't' | b'f' | b'n') if self.past_word() => {}
+                _ => drop(self.parse::<IgnoredAny>()?),
+            }
+            loop {
+                if depth == 0 {
+                    return Ok(());
+                }
+                let is_object = objects & 1 == 1;
+                if self.past(b',') {
+                    if is_object {
+                        self.name()?;
+                    }
+                    break;
+                }
+                self.expect(closing(is_object))?;
+                (objects, depth) = (objects >> 1, depth - 1);
+            }
+        }
     }
 
-    fn skip_to(&mut self, depth: usize) -> Result<(), Unfit> {
-        match self.peek() {
-            Some(b'"') if self.plain_string().is_some() => Ok(()),
-            Some(b'0'..=b'9') if self.plain_integer().is_some() => Ok(()),
-            Some(b'{') if depth > 0 => self.object(|cursor, _| cursor.skip_to(depth - 1)),
-            Some(b'[') if depth > 0 => self.list(|cursor| cursor.skip_to(depth - 1)),
-            _ => self.parse::<IgnoredAny>().map(drop),
-        }
+    /// Goes past the name of a member.
+    fn name(&mut self) -> Result<(), Unfit> {
+        self.string()?;
+        self.expect(b':')
+    }
+
+    /// Goes past `true`, `false` or `null`.
+    fn past_word(&mut self) -> bool {
+        let rest = self.bytes().get(self.at..).unwrap_or_default();
+        let word = ["true", "false", "null"].into_iter().find(|word| rest.starts_with(word.as_bytes()));
+        self.at += word.map_or(0, str::len);
+        word.is_some()
     }
 
     /// How far it has come.
@@ -261,6 +300,12 @@ const fn ends(word: u64) -> u64 {
     let less = quotation.wrapping_sub(ONES) | backslash.wrapping_sub(ONES) | word.wrapping_sub(ONES * 0x20);
     // Bytes that are not ASCII are plain. The marks are ASCII, so one mask does for all three.
     less & !word & HIGHS
+}
+
+/// What ends an object, or a list.
+#[inline]
+fn closing(is_object: bool) -> u8 {
+    if is_object { b'}' } else { b']' }
 }
 
 #[cfg(test)]

@@ -4,13 +4,13 @@ use super::cursor::{Cursor, Unfit};
 use super::{JsonError, MAX_MEMBERS};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::hash::BuildHasher;
 use std::ops::Range;
 
 /// As many members as are noted without an allocation: usual claims sets have no more.
 const FEW: usize = 24;
 /// From here on a name is looked for by its hash: whoever writes many names also chooses how alike they look.
-const MANY: usize = 64;
+const MANY: usize = 16;
 
 /// The members of one JSON object, by their places in its text, which stands beside this.
 #[derive(Clone, Debug, Default)]
@@ -182,8 +182,8 @@ impl Index {
     }
 
     #[inline]
-    fn is_called(&self, member: &Member, bytes: &[u8], name: &str) -> bool {
-        member.name.len() == name.len() && self.names(member, bytes).get(member.name.range()) == Some(name.as_bytes())
+    fn is_called(&self, member: &Member, bytes: &[u8], name: &[u8]) -> bool {
+        member.name.len() == name.len() && self.names(member, bytes).get(member.name.range()) == Some(name)
     }
 
     /// The value of the member `name` of this text.
@@ -191,7 +191,7 @@ impl Index {
     pub(crate) fn find<'t>(&self, bytes: &'t [u8], name: &str) -> Option<Value<'t>> {
         let mut number = 0;
         while let Some(member) = self.member(number) {
-            if self.is_called(member, bytes, name) {
+            if self.is_called(member, bytes, name.as_bytes()) {
                 let text = str::from_utf8(bytes.get(member.value.range())?).ok()?;
                 return Some(Value { text, place: member.value, is_plain: member.is_plain });
             }
@@ -218,7 +218,48 @@ impl Index {
 struct Names {
     kinds: u64,
     /// All of them, where there are many.
-    many: Option<HashSet<Box<str>>>,
+    many: Option<Box<Table>>,
+}
+
+/// Numbers of members by the hash of their names, under a seed that nobody else knows.
+struct Table {
+    seed: foldhash::quality::RandomState,
+    /// A number and one; zero where there is none.
+    places: [u16; 2 * MAX_MEMBERS],
+}
+
+impl Table {
+    /// With the names that are in `index`.
+    fn of(index: &Index, bytes: &[u8]) -> Box<Self> {
+        let seed = foldhash::quality::RandomState::default();
+        let mut table = Box::new(Self { seed, places: [0; 2 * MAX_MEMBERS] });
+        for (number, member) in (0..index.len).filter_map(|number| Some((number, index.member(number)?))) {
+            let name = index.names(member, bytes).get(member.name.range()).unwrap_or_default();
+            table.has(name, number, index, bytes);
+        }
+        table
+    }
+
+    /// Whether `name` is there already; otherwise it is from now on, as that of member `number`.
+    fn has(&mut self, name: &[u8], number: usize, index: &Index, bytes: &[u8]) -> bool {
+        let mut at = usize::try_from(self.seed.hash_one(name) % self.places.len() as u64).unwrap_or_default();
+        while let Some(place) = self.places.get_mut(at) {
+            match usize::from(*place).checked_sub(1) {
+                None => {
+                    *place = u16::try_from(number + 1).unwrap_or_default();
+                    return false;
+                }
+                Some(other) => {
+                    if index.member(other).is_some_and(|member| index.is_called(member, bytes, name)) {
+                        return true;
+                    }
+                }
+            }
+            // At most half of the places are taken.
+            at = (at + 1) % self.places.len();
+        }
+        false
+    }
 }
 
 impl Names {
@@ -236,9 +277,8 @@ impl Names {
 
     #[cold]
     fn has_among_many(&mut self, name: &str, index: &Index, text: &str) -> bool {
-        let names =
-            || (0..index.len).filter_map(|number| index.get(text, number)).map(|(name, _)| name.into()).collect();
-        !self.many.get_or_insert_with(names).insert(name.into())
+        let table = self.many.get_or_insert_with(|| Table::of(index, text.as_bytes()));
+        table.has(name.as_bytes(), index.len, index, text.as_bytes())
     }
 }
 
