@@ -86,7 +86,10 @@ fn callers(keys: &Arc<JwksProvider>, ids: &[&'static str]) -> Vec<JoinHandle<&'s
 }
 
 fn try_orders(test: impl Fn() + Send + Sync + 'static) {
-    shuttle::check_random(test, ORDERS);
+    let mut config = shuttle::Config::new();
+    // A refresh has large frames where nothing is optimised.
+    config.stack_size = 1 << 18;
+    shuttle::Runner::new(shuttle::scheduler::RandomScheduler::new(ORDERS), config).run(test);
 }
 
 #[test]
