@@ -50,12 +50,14 @@ pub fn say(title: &str, url: &str, first: &str, log_ins: &[String], lines: &[Lin
 
 fn told(title: &str, url: &str, first: &str, log_ins: &[String], lines: &[Line], paint: Paint) -> String {
     let mut text = format!("{}, listening on {}\n\n{first}", paint.paint(BOLD, title), paint.paint(CYAN, url));
-    if !log_ins.is_empty() {
+    if log_ins.is_empty() {
+        text.push_str("Paste a line");
+    } else {
         text.push_str("For curl, paste this into a shell. The tokens last ten minutes.\n\n");
         text.extend(log_ins.iter().flat_map(|line| [line, "\n"]));
-        text.push('\n');
+        text.push_str("\nThen a line");
     }
-    text.push_str("Then a line; behind the # stands what it should answer.\n\n");
+    text.push_str("; behind the # stands what it should answer.\n\n");
     let commands = lines.iter().map(|(method, headers, path, _)| format!("curl -i {method}{headers}{url}{path}"));
     let commands: Vec<_> = commands.collect();
     let width = commands.iter().map(String::len).filter(|length| *length <= WIDEST).max().unwrap_or_default();

@@ -35,10 +35,12 @@ pub(super) fn run(chromium: &mut Chromium, program: &Program, folder: &Path) -> 
         press_each(&mut check, user, &answers)?;
     }
     shows_the_token(&mut check)?;
+    pictures(&mut check, folder, "accepted", &[(1280, "light")])?;
     for (button, failing) in TAMPERED {
         tamper(&mut check, button, failing)?;
         if button == "[data-tamper=role]" {
-            pictures(&mut check, folder)?;
+            let looks = [(1280, "light"), (1280, "dark"), (400, "light"), (400, "dark")];
+            pictures(&mut check, folder, "refused", &looks)?;
         }
     }
     put_back(&mut check)?;
@@ -185,15 +187,15 @@ fn is_its_own(check: &mut Check<'_>) -> Result<(), Failure> {
     check.step("runs no script but its own", &seen, &json!("script-src-elem"))
 }
 
-/// What the page looks like with a tampered token: wide and narrow, light and dark. Nothing stands out at the side.
-fn pictures(check: &mut Check<'_>, folder: &Path) -> Result<(), Failure> {
-    for (width, scheme) in [(1280, "light"), (1280, "dark"), (400, "light"), (400, "dark")] {
+/// What the page looks like: wide or narrow, light or dark. Nothing stands out at the side.
+fn pictures(check: &mut Check<'_>, folder: &Path, what: &str, looks: &[(u64, &str)]) -> Result<(), Failure> {
+    for (width, scheme) in looks.iter().copied() {
         check.chromium.screen(width, 900, scheme)?;
         let height = check.chromium.value("document.documentElement.scrollHeight")?;
         check.chromium.screen(width, height.as_u64().unwrap_or(900), scheme)?;
-        check.chromium.picture(&folder.join(format!("{}-{width}-{scheme}.png", check.program.name)))?;
+        check.chromium.picture(&folder.join(format!("{}-{what}-{width}-{scheme}.png", check.program.name)))?;
         let width_of_all = check.chromium.value("document.documentElement.scrollWidth")?;
-        check.step(&format!("fits into {width} px, {scheme}"), &width_of_all, &json!(width))?;
+        check.step(&format!("{what}, it fits into {width} px, {scheme}"), &width_of_all, &json!(width))?;
     }
     check.chromium.screen(1280, 900, "light")
 }
