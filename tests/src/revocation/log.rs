@@ -7,7 +7,7 @@ mod redis;
 mod standing;
 
 use super::{FAR_AWAY, at, token};
-use countersign::cache::{CacheError, CacheKey, CacheStore, Counted, FleetKey};
+use countersign::cache::{CacheError, CacheKey, CacheStore, Counted, FleetKey, Found};
 use countersign::observe::{Event, Observer};
 use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest};
 use countersign::revocation::{Distrusting, RevocationCheck, RevocationLog, RevocationLogBuilder, TokenStatus};
@@ -81,13 +81,13 @@ impl Server {
 #[derive(Clone, Debug)]
 struct Link(Arc<Server>, Arc<AtomicU8>);
 
-/// As the others, from the next `compare_and_swap` on.
-const FAILS_AT_SWAP: u8 = 3;
-
 const WORKS: u8 = 0;
 const FAILS: u8 = 1;
 /// What is asked is done, and nobody hears of it.
 const FAILS_AFTER: u8 = 2;
+/// As the two, from the next `compare_and_swap` on.
+const FAILS_AT_SWAP: u8 = 3;
+const FAILS_AFTER_SWAP: u8 = 4;
 
 impl Link {
     fn new(server: &Arc<Server>) -> Self {
@@ -110,7 +110,7 @@ impl Link {
         if state != before {
             self.0.set(state);
         }
-        if mode == WORKS || mode == FAILS_AT_SWAP { Ok(answer) } else { Err(CacheError::because("no answer")) }
+        if mode == FAILS_AFTER { Err(CacheError::because("no answer")) } else { Ok(answer) }
     }
 }
 
@@ -118,6 +118,10 @@ impl Link {
 impl CacheStore for Link {
     async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError> {
         self.ask(|state| state.get(key).cloned())
+    }
+    async fn find(&self, key: &CacheKey) -> Result<Option<Found>, CacheError> {
+        let left = self.0.is_passing(key).then_some(INTERVAL);
+        Ok(self.get(key).await?.map(|value| Found::new(value, left)))
     }
     async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<(), CacheError> {
         self.ask(|state| drop(state.insert(key.clone(), value)))?;
@@ -137,8 +141,10 @@ impl CacheStore for Link {
         expected: &[u8],
         new: Option<(Bytes, Duration)>,
     ) -> Result<bool, CacheError> {
-        if self.1.load(Ordering::SeqCst) == FAILS_AT_SWAP {
-            self.set(FAILS);
+        match self.1.load(Ordering::SeqCst) {
+            FAILS_AT_SWAP => self.set(FAILS),
+            FAILS_AFTER_SWAP => self.set(FAILS_AFTER),
+            _ => {}
         }
         let ttl = new.as_ref().map(|(_, ttl)| *ttl);
         let is_swapped = self.ask(|state| {

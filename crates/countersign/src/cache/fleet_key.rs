@@ -11,6 +11,11 @@ use std::fmt::{self, Debug};
 ///
 /// Each use has a purpose that is part of what is authenticated, so that nothing made for one counts for another. Make it of random octets, not of a password, and give no JWT key of the same octets to anybody.
 ///
+/// To change it, start processes that have another one, and end those that have the old one. Meanwhile there are two fleets: each has
+/// entries of its own for what is named with the key (shared keys are fetched once by each), and what was left by the other is
+/// refused. A `RevocationLog` under one name is one fleet's alone, so it wants
+/// another name too.
+///
 /// ```
 /// use countersign::cache::FleetKey;
 ///

@@ -48,7 +48,7 @@ const MAX_NAME: usize = 16 * 1024;
 /// `countersign-cache` is the task that does. Where the view is older, because the store fails or nobody polls, the answer is
 /// [`TokenStatus::Unknown`] (503), or, with [`danger_degrade`](RevocationLogBuilder::danger_degrade), by what was known last.
 /// The observer is told either way, once. Age is measured by both clocks, and the larger counts; an answer looks at the time of
-/// the world where it was not looked at for 10 ms.
+/// the world once in 10 ms.
 ///
 /// What is found counts when two intervals have passed in which nothing went wrong. Those who know more have put it back by
 /// then. So it is
@@ -142,7 +142,7 @@ pub struct RevocationLog {
     /// Whether a request looks at a log that was not looked at before.
     is_trying: AtomicBool,
     told: AtomicU8,
-    /// When the time of the world was last looked at for an answer, in milliseconds of monotonic time.
+    /// When the time of the world was last looked at for an answer, in hundredths of a second of monotonic time.
     world_seen: AtomicU64,
 }
 

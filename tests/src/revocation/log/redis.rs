@@ -4,7 +4,6 @@ use super::*;
 use crate::machine::{QUIET, tell_fault};
 use TokenStatus::{Active, Revoked, Unknown};
 use countersign::VerifiedToken;
-use countersign::cache::Found;
 use countersign_cache::{Follower, RedisCache};
 use countersign_testkit::redis_proxy::{RedisProxy, Traffic};
 use countersign_testkit::redis_server::RedisServer;

@@ -75,15 +75,18 @@ async fn who_starts_or_wakes_when_the_log_is_lost_waits_for_those_who_know() {
 
 #[tokio::test]
 async fn a_log_that_is_put_back_again_and_again_confirms_nothing() {
-    let (server, key) = (server(), public_key());
-    let process = Process::new(&server, &key, 1_000);
-    process.confirm().await;
-    let old = server.now();
-    for second in 0..10 {
-        process.log.poll().await.expect("the store works");
-        server.set(old.clone());
-        assert_eq!(process.log.is_confirmed(), second < 5, "after {second} s");
-        process.clock.advance(INTERVAL);
+    // In time, and as late as can be.
+    for (pause, rounds) in [(INTERVAL, 5), (INTERVAL * 9 / 4, 3)] {
+        let (server, key) = (server(), public_key());
+        let process = Process::new(&server, &key, 1_000);
+        process.confirm().await;
+        let old = server.now();
+        for round in 0..12 {
+            process.log.poll().await.expect("the store works");
+            server.set(old.clone());
+            assert_eq!(process.log.is_confirmed(), round < rounds, "after {round} times {pause:?}");
+            process.clock.advance(pause);
+        }
     }
 }
 
@@ -249,6 +252,24 @@ async fn pages_that_nothing_leads_to_go_by_themselves() {
     let pages: Vec<_> = server.now().into_keys().filter(|key| !left.contains(key)).collect();
     assert_eq!(pages.len(), 2, "a head and a page");
     assert!(pages.iter().all(|page| !server.is_passing(page)), "what counts stays");
+}
+
+#[tokio::test]
+async fn a_page_that_counts_stays_although_its_writer_ended_before_it_could_say_so() {
+    let (server, key) = (server(), public_key());
+    let process = Process::new(&server, &key, 1_000);
+    for n in 0..32 {
+        revoke(&process, &n.to_string()).await;
+    }
+    process.link.set(FAILS_AFTER_SWAP);
+    assert!(process.log.revoke_token("a", "32", at(FAR_AWAY)).await.is_err());
+    drop(process);
+    let page = server.now().into_keys().find(|key| *key != head_key()).expect("a page");
+    assert!(server.is_passing(&page));
+    let other = Process::new(&server, &key, 1_000);
+    other.confirm().await;
+    assert_eq!(other.status("32"), Some(Revoked), "nobody had heard of it");
+    assert!(!server.is_passing(&page));
 }
 
 /// The time of a runtime whose clock is paused.

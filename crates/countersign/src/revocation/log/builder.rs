@@ -120,7 +120,7 @@ impl RevocationLogBuilder {
             replacing: Mutex::new(()),
             is_trying: AtomicBool::new(false),
             told: AtomicU8::new(TOLD_NOTHING),
-            world_seen: AtomicU64::new(u64::MAX / 2),
+            world_seen: AtomicU64::new(u64::MAX),
         })
     }
 }
