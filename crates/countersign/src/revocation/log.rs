@@ -53,8 +53,8 @@ const MAX_NAME: usize = 16 * 1024;
 /// What is found counts when two intervals have passed in which nothing went wrong. Those who know more have put it back by
 /// then. So it is
 ///
-/// - at the start, where the log is one that nobody has begun and where it goes on: 2 s unless told. Requests that come before
-///   the first look wait for one that looks, or are not answered,
+/// - at the start, where the log is one that nobody has begun and where it goes on: 2 s unless told. Of the requests
+///   that come before the first look one looks, and nobody can tell for the others,
 /// - after a failure of the store,
 /// - where the log does not lead on from the place where the process has been: flushed, failed over, put back,
 /// - where the process has not looked for half the bound: it slept, or the machine did.
@@ -170,7 +170,8 @@ impl RevocationLog {
         self.view.load().is_young(self.now())
     }
 
-    /// Looks at the log, follows it, and puts back what it has lost. One question to the store where nothing is new.
+    /// Looks at the log, follows it, and puts back what it has lost. One question to the store where nothing is new, and
+    /// another one where it is this process' turn to add a tick.
     ///
     /// Anybody may call it, at any time and several at once: a message that something is new can bring the next look
     /// forward. It is never needed for that.

@@ -361,6 +361,26 @@ mod tests {
         }
 
         #[test]
+        fn whether_any_id_is_distrusted_is_what_a_walk_over_all_says(
+            said in prop::collection::vec((0..3, 0..3, entries(), 0_u64..6, any::<bool>()), 0..20),
+        ) {
+            let mut facts = Facts::default();
+            for (issuer, id, entry, second, sweeps) in said {
+                let now = (at(second), Duration::from_secs(second));
+                let name = |n: i32| n.to_string().into();
+                facts.join(&Fact { kind: Kind::KeyId, issuer: name(issuer), name: name(id), entry }, now);
+                if sweeps {
+                    facts.sweep((at(10_000), Duration::from_secs(3_600 + second)));
+                }
+                for second in 0..6 {
+                    let now = (at(second), Duration::from_secs(second));
+                    let walk = facts.all().any(|(_, held)| held.distrusts(now));
+                    prop_assert_eq!(facts.distrusts_some_id(|| now), walk);
+                }
+            }
+        }
+
+        #[test]
         fn a_fact_is_read_as_it_was_written(issuer in ".*", name in ".*", kind in 0..3, entry in entries()) {
             let (issuer, name) = (issuer.into(), name.into());
             let (kind, entry) = match kind {
