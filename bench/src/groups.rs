@@ -2,12 +2,13 @@
 
 mod authorization;
 mod http;
+mod rejections;
 mod verification;
 
 use crate::Group;
 
 /// Every group there is.
-pub const GROUPS: &[Group] = &[authorization::GROUP, http::GROUP, verification::GROUP];
+pub const GROUPS: &[Group] = &[authorization::GROUP, http::GROUP, rejections::GROUP, verification::GROUP];
 
 /// The groups of these names; all where there are none.
 ///
