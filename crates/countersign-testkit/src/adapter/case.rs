@@ -72,7 +72,13 @@ fn default_method() -> String {
     "GET".to_owned()
 }
 
-/// The table, each line checked for what it must say.
+/// The worlds that are told from `default` by the bodies of their denials.
+const STYLES: [&str; 3] = ["plain", "empty", "own"];
+
+/// Where there is no guard, or none yet, there is no renderer either.
+const UNSTYLED: [&str; 2] = ["later", "unguarded"];
+
+/// The table, each line checked for what it must say, and each denial in every style of body.
 pub(super) fn cases() -> Vec<Case> {
     let table = include_str!("cases.jsonl");
     let cases: Vec<Case> =
@@ -81,7 +87,7 @@ pub(super) fn cases() -> Vec<Case> {
         assert_eq!(case.raw.is_none(), case.path.starts_with('/'), "{}: either a path or raw octets", case.id);
         assert_eq!(case.error.is_some(), case.reason.is_some(), "{}: a denial has a reason", case.id);
     }
-    cases
+    cases.iter().flat_map(Case::in_each_style).collect()
 }
 
 impl Case {
@@ -97,11 +103,28 @@ impl Case {
         self.reason.as_deref()
     }
 
+    /// The case, and the same with bodies of each other style, if it is a denial that can have one.
+    fn in_each_style(&self) -> impl Iterator<Item = Self> {
+        let has_style = !STYLES.contains(&&*self.world) && !UNSTYLED.contains(&&*self.world);
+        let styles = STYLES.iter().filter(move |_| has_style && self.error.is_some());
+        let styled = styles.map(|style| Self {
+            id: format!("{}, {style}", self.id),
+            world: format!("{}, {style}", self.world),
+            ..self.clone()
+        });
+        std::iter::once(self.clone()).chain(styled)
+    }
+
     /// Content-Type and body of the answer; `None` where the table leaves it to the framework.
     fn content(&self) -> Option<(Option<&'static str>, String)> {
+        let content = self.content_of_get();
         if self.method == "HEAD" {
-            return Some((Some("application/problem+json").filter(|_| self.error.is_some()), String::new()));
+            return Some((content.and_then(|(content_type, _)| content_type), String::new()));
         }
+        content
+    }
+
+    fn content_of_get(&self) -> Option<(Option<&'static str>, String)> {
         let (Some(error), Some(detail)) = (&self.error, &self.detail) else {
             return self.body.clone().map(|body| (None, body));
         };
@@ -114,7 +137,7 @@ impl Case {
             503 => "Service Unavailable",
             other => panic!("{}: no denial has status {other}", self.id),
         };
-        Some(match self.world.as_str() {
+        Some(match self.world.rsplit(", ").next().unwrap_or_default() {
             "plain" => (Some("application/json"), format!(r#"{{"error":"{error}","error_description":"{detail}"}}"#)),
             "empty" => (Some(""), String::new()),
             "own" => (Some("text/plain; charset=utf-8"), format!("no: {error}")),

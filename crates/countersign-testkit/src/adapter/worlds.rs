@@ -29,7 +29,8 @@ const ISSUER: &str = "https://issuer.example/";
 /// The guards of the [table](super::AdapterTable), and the tokens that its requests carry: for tests beside it.
 ///
 /// A *world* is a way to set a guard up. The default one has the realm `api`, takes bearer tokens of one issuer, and knows the
-/// roles `reader`, who may `posts:read`, and `admin`, who may `posts:write` as well.
+/// roles `reader`, who may `posts:read`, and `admin`, who may `posts:write` as well. In `cookie, plain` the guard is that of
+/// `cookie`, and writes the bodies of `plain`.
 ///
 /// ```
 /// use countersign::request::RequestView;
@@ -191,6 +192,9 @@ impl Worlds {
     /// # Panics
     /// Where no world has this name, or its guard is none that is built: `later`, `unguarded`.
     pub fn builder(&self, world: &str) -> GuardBuilder {
+        if let Some((world, style)) = world.split_once(", ") {
+            return styled(self.builder(world), style);
+        }
         let keys = self.keys();
         let builder = || self.with_keys(keys.clone());
         let cookie = || CookieExtractor::new("t").and_then(|t| t.origin("https://app.example")).expect("a cookie");
@@ -205,8 +209,7 @@ impl Worlds {
                 .scope("a c")
                 .resource_metadata("https://api.example/.well-known/oauth-protected-resource")
                 .public_scopes(),
-            "plain" => builder().body(BodyStyle::Plain),
-            "empty" => builder().body(BodyStyle::Empty),
+            "plain" | "empty" | "own" => styled(builder(), world),
             "cookie" => builder().extractor(HeaderExtractor::bearer()).extractor(cookie()),
             "first" => builder().extractor(HeaderExtractor::bearer()).extractor(cookie()).first_wins(),
             "cookie-first" => builder().extractor(cookie()).extractor(HeaderExtractor::bearer()).first_wins(),
@@ -221,7 +224,6 @@ impl Worlds {
                 .extractor(HeaderExtractor::bearer())
                 .extractor(SubprotocolExtractor::new("bearer").expect("a prefix")),
             "query" => builder().extractor(QueryExtractor::danger_new("access_token").expect("a name")),
-            "own" => builder().body(Own),
             "described" => builder().protected_resource(
                 ResourceMetadata::builder("https://api.example/v1")
                     .authorization_server(ISSUER)
@@ -254,6 +256,15 @@ impl Worlds {
             "undecided" => builder().authorizer(Unsure),
             other => panic!("no world is called {other}"),
         }
+    }
+}
+
+fn styled(builder: GuardBuilder, style: &str) -> GuardBuilder {
+    match style {
+        "plain" => builder.body(BodyStyle::Plain),
+        "empty" => builder.body(BodyStyle::Empty),
+        "own" => builder.body(Own),
+        other => panic!("no style is called {other}"),
     }
 }
 
