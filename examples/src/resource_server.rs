@@ -22,8 +22,9 @@
 //! `/public`, `/greeting`, `/me`, `/posts` and `/admin` as in the quickstart, and for operators:
 //!
 //! - `/healthz`: 200 as long as the process lives.
-//! - `/readyz`: 200 while there are keys that may serve, else 503. The body is the provider's
-//!   [`Health`](countersign_keys::Health). Redis does not count: a process that waits for it would be missing with it.
+//! - `/readyz`: 200 while there are keys that may serve, and once the revocations have settled, 2 s after the start; else 503. The body is the provider's
+//!   [`Health`](countersign_keys::Health). After that Redis does not count: a
+//!   process that waits for it would be missing with it.
 //! - `/metrics`: for Prometheus, what `docs/OBSERVABILITY.md` lists, and `resource_server_keys_age_seconds`.
 //!
 //! These three ask for no token: let the proxy that ends TLS, and times out clients that dawdle, keep them inside.
@@ -121,21 +122,22 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
         .authorizer(quickstart::roles().mapping_for(&issuer, claims).build()?)
         .realm(REALM)
         .observer(OBSERVER);
-    let shares_revocations = revocations.is_some();
+    let (shared, shares_revocations) = (revocations.clone(), revocations.is_some());
     // It polls for as long as this serves.
     let mut follower = None;
     if let Some(log) = revocations {
         follower = Some(Follower::start(Arc::clone(&log))?);
         guard = guard.revocation(log);
     }
-    let operations = Operations { keys: Arc::clone(&keys), metrics: metrics.clone() };
+    let operations = Operations::new(Arc::clone(&keys), metrics.clone(), shared);
     let router = routes::router(&guard.build()?, operations)?;
 
     // Before anybody can know that it serves: who ends a program that has just started is heard.
     let ending = shutdown::signalled()?;
     let listener = TcpListener::bind(listen).await;
-    let listener =
-        listener.map_err(|error| SettingError::new("LISTEN", format!("cannot listen on {listen}: {error}")))?;
+    let listener = listener.map_err(|error| {
+        SettingError::new("LISTEN", format!("cannot listen on {listen}: {error}; name another address or port"))
+    })?;
     let address = listener.local_addr()?;
     tracing::info!(target: LOG_TARGET, %address, issuer, audience, shares_revocations, caches_tokens, "serving");
 

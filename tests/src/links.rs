@@ -102,3 +102,71 @@ fn the_tests_that_security_names_are_there() {
     assert!(absent.is_empty(), "{absent:?}");
     assert!(named.len() > 30, "{} tests are named", named.len());
 }
+
+/// Crates that code in the guides uses, as they are written there.
+const CRATES: [&str; 18] = [
+    "actix_web",
+    "axum",
+    "base64",
+    "countersign",
+    "countersign_actix",
+    "countersign_axum",
+    "countersign_cache",
+    "countersign_jsonwebtoken",
+    "countersign_keys",
+    "countersign_rbac",
+    "countersign_testkit",
+    "countersign_warp",
+    "serde",
+    "serde_json",
+    "tokio",
+    "toml",
+    "tower",
+    "warp",
+];
+
+/// The blocks of code in this language, and in no language for the empty one.
+fn blocks(page: &str, wanted: impl Fn(&str) -> bool) -> String {
+    let blocks = page.split("```").skip(1).step_by(2);
+    let wanted = blocks.filter_map(|block| block.split_once('\n').filter(|(language, _)| wanted(language)));
+    wanted.map(|(_, code)| code).collect()
+}
+
+/// Whether a crate stands in the text as a word.
+fn names(text: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || ['_', '-'].contains(&c);
+    text.split(|c: char| !is_part(c)).any(|word| word == name)
+}
+
+/// What a guide's code needs is what its reader is told to add.
+#[test]
+fn every_crate_that_a_guide_uses_is_added_there() {
+    let mut problems = Vec::new();
+    for page in below_root(&["md"]).iter().filter(|page| page.parent().is_some_and(|folder| folder.ends_with("docs"))) {
+        let text = fs::read_to_string(page).expect("a page");
+        let code = blocks(&text, |language| language.starts_with("rust"));
+        let told = blocks(&text, |language| ["toml", "console"].contains(&language)) + &prose(&text);
+        for name in CRATES {
+            let uses = code.contains(&format!("use {name}::")) || code.contains(&format!(" {name}::"));
+            if uses && !names(&told, &name.replace('_', "-")) && !names(&told, name) {
+                problems.push(format!("{}: {name}", page.display()));
+            }
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// Whoever writes a page with code has it compiled.
+#[test]
+fn every_page_with_code_is_among_the_doc_tests() {
+    let sources = below_root(&["rs"]);
+    let sources: String = sources.iter().map(|path| fs::read_to_string(path).expect("a source")).collect();
+    for page in below_root(&["md"]) {
+        let text = fs::read_to_string(&page).expect("a page");
+        let name = page.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned();
+        if text.contains("```rust") {
+            let short = name.strip_prefix("crates/").map_or(&*name, |_| "README.md");
+            assert!(sources.contains(&format!("{short}\")")), "{name} is compiled nowhere");
+        }
+    }
+}

@@ -9,7 +9,9 @@ use countersign_axum::{Claims, GuardExt};
 use countersign_keys::JwksProvider;
 use countersign_rbac::RbacAuthorizer;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::error::Error;
+use std::process::Command;
 
 #[derive(Deserialize, Serialize)]
 struct Me {
@@ -136,4 +138,32 @@ fn every_line_of_code_in_readme_and_observability_compiles() {
     for error in built.into_iter().filter_map(Result::err) {
         assert!(error.to_string().contains("TLS"), "{error}");
     }
+}
+
+/// What `cargo tree` lists below a crate, each once.
+fn crates_below(name: &str) -> usize {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--manifest-path", manifest])
+        .args(["-p", name, "-e", "normal", "--prefix", "none", "--no-dedupe"])
+        .output()
+        .expect("cargo");
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    String::from_utf8(tree.stdout).expect("text").lines().collect::<BTreeSet<_>>().len() - 1
+}
+
+#[test]
+fn the_weights_of_the_crates_are_those_of_cargo_tree() {
+    let rows = include_str!("../../README.md").lines().filter(|line| line.starts_with("| [`countersign"));
+    let mut weights = 0;
+    for row in rows {
+        let columns: Vec<_> = row.trim_matches(['|', ' ']).split(" | ").collect();
+        let [crates, .., numbers] = &*columns else { panic!("no columns: {row}") };
+        let names = crates.split("](crates/").skip(1).map(|link| link.split(')').next().expect("a link"));
+        for (name, number) in names.zip(numbers.split(", ")) {
+            assert_eq!(number.parse(), Ok(crates_below(name)), "{name}");
+            weights += 1;
+        }
+    }
+    assert_eq!(weights, 9);
 }

@@ -9,6 +9,7 @@ use countersign::{Bytes, JwtVerifier, async_trait};
 use countersign_cache::MemoryCache;
 use countersign_keys::JwksProvider;
 use countersign_rbac::RbacAuthorizer;
+use countersign_testkit::clock::FakeClock;
 use countersign_testkit::conformance;
 use countersign_testkit::issuer::TestIssuer;
 use serde_json::json;
@@ -102,8 +103,12 @@ async fn denylists_in_a_store_keep_the_rules() {
 
     let key = || FleetKey::new([7; 32]).expect("a key");
     let new = async || {
-        let log = RevocationLog::builder(MemoryCache::new(), key()).build().expect("a log");
-        log.poll().await.expect("a store that works");
+        let clock = FakeClock::at(1_800_000_000);
+        let log = RevocationLog::builder(MemoryCache::new(), key()).clock(clock.clone()).build().expect("a log");
+        while !log.is_confirmed() {
+            log.poll().await.expect("a store that works");
+            clock.advance(log.interval());
+        }
         log
     };
     let revoke = async |log: &RevocationLog, issuer: &str, id: &str| {

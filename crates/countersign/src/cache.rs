@@ -183,16 +183,13 @@ pub trait CacheStore: Debug + Send + Sync + 'static {
     ///
     /// ```
     /// use countersign::cache::{CacheKey, CacheStore};
-    /// use std::time::Duration;
     ///
     /// async fn follow(store: &impl CacheStore, key: &CacheKey, look: impl AsyncFn()) {
     ///     let mut heard = 0;
     ///     loop {
     ///         look().await;
-    ///         // At once when there is news, and after 10 s in any case.
-    ///         if let Ok(news) = tokio::time::timeout(Duration::from_secs(10), store.changed(key, heard)).await {
-    ///             heard = news;
-    ///         }
+    ///         // In life with the runtime's deadline around it, so as to look from time to time.
+    ///         heard = store.changed(key, heard).await;
     ///     }
     /// }
     /// ```

@@ -16,7 +16,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 const RECORD: &str = "bench/counts.json";
-/// As the programs that are measured for time are built.
 /// The function whose instructions count.
 const MEASURED: &str = "*counts::measured*";
 

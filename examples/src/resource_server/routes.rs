@@ -6,17 +6,39 @@ use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use countersign::authorize::{permissions, role};
+use countersign::revocation::RevocationLog;
 use countersign::{ConfigError, Guard};
 use countersign_axum::{Claims, GuardExt};
 use countersign_keys::JwksProvider;
 use metrics_exporter_prometheus::PrometheusHandle;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What operators ask.
 #[derive(Clone)]
 pub(super) struct Operations {
-    pub(super) keys: Arc<JwksProvider>,
-    pub(super) metrics: PrometheusHandle,
+    keys: Arc<JwksProvider>,
+    metrics: PrometheusHandle,
+    revocations: Option<Arc<RevocationLog>>,
+    /// Whether the revocations have counted once.
+    settled: Arc<OnceLock<()>>,
+}
+
+impl Operations {
+    pub(super) fn new(
+        keys: Arc<JwksProvider>,
+        metrics: PrometheusHandle,
+        revocations: Option<Arc<RevocationLog>>,
+    ) -> Self {
+        Self { keys, metrics, revocations, settled: Arc::default() }
+    }
+
+    /// Until they have counted once every token is answered 503; later a store that is away takes no process along.
+    fn has_settled(&self) -> bool {
+        if self.revocations.as_ref().is_none_or(|log| log.is_confirmed()) {
+            let _ = self.settled.set(());
+        }
+        self.settled.get().is_some()
+    }
 }
 
 pub(super) fn router(guard: &Guard, operations: Operations) -> Result<Router, ConfigError> {
@@ -68,7 +90,8 @@ async fn healthz() -> impl IntoResponse {
 }
 
 async fn readyz(State(operations): State<Operations>) -> impl IntoResponse {
-    let health = operations.keys.health();
+    let mut health = operations.keys.health();
+    health.ready &= operations.has_settled();
     let status = if health.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, NO_STORE, Json(health))
 }
