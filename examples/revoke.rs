@@ -3,7 +3,7 @@
 //! ```console
 //! $ export REDIS_URL=redis://127.0.0.1/ FLEET_KEY=… ISSUER=https://issuer.example/
 //! $ cargo run --example revoke -- token JTI               # one token
-//! $ cargo run --example revoke -- subject SUB             # every token of theirs that was issued before now
+//! $ cargo run --example revoke -- subject SUB             # every token of theirs that was issued before the next minute
 //! $ cargo run --example revoke -- thumbprint THUMBPRINT   # a key (RFC 7638, in base64url), under whichever id
 //! $ cargo run --example revoke -- kid KID                 # a key, by the id under which the issuer publishes it
 //! $ cargo run --example revoke -- restore-thumbprint THUMBPRINT
@@ -11,7 +11,7 @@
 //! ```
 //!
 //! `--for SECONDS` says for how long: as long as the tokens concerned live, leeway included, or until no copy of the document
-//! with the key is left. A day unless told. Every process counts on it within the bound that is printed. Where the
+//! with the key is left. A day unless told. Clocks differ: who logs in within the minute after `subject` does so again. Every process counts on it within the bound that is printed. Where the
 //! store fails it ends with 1, and nobody can say whether the change is known: say it again, which does no harm.
 
 use countersign::cache::FleetKey;
@@ -26,6 +26,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The issuer's clock may be ahead of this one by as much.
+const CLOCKS: Duration = Duration::from_secs(60);
 
 const ORDERS: [&str; 6] = ["token", "subject", "thumbprint", "kid", "restore-thumbprint", "restore-kid"];
 
@@ -68,10 +71,11 @@ async fn carry_out(order: &Order) -> Result<Duration, Box<dyn Error>> {
     let log = RevocationLog::builder(store, key).build()?;
     let now = SystemClock::new().now();
     let until = now.checked_add(order.lasting).ok_or("`--for` is too long")?;
+    let before = now + CLOCKS;
     let name = &*order.name;
     match &*order.what {
         "token" => log.revoke_token(&issuer, name, until).await?,
-        "subject" => log.revoke_subject_before(&issuer, name, now, until).await?,
+        "subject" => log.revoke_subject_before(&issuer, name, before, until).await?,
         "kid" => log.distrust_key_id(&issuer, name, until).await?,
         "thumbprint" => log.distrust_thumbprint(&name.parse()?, until).await?,
         "restore-kid" => log.restore_key_id(&issuer, name).await?,

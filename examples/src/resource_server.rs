@@ -129,7 +129,8 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
         follower = Some(Follower::start(Arc::clone(&log))?);
         guard = guard.revocation(log);
     }
-    let operations = Operations::new(Arc::clone(&keys), metrics.clone(), shared);
+    let operations = Operations { keys: Arc::clone(&keys), metrics: metrics.clone(), settled: Arc::default() };
+    let settling = routes::settle(shared, Arc::clone(&operations.settled));
     let router = routes::router(&guard.build()?, operations)?;
 
     // Before anybody can know that it serves: who ends a program that has just started is heard.
@@ -143,6 +144,7 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
 
     let mut background = JoinSet::new();
     background.spawn(telemetry::keep_up(metrics));
+    background.spawn(settling);
     // So that it gets ready before it is asked. What fails is logged by the provider, which tries again by itself.
     let first_keys = Arc::clone(&keys);
     background.spawn(async move { drop(first_keys.ready().await) });

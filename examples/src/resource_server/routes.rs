@@ -12,33 +12,28 @@ use countersign_axum::{Claims, GuardExt};
 use countersign_keys::JwksProvider;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::time::sleep;
 
 /// What operators ask.
 #[derive(Clone)]
 pub(super) struct Operations {
-    keys: Arc<JwksProvider>,
-    metrics: PrometheusHandle,
-    revocations: Option<Arc<RevocationLog>>,
-    /// Whether the revocations have counted once.
-    settled: Arc<OnceLock<()>>,
+    pub(super) keys: Arc<JwksProvider>,
+    pub(super) metrics: PrometheusHandle,
+    /// Whether the revocations, if any, have counted once. Until then every token is answered 503; later a store that is away
+    /// takes no process along.
+    pub(super) settled: Arc<OnceLock<()>>,
 }
 
-impl Operations {
-    pub(super) fn new(
-        keys: Arc<JwksProvider>,
-        metrics: PrometheusHandle,
-        revocations: Option<Arc<RevocationLog>>,
-    ) -> Self {
-        Self { keys, metrics, revocations, settled: Arc::default() }
-    }
+/// How often it is looked whether the revocations count.
+const PACE: Duration = Duration::from_millis(100);
 
-    /// Until they have counted once every token is answered 503; later a store that is away takes no process along.
-    fn has_settled(&self) -> bool {
-        if self.revocations.as_ref().is_none_or(|log| log.is_confirmed()) {
-            let _ = self.settled.set(());
-        }
-        self.settled.get().is_some()
+/// Sets `settled` when the revocations count for the first time.
+pub(super) async fn settle(revocations: Option<Arc<RevocationLog>>, settled: Arc<OnceLock<()>>) {
+    while revocations.as_ref().is_some_and(|log| !log.is_confirmed()) {
+        sleep(PACE).await;
     }
+    let _ = settled.set(());
 }
 
 pub(super) fn router(guard: &Guard, operations: Operations) -> Result<Router, ConfigError> {
@@ -91,7 +86,7 @@ async fn healthz() -> impl IntoResponse {
 
 async fn readyz(State(operations): State<Operations>) -> impl IntoResponse {
     let mut health = operations.keys.health();
-    health.ready &= operations.has_settled();
+    health.ready &= operations.settled.get().is_some();
     let status = if health.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, NO_STORE, Json(health))
 }
