@@ -85,6 +85,14 @@ async fn carry_out(order: &Order) -> Result<Duration, Box<dyn Error>> {
     Ok(log.bound())
 }
 
+/// What is wrong, and why, in a line.
+fn told(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string);
+    let mut causes: Vec<_> = causes.collect();
+    causes.dedup();
+    causes.join(": ")
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let order = match order(lexopt::Parser::from_env()) {
@@ -104,7 +112,7 @@ async fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error}");
+            let _ = writeln!(std::io::stderr(), "error: {}", told(&*error));
             ExitCode::FAILURE
         }
     }

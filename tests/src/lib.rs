@@ -47,6 +47,8 @@ mod resource_server;
 #[cfg(test)]
 mod revocation;
 #[cfg(test)]
+mod revoke;
+#[cfg(test)]
 mod roundtrip;
 #[cfg(test)]
 mod seams;
