@@ -87,8 +87,11 @@ async fn carry_out(order: &Order) -> Result<Duration, Box<dyn Error>> {
 
 /// What is wrong, and why, in a line.
 fn told(error: &dyn Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string);
-    let mut causes: Vec<_> = causes.collect();
+    let (mut causes, mut next) = (Vec::new(), Some(error));
+    while let Some(error) = next {
+        causes.push(error.to_string());
+        next = error.source();
+    }
     causes.dedup();
     causes.join(": ")
 }
