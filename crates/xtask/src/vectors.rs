@@ -8,6 +8,7 @@ mod drive;
 mod keys;
 
 use crate::Failure;
+use crate::cargo::root;
 pub(crate) use backend::{BACKENDS, Under};
 use case::{Case, Expect};
 use drive::{Verdict, drive};
@@ -19,28 +20,44 @@ use std::path::{Path, PathBuf};
 
 pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
     let mut files = Vec::new();
-    let mut under = &BACKENDS[0];
+    let mut under = None;
     while let Some(argument) = arguments.next()? {
         match argument {
             Arg::Long("backend") => {
                 let name = arguments.value()?;
                 let unknown = || Failure::Usage(format!("there is no backend `{}`", name.to_string_lossy()));
-                under = BACKENDS.iter().find(|backend| name == backend.name).ok_or_else(unknown)?;
+                under = Some(BACKENDS.iter().find(|backend| name == backend.name).ok_or_else(unknown)?);
             }
             Arg::Value(file) => files.push(PathBuf::from(file)),
             other => return Err(other.unexpected().into()),
         }
     }
+    // Without a file, our own under each backend.
+    let backends = match under {
+        None if files.is_empty() => BACKENDS.iter().collect(),
+        None => vec![&BACKENDS[0]],
+        Some(under) => vec![under],
+    };
     if files.is_empty() {
-        return Err(Failure::Usage("vectors wants at least one FILE of cases".into()));
+        files.extend(OWN.iter().map(|file| root().join(file)));
     }
-    let mut tally = Tally::default();
-    for file in files {
-        run_file(&file, under, &mut tally, &mut |line| println!("{line}"))?;
+    let mut verdict = Ok(());
+    for under in &backends {
+        let mut tally = Tally::default();
+        for file in &files {
+            run_file(file, under, &mut tally, &mut |line| println!("{line}"))?;
+        }
+        match &*backends {
+            [_] => println!("{tally}"),
+            _ => println!("{}: {tally}", under.name),
+        }
+        verdict = verdict.and(tally.verdict());
     }
-    println!("{tally}");
-    tally.verdict()
+    verdict
 }
+
+/// The cases that the project has itself.
+const OWN: [&str; 2] = ["tests/data/vectors/rfc.jsonl", "tests/data/vectors/signatures.jsonl"];
 
 /// Runs each case of a file, and tells of each in a line.
 fn run_file(file: &Path, under: &Under, tally: &mut Tally, tell: &mut dyn FnMut(&str)) -> Result<(), Failure> {

@@ -70,7 +70,7 @@ fn wrong_arguments_are_told_in_a_line_that_says_where_to_look() {
         &["mutants", "rules.rs"],
         &["semver", "v1", "v2"],
         &["test", "--lib"],
-        &["vectors"],
+        &["vectors", "--all"],
     ];
     for arguments in cases {
         let (code, said) = xtask(arguments, &programs);
