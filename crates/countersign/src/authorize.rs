@@ -5,6 +5,17 @@
 //! [actions](action) by conditions of the application's own. A tuple or a list of authorizers is one. The question that it
 //! is asked, an [`AccessRequest`], may be about a [`Resource`]: a handler that has loaded one asks its
 //! [`Check`](crate::screening::Check).
+//!
+//! ```
+//! use countersign::authorize::{AccessRequest, Authorizer, Decision, ScopeAuthorizer, scopes};
+//! use countersign::VerifiedToken;
+//!
+//! let token = VerifiedToken::vouched(&serde_json::json!({"sub": "7", "scope": "posts:read"}))?;
+//! let write = scopes(["posts:write"]);
+//! let decision = ScopeAuthorizer.decide_now(&AccessRequest::new(&token, &write));
+//! assert!(matches!(decision, Some(Decision::Deny(why)) if why.code == "missing_scope"));
+//! # Ok::<(), countersign::claims::ClaimsError>(())
+//! ```
 
 mod attributes;
 mod authorizer;

@@ -12,6 +12,13 @@ use serde::Serialize;
 use std::fmt;
 
 /// The policy and the reason code behind a decision: constants, fit for logs.
+///
+/// ```
+/// use countersign::authorize::Why;
+///
+/// const CLOSED: Why = Why::new("opening_hours", "closed");
+/// assert_eq!(CLOSED.to_string(), "opening_hours/closed");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Why {
@@ -39,6 +46,19 @@ impl fmt::Display for Why {
 const NOTHING: Decision = Decision::Deny(Why::new("requirement", "empty"));
 
 /// The answer to "may they?". Exhaustive on purpose: a caller that forgets a case must not compile.
+///
+/// ```
+/// use countersign::authorize::{Decision, Why};
+///
+/// fn status(decision: Decision) -> u16 {
+///     match decision {
+///         Decision::Allow => 200,
+///         Decision::Deny(_) => 403,
+///         Decision::Indeterminate(_) => 503,
+///     }
+/// }
+/// assert_eq!(status(Decision::Indeterminate(Why::new("roles", "database_down"))), 503);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Decision {
@@ -77,6 +97,15 @@ impl Decision {
 
     /// The alternative in three-valued logic: a permission outweighs an indeterminate answer, and that a denial. Nothing is
     /// asked after the first permission; of several reasons the first one stands. Of nothing at all it is a denial.
+    ///
+    /// ```
+    /// use countersign::authorize::{Decision, Why};
+    ///
+    /// let no = Decision::Deny(Why::new("owner", "someone_else"));
+    /// let down = Decision::Indeterminate(Why::new("friends", "unreachable"));
+    /// // A friend may, and nobody can tell who is one: that is no denial yet, and no permission either.
+    /// assert_eq!(Decision::any_of([no, down]), down);
+    /// ```
     pub fn any_of(decisions: impl IntoIterator<Item = Self>) -> Self {
         let mut any = None;
         for decision in decisions {
@@ -100,6 +129,14 @@ impl Decision {
     }
 
     /// Why not.
+    ///
+    /// ```
+    /// use countersign::authorize::{Decision, Why};
+    ///
+    /// let no = Decision::Deny(Why::new("owner", "someone_else"));
+    /// assert_eq!((no.name(), no.why().map(|why| why.code)), ("deny", Some("someone_else")));
+    /// assert_eq!(Decision::Allow.why(), None);
+    /// ```
     #[must_use]
     pub fn why(self) -> Option<Why> {
         match self {

@@ -34,6 +34,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Why there is no verified token.
+///
+/// ```
+/// use countersign::verify::VerifyError;
+///
+/// fn status(error: &VerifyError) -> u16 {
+///     match error {
+///         VerifyError::Unavailable(_) => 503, // the caller may try again, with the same token
+///         _ => 401,
+///     }
+/// }
+/// # assert_eq!(status(&countersign::reason::Rejection::Expired.into()), 401);
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
@@ -300,6 +312,37 @@ impl Debug for Checks {
 }
 
 /// Sets a [`JwtVerifier`] up. Issuer and audience must be named.
+///
+/// An issuer whose access tokens are short-lived and name their tenant:
+///
+/// ```
+/// use countersign::issue::JwtSigner;
+/// use countersign::reason::Rejection;
+/// use countersign::request::Credential;
+/// use countersign::verify::{TokenVerifier, VerifyError};
+/// use countersign::{Algorithm, JwtVerifier, SigningKey};
+/// use std::time::Duration;
+///
+/// let key = SigningKey::generate(Algorithm::ES256)?;
+/// let verifier = JwtVerifier::builder(key.verifying_key().clone())
+///     .algorithms([Algorithm::ES256])
+///     .issuer("https://issuer.example/")
+///     .audience("my-api")
+///     .types(["at+jwt"])
+///     .leeway(Duration::from_secs(10))
+///     .max_lifetime(Duration::from_secs(900))
+///     .require_claim("tenant")
+///     .build()?;
+///
+/// let token = JwtSigner::new(key).token_type("at+jwt").sign(&serde_json::json!({
+///     "iss": "https://issuer.example/", "aud": "my-api", "sub": "7", "exp": 4_000_000_000_u32, "iat": 3_999_999_999_u32,
+///     "tenant": "north",
+/// }))?;
+/// // Issued in the future.
+/// let verdict = verifier.verify_now(&Credential::new("Bearer", &token)).expect("a local key needs no waiting");
+/// assert!(matches!(verdict, Err(VerifyError::Rejected(Rejection::IssuedInFuture))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct JwtVerifierBuilder {
@@ -407,12 +450,40 @@ impl JwtVerifierBuilder {
     }
 
     /// A subject whose tokens are taken, compared exactly: others are refused. May be called several times.
+    ///
+    /// ```
+    /// use countersign::{Algorithm, JwtVerifier, SigningKey};
+    ///
+    /// // An inner service that one caller may reach.
+    /// let key = SigningKey::generate(Algorithm::ES256)?;
+    /// let verifier = JwtVerifier::builder(key.verifying_key().clone())
+    ///     .issuer("https://issuer.example/")
+    ///     .audience("billing")
+    ///     .subject("order-service")
+    ///     .build();
+    /// assert!(verifier.is_ok());
+    /// # Ok::<(), countersign::keys::KeyError>(())
+    /// ```
     pub fn subject(mut self, subject: impl Into<String>) -> Self {
         self.subjects.push(subject.into());
         self
     }
 
     /// How long ago a token may have been issued, leeway added. It must say when, then.
+    ///
+    /// ```
+    /// use countersign::{Algorithm, JwtVerifier, SigningKey};
+    /// use std::time::Duration;
+    ///
+    /// let key = SigningKey::generate(Algorithm::ES256)?;
+    /// let verifier = || {
+    ///     JwtVerifier::builder(key.verifying_key().clone()).issuer("https://issuer.example/").audience("my-api")
+    /// };
+    /// // Whatever `exp` says: a token is used within the hour, or not at all.
+    /// assert!(verifier().max_age(Duration::from_secs(3600)).build().is_ok());
+    /// assert!(verifier().max_age(Duration::ZERO).build().is_err(), "no token could be taken");
+    /// # Ok::<(), countersign::keys::KeyError>(())
+    /// ```
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age);
         self
@@ -453,6 +524,20 @@ impl JwtVerifierBuilder {
     ///
     /// What belongs to one login is checked on the token:
     /// [`check_nonce`](VerifiedToken::check_nonce) and [`check_access_token`](VerifiedToken::check_access_token).
+    ///
+    /// ```
+    /// use countersign::{Algorithm, JwtVerifier, SigningKey};
+    ///
+    /// let key = SigningKey::generate(Algorithm::ES256)?;
+    /// // The audience of an ID token is the client that asked for it, and no API.
+    /// let verifier = JwtVerifier::builder(key.verifying_key().clone())
+    ///     .issuer("https://issuer.example/")
+    ///     .audience("my-client-id")
+    ///     .id_tokens_only()
+    ///     .build();
+    /// assert!(verifier.is_ok());
+    /// # Ok::<(), countersign::keys::KeyError>(())
+    /// ```
     pub fn id_tokens_only(mut self) -> Self {
         self.profiles.push(Profile::IdToken);
         self
@@ -482,6 +567,20 @@ impl JwtVerifierBuilder {
     }
 
     /// The algorithms that are taken, instead of RS256, PS256, ES256 and Ed25519 (also as `EdDSA`).
+    ///
+    /// ```
+    /// use countersign::{Algorithm, JwtVerifier, VerifyingKey};
+    ///
+    /// // A shared secret must be said: HMAC is not among the defaults.
+    /// let key = VerifyingKey::from_secret(Algorithm::HS512, [7; 64])?;
+    /// let verifier = JwtVerifier::builder(key)
+    ///     .algorithms([Algorithm::HS512])
+    ///     .issuer("https://issuer.example/")
+    ///     .audience("my-api")
+    ///     .build();
+    /// assert!(verifier.is_ok());
+    /// # Ok::<(), countersign::keys::KeyError>(())
+    /// ```
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.algorithms = algorithms.into_iter().collect();
         self
@@ -495,18 +594,65 @@ impl JwtVerifierBuilder {
     /// Whatever is named here, a token that tells of security events is refused: one whose `events` is an object with a
     /// colon in a member's name, as URIs have (RFC 8417 §2.2). Only `logout+jwt` and `secevent+jwt` take it, of tokens that
     /// say so in `typ`. An application whose own `events` claim looks like that calls it otherwise.
+    ///
+    /// ```
+    /// use countersign::issue::JwtSigner;
+    /// use countersign::request::Credential;
+    /// use countersign::verify::TokenVerifier;
+    /// use countersign::{Algorithm, JwtVerifier, SigningKey};
+    ///
+    /// let key = SigningKey::generate(Algorithm::ES256)?;
+    /// let verifier = JwtVerifier::builder(key.verifying_key().clone())
+    ///     .issuer("https://issuer.example/")
+    ///     .audience("my-api")
+    ///     .types(["at+jwt"])
+    ///     .build()?;
+    ///
+    /// let claims = serde_json::json!({ "iss": "https://issuer.example/", "aud": "my-api", "sub": "7", "exp": 4_000_000_000_u32 });
+    /// let is_taken = |token: &str| verifier.verify_now(&Credential::new("Bearer", token)).is_some_and(|verdict| verdict.is_ok());
+    /// assert!(is_taken(&JwtSigner::new(key.clone()).token_type("at+jwt").sign(&claims)?));
+    /// assert!(!is_taken(&JwtSigner::new(key).token_type("JWT").sign(&claims)?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn types<T: Into<String>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
         self.types = Some(types.into_iter().map(Into::into).collect());
         self
     }
 
     /// How far clocks may differ: 30 s unless set, 120 s at most.
+    ///
+    /// ```
+    /// use countersign::{Algorithm, JwtVerifier, SigningKey};
+    /// use std::time::Duration;
+    ///
+    /// let key = SigningKey::generate(Algorithm::ES256)?;
+    /// let verifier = || {
+    ///     JwtVerifier::builder(key.verifying_key().clone()).issuer("https://issuer.example/").audience("my-api")
+    /// };
+    /// assert!(verifier().leeway(Duration::ZERO).build().is_ok());
+    /// assert!(verifier().leeway(Duration::from_secs(121)).build().is_err());
+    /// # Ok::<(), countersign::keys::KeyError>(())
+    /// ```
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
     /// A claim that must be there and not `null`. May be called several times.
+    ///
+    /// ```
+    /// use countersign::{Algorithm, JwtVerifier, SigningKey};
+    ///
+    /// let key = SigningKey::generate(Algorithm::ES256)?;
+    /// // Whoever revokes tokens by their id needs one in each.
+    /// let verifier = JwtVerifier::builder(key.verifying_key().clone())
+    ///     .issuer("https://issuer.example/")
+    ///     .audience("my-api")
+    ///     .require_claim("jti")
+    ///     .build();
+    /// assert!(verifier.is_ok());
+    /// # Ok::<(), countersign::keys::KeyError>(())
+    /// ```
     pub fn require_claim(mut self, name: impl Into<String>) -> Self {
         self.required_claims.push(name.into());
         self
@@ -526,6 +672,21 @@ impl JwtVerifierBuilder {
     }
 
     /// Keeps what has been verified, so that a token that is sent again costs no signature. Off unless set.
+    ///
+    /// ```
+    /// use countersign::verify::TokenCache;
+    /// use countersign::{Algorithm, JwtVerifier, SigningKey};
+    ///
+    /// let key = SigningKey::generate(Algorithm::ES256)?;
+    /// // Times, audience and revocation are still looked at each time: the signature alone is remembered.
+    /// let verifier = JwtVerifier::builder(key.verifying_key().clone())
+    ///     .issuer("https://issuer.example/")
+    ///     .audience("my-api")
+    ///     .token_cache(TokenCache::new())
+    ///     .build();
+    /// assert!(verifier.is_ok());
+    /// # Ok::<(), countersign::keys::KeyError>(())
+    /// ```
     #[cfg(feature = "token-cache")]
     pub fn token_cache(mut self, cache: TokenCache) -> Self {
         self.token_cache = Some(cache);
@@ -546,6 +707,18 @@ impl JwtVerifierBuilder {
     }
 
     /// Leaves a check out. May be called several times.
+    ///
+    /// ```
+    /// use countersign::danger::Danger;
+    /// use countersign::{Algorithm, JwtVerifier, SigningKey};
+    ///
+    /// let key = SigningKey::generate(Algorithm::ES256)?;
+    /// let verifier = || JwtVerifier::builder(key.verifying_key().clone()).issuer("https://issuer.example/");
+    /// // Nothing is left out by leaving it unsaid.
+    /// assert!(verifier().build().is_err());
+    /// assert!(verifier().danger(Danger::AnyAudience).build().is_ok());
+    /// # Ok::<(), countersign::keys::KeyError>(())
+    /// ```
     pub fn danger(mut self, danger: Danger) -> Self {
         self.dangers.push(danger);
         self
@@ -563,6 +736,15 @@ impl JwtVerifierBuilder {
     /// # Errors
     /// [`ConfigError`] that names the setting: `issuer` or `audience` not set, an empty list, a leeway beyond its
     /// bound, settings that contradict each other.
+    ///
+    /// ```
+    /// use countersign::{Algorithm, JwtVerifier, SigningKey};
+    ///
+    /// let key = SigningKey::generate(Algorithm::ES256)?;
+    /// let error = JwtVerifier::builder(key.verifying_key().clone()).issuer("https://issuer.example/").build().unwrap_err();
+    /// assert_eq!(error.setting(), "audience");
+    /// # Ok::<(), countersign::keys::KeyError>(())
+    /// ```
     pub fn build(self) -> Result<JwtVerifier, ConfigError> {
         let profile = self.profile()?;
         let named = |names: Vec<String>, setting, danger| {

@@ -5,6 +5,18 @@ use crate::token::VerifiedToken;
 use async_trait::async_trait;
 
 /// Judges scopes, which stand in the token itself, and nothing else: what a guard has when it is given no other.
+///
+/// ```
+/// use countersign::authorize::{AccessRequest, Authorizer, Decision, ScopeAuthorizer, role, scopes};
+/// use countersign::VerifiedToken;
+///
+/// // RFC 8693 writes one string, some providers a list in `scp`.
+/// let token = VerifiedToken::vouched(&serde_json::json!({"sub": "7", "scope": "posts:read posts:write"}))?;
+/// let both = scopes(["posts:write", "posts:read"]);
+/// assert_eq!(ScopeAuthorizer.decide_now(&AccessRequest::new(&token, &both)), Some(Decision::Allow));
+/// assert!(ScopeAuthorizer.accepts(&role("admin")).is_err());
+/// # Ok::<(), countersign::claims::ClaimsError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ScopeAuthorizer;
 

@@ -56,6 +56,22 @@ pub trait Requires: 'static {
 pub struct All<T>(std::marker::PhantomData<fn() -> T>);
 
 /// One of two to eight requirements: `Any<(A, B)>`. One of none does not compile.
+///
+/// ```
+/// use countersign::authorize::{Any, Requirement, Requires, role};
+///
+/// struct Admin;
+/// impl Requires for Admin {
+///     fn requirement() -> Requirement { role("admin") }
+/// }
+///
+/// struct Auditor;
+/// impl Requires for Auditor {
+///     fn requirement() -> Requirement { role("auditor") }
+/// }
+///
+/// assert_eq!(<Any<(Admin, Auditor)>>::requirement(), role("admin").or(role("auditor")));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Any<T>(std::marker::PhantomData<fn() -> T>);
 
