@@ -61,6 +61,25 @@ pub struct SignatureMismatch;
 pub struct SigningFailed;
 
 /// Verifies signatures with one key and one algorithm.
+///
+/// ```
+/// use countersign::crypto::{SignatureMismatch, SignatureVerifier};
+/// use countersign::{Algorithm, VerifyingKey};
+///
+/// /// A key that some hardware holds.
+/// #[derive(Debug)]
+/// struct InHardware;
+///
+/// impl SignatureVerifier for InHardware {
+///     fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureMismatch> {
+///         if ask_it(message, signature) { Ok(()) } else { Err(SignatureMismatch) }
+///     }
+/// }
+/// # fn ask_it(_: &[u8], _: &[u8]) -> bool { false }
+///
+/// let key = VerifyingKey::custom(Algorithm::ES256, [7; 32], InHardware);
+/// assert!(key.verify(b"message", b"no signature").is_err());
+/// ```
 pub trait SignatureVerifier: Debug + Send + Sync + 'static {
     /// Whether `signature` stands over `message`.
     ///
@@ -70,6 +89,22 @@ pub trait SignatureVerifier: Debug + Send + Sync + 'static {
 }
 
 /// Makes signatures with one key and one algorithm.
+///
+/// ```
+/// use countersign::crypto::{Signer, SigningFailed};
+///
+/// /// A key that some hardware holds. One that is reached over the network is a `RemoteSigner`.
+/// #[derive(Debug)]
+/// struct InHardware;
+///
+/// impl Signer for InHardware {
+///     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
+///         ask_it(message).ok_or(SigningFailed) // of ECDSA, R and S: not DER
+///     }
+/// }
+/// # fn ask_it(_: &[u8]) -> Option<Vec<u8>> { None }
+/// # assert!(InHardware.sign(b"message").is_err());
+/// ```
 pub trait Signer: Debug + Send + Sync + 'static {
     /// The signature over `message`, in JWS form.
     ///
@@ -200,6 +235,57 @@ impl SigningParts {
 }
 
 /// A cryptographic library behind one face.
+///
+/// Keys take one where they are made, and a backend can be made of another one: this one leaves RSA out.
+///
+/// ```
+/// use countersign::crypto::{
+///     Backend, Hash, PrivateMaterial, PublicMaterial, SignatureVerifier, SigningFailed, SigningParts, default_backend,
+/// };
+/// use countersign::keys::KeyError;
+/// use countersign::secret::Secret;
+/// use countersign::{Algorithm, SigningKey};
+/// use std::sync::Arc;
+/// use zeroize::Zeroizing;
+///
+/// #[derive(Debug)]
+/// struct WithoutRsa(&'static dyn Backend);
+///
+/// impl WithoutRsa {
+///     fn check(algorithm: Algorithm) -> Result<(), KeyError> {
+///         let is_rsa = algorithm.name().starts_with("RS") || algorithm.name().starts_with("PS");
+///         if is_rsa { Err(KeyError::Unsupported("RSA is left out")) } else { Ok(()) }
+///     }
+/// }
+///
+/// impl Backend for WithoutRsa {
+///     fn verifier(&self, algorithm: Algorithm, material: &PublicMaterial) -> Result<Arc<dyn SignatureVerifier>, KeyError> {
+///         Self::check(algorithm)?;
+///         self.0.verifier(algorithm, material)
+///     }
+///     fn signer(&self, algorithm: Algorithm, material: &PrivateMaterial) -> Result<SigningParts, KeyError> {
+///         Self::check(algorithm)?;
+///         self.0.signer(algorithm, material)
+///     }
+/// #   fn secret_verifier(&self, algorithm: Algorithm, secret: &[u8]) -> Result<Arc<dyn SignatureVerifier>, KeyError> {
+/// #       self.0.secret_verifier(algorithm, secret)
+/// #   }
+/// #   fn generate(&self, algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+/// #       Self::check(algorithm)?;
+/// #       self.0.generate(algorithm)
+/// #   }
+/// #   fn digest(&self, hash: Hash, parts: &[&[u8]]) -> Vec<u8> { self.0.digest(hash, parts) }
+/// #   fn sha256(&self, parts: &[&[u8]]) -> [u8; 32] { self.0.sha256(parts) }
+/// #   fn random(&self, bytes: &mut [u8]) -> Result<(), SigningFailed> { self.0.random(bytes) }
+///     // And so on: `secret_verifier`, `generate`, `digest`, `sha256`, `random`.
+/// }
+///
+/// let backend = WithoutRsa(default_backend()?);
+/// let secret = PrivateMaterial::Secret(Secret::new([7; 32]));
+/// assert!(SigningKey::from_material(&backend, Algorithm::HS256, &secret).is_ok());
+/// assert!(backend.generate(Algorithm::RS256).is_err());
+/// # Ok::<(), KeyError>(())
+/// ```
 pub trait Backend: Debug + Send + Sync + 'static {
     /// A verifier for public keys.
     ///
@@ -268,6 +354,14 @@ pub(crate) fn small_rsa_verifier(
 ///
 /// # Errors
 /// [`KeyError::NoBackend`] where neither is compiled in.
+///
+/// ```
+/// use countersign::crypto::default_backend;
+///
+/// let digest = default_backend()?.sha256(&[b"in one ", b"or two"]);
+/// assert_eq!(digest, default_backend()?.sha256(&[b"in one or two"]));
+/// # Ok::<(), countersign::keys::KeyError>(())
+/// ```
 pub fn default_backend() -> Result<&'static dyn Backend, KeyError> {
     #[cfg(any(feature = "aws-lc", feature = "ring"))]
     return Ok(DEFAULT);

@@ -197,6 +197,21 @@ impl Denial {
     }
 
     /// Every header field of the answer, in order: lower-case name and value.
+    ///
+    /// ```
+    /// use countersign::request::RequestView;
+    /// use countersign::screening::Screening;
+    /// use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+    ///
+    /// # let key = SigningKey::generate(Algorithm::ES256)?;
+    /// # let verifier = JwtVerifier::builder(key.verifying_key().clone()).issuer("i").audience("a").build()?;
+    /// # let guard = Guard::builder(verifier).realm("my-api").build()?;
+    /// # let nobody = RequestView::new("GET", "/posts", None, &[("accept", "*/*")]);
+    /// let denial = Screening::enter(&guard, None).want_of_credentials(&nobody);
+    /// let names: Vec<_> = denial.headers().map(|(name, _)| name).collect();
+    /// assert_eq!(names, ["www-authenticate", "content-type", "cache-control"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, String)> {
         let challenges = self.challenges().map(|challenge| ("www-authenticate", challenge.to_owned()));
         let content_type = self.content_type().map(|value| ("content-type", value.to_owned()));

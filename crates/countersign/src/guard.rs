@@ -36,6 +36,20 @@ use std::sync::Arc;
 
 /// What is known of a request's sender. Whether "nobody" will do is for the asker to say. Exhaustive on purpose: a caller
 /// that forgets a case must not compile.
+///
+/// ```
+/// use countersign::screening::Verdict;
+///
+/// fn greeting(verdict: &Verdict) -> String {
+///     match verdict {
+///         Verdict::Anonymous => "Welcome.".to_owned(),
+///         Verdict::Verified(token) => format!("Welcome, {}.", token.subject().unwrap_or("whoever you are")),
+///         // Bad credentials are no missing ones: this is an answer, and not a greeting.
+///         Verdict::Refused(denial) => format!("{}", denial.status()),
+///     }
+/// }
+/// # assert_eq!(greeting(&Verdict::Anonymous), "Welcome.");
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub enum Verdict {
@@ -237,6 +251,32 @@ const HOLD_CREDENTIALS: [&str; 5] =
     ["authorization", "cookie", "proxy-authorization", "sec-websocket-protocol", CSRF_FIELD];
 
 /// Sets a [`Guard`] up.
+///
+/// A service for browsers and programs, which tells its clients what they lack:
+///
+/// ```
+/// use countersign::authorize::ScopeAuthorizer;
+/// use countersign::extract::{CookieExtractor, HeaderExtractor};
+/// use countersign::revocation::MemoryDenylist;
+/// use countersign::screening::BodyStyle;
+/// use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+///
+/// # let key = SigningKey::generate(Algorithm::ES256)?;
+/// # let verifier = JwtVerifier::builder(key.verifying_key().clone())
+/// #     .issuer("https://issuer.example/").audience("my-api").build()?;
+/// let guard = Guard::builder(verifier)
+///     .extractor(HeaderExtractor::bearer())
+///     .extractor(CookieExtractor::new("__Host-session")?.origin("https://app.example")?)
+///     .revocation(MemoryDenylist::new())
+///     .authorizer(ScopeAuthorizer)
+///     .realm("my-api")
+///     .body(BodyStyle::Plain)
+///     .public_scopes()
+///     .correlation_header("X-Trace-Id")
+///     .build()?;
+/// # let _ = guard;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct GuardBuilder {
@@ -260,6 +300,27 @@ pub struct GuardBuilder {
 impl GuardBuilder {
     /// Where to look for the credential, instead of `Authorization: Bearer …`. May be called several times; every
     /// source is looked at, and different credentials in one request are refused.
+    ///
+    /// ```
+    /// use countersign::extract::HeaderExtractor;
+    /// use countersign::request::RequestView;
+    /// use countersign::screening::Screening;
+    /// use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+    ///
+    /// # let key = SigningKey::generate(Algorithm::ES256)?;
+    /// # let verifier = JwtVerifier::builder(key.verifying_key().clone()).issuer("i").audience("a").build()?;
+    /// let guard = Guard::builder(verifier)
+    ///     .extractor(HeaderExtractor::bearer())
+    ///     .extractor(HeaderExtractor::new("x-device-token")?)
+    ///     .build()?;
+    ///
+    /// // Two tokens: which of them counts, nobody can tell.
+    /// let headers = [("authorization", "Bearer one"), ("x-device-token", "two")];
+    /// let request = RequestView::new("GET", "/posts", None, &headers);
+    /// let answer = Screening::enter(&guard, None).require_now(&request).expect("nothing to wait for");
+    /// assert_eq!(answer.unwrap_err().status(), 400);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn extractor(mut self, extractor: impl TokenExtractor) -> Self {
         self.extractors.push(Box::new(extractor));
         self
@@ -275,24 +336,104 @@ impl GuardBuilder {
     ///
     /// A source that is malformed ends the request (400), whatever stands in the next, and so it does in Flama. Where a header
     /// field has another scheme than the extractor's, the next source is asked; there Flama answers 400 too.
+    ///
+    /// ```
+    /// use countersign::extract::{CookieExtractor, HeaderExtractor};
+    /// use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+    ///
+    /// # let key = SigningKey::generate(Algorithm::ES256)?;
+    /// # let verifier = JwtVerifier::builder(key.verifying_key().clone()).issuer("i").audience("a").build()?;
+    /// // A client that sends both is judged by its header field.
+    /// let guard = Guard::builder(verifier)
+    ///     .extractor(HeaderExtractor::bearer())
+    ///     .extractor(CookieExtractor::new("__Host-session")?.origin("https://app.example")?)
+    ///     .first_wins()
+    ///     .build()?;
+    /// # let _ = guard;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn first_wins(mut self) -> Self {
         self.first_wins = true;
         self
     }
 
     /// Asks whether verified tokens have been revoked.
+    ///
+    /// ```
+    /// use countersign::revocation::MemoryDenylist;
+    /// use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+    /// use std::sync::Arc;
+    /// use std::time::{Duration, UNIX_EPOCH};
+    ///
+    /// # let key = SigningKey::generate(Algorithm::ES256)?;
+    /// # let verifier = JwtVerifier::builder(key.verifying_key().clone()).issuer("i").audience("a").build()?;
+    /// let denylist = Arc::new(MemoryDenylist::new());
+    /// let guard = Guard::builder(verifier).revocation(Arc::clone(&denylist)).build()?;
+    ///
+    /// // Where somebody logs out: until the token would have expired anyway.
+    /// let until = UNIX_EPOCH + Duration::from_secs(4_000_000_000);
+    /// denylist.revoke_token("https://issuer.example/", "a-token-id", until);
+    /// # let _ = guard;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn revocation(mut self, revocation: impl RevocationCheck) -> Self {
         self.revocation = Some(Box::new(revocation));
         self
     }
 
     /// Asks whether verified tokens meet the requirements of routes. Without one, only scopes can be required.
+    ///
+    /// ```
+    /// use countersign::authorize::policy::{deny_overrides, policy_fn};
+    /// use countersign::authorize::{ScopeAuthorizer, action, scopes};
+    /// use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+    ///
+    /// # let key = SigningKey::generate(Algorithm::ES256)?;
+    /// # let verifier = JwtVerifier::builder(key.verifying_key().clone()).issuer("i").audience("a").build()?;
+    /// let staff = policy_fn("staff", |request| request.token.issuer() == Some("https://staff.example/"));
+    /// let reports = deny_overrides("reports", ["reports:read"]).allow_if(staff).build()?;
+    ///
+    /// // A tuple is an authorizer: each judges what it knows.
+    /// let guard = Guard::builder(verifier).authorizer((ScopeAuthorizer, reports)).build()?;
+    /// assert!(guard.check(scopes(["reports"]).and(action("reports:read"))).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn authorizer(mut self, authorizer: impl Authorizer) -> Self {
         self.authorizer = Box::new(authorizer);
         self
     }
 
     /// Tells what happens: each verdict once, and each refusal.
+    ///
+    /// ```
+    /// use countersign::observe::{Event, Observer};
+    /// use countersign::request::RequestView;
+    /// use countersign::screening::Screening;
+    /// use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    ///
+    /// #[derive(Debug, Default)]
+    /// struct Refusals(AtomicUsize);
+    /// impl Observer for Refusals {
+    ///     fn observe(&self, event: &Event<'_>) {
+    ///         if let Event::Refused { .. } = event {
+    ///             self.0.fetch_add(1, Ordering::Relaxed);
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// # let key = SigningKey::generate(Algorithm::ES256)?;
+    /// # let verifier = JwtVerifier::builder(key.verifying_key().clone()).issuer("i").audience("a").build()?;
+    /// let refusals = Arc::new(Refusals::default());
+    /// let guard = Guard::builder(verifier).observer(Arc::clone(&refusals)).build()?;
+    ///
+    /// let headers = [("authorization", "Bearer no-token-at-all")];
+    /// let request = RequestView::new("GET", "/posts", None, &headers);
+    /// let _ = Screening::enter(&guard, None).require_now(&request);
+    /// assert_eq!(refusals.0.load(Ordering::Relaxed), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observer = Box::new(observer);
         self
@@ -311,12 +452,45 @@ impl GuardBuilder {
     /// value as its [correlation id](Denial::correlation_id); elsewhere, a random one of 16 hexadecimal digits. The field
     /// is the sender's to write, unless something in front of the service writes it. It must hold no secret: the fields of
     /// HTTP and of the extractors are refused, and so is `X-CSRF-Token`.
+    ///
+    /// ```
+    /// use countersign::request::RequestView;
+    /// use countersign::screening::Screening;
+    /// use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+    ///
+    /// # let key = SigningKey::generate(Algorithm::ES256)?;
+    /// # let verifier = || JwtVerifier::builder(key.verifying_key().clone()).issuer("i").audience("a").build();
+    /// let guard = Guard::builder(verifier()?).correlation_header("X-Trace-Id").build()?;
+    ///
+    /// let headers = [("x-trace-id", "r-2026-7")];
+    /// let request = RequestView::new("GET", "/posts", None, &headers);
+    /// let answer = Screening::enter(&guard, None).require_now(&request).expect("nothing to wait for");
+    /// assert_eq!(answer.unwrap_err().correlation_id(), "r-2026-7");
+    ///
+    /// assert!(Guard::builder(verifier()?).correlation_header("Cookie").build().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn correlation_header(mut self, name: impl Into<String>) -> Self {
         self.correlation_header = name.into();
         self
     }
 
     /// The `realm` of challenges (RFC 9110 §11.5).
+    ///
+    /// ```
+    /// use countersign::request::RequestView;
+    /// use countersign::screening::Screening;
+    /// use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+    ///
+    /// # let key = SigningKey::generate(Algorithm::ES256)?;
+    /// # let verifier = JwtVerifier::builder(key.verifying_key().clone()).issuer("i").audience("a").build()?;
+    /// let guard = Guard::builder(verifier).realm("my-api").scope("posts:read").build()?;
+    ///
+    /// let nobody = RequestView::new("GET", "/posts", None, &[("accept", "*/*")]);
+    /// let denial = Screening::enter(&guard, None).want_of_credentials(&nobody);
+    /// assert_eq!(denial.challenges().next(), Some(r#"Bearer realm="my-api", scope="posts:read""#));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
         self.realm = Some(realm.into());
         self
@@ -337,12 +511,49 @@ impl GuardBuilder {
 
     /// How bodies are written: a [`BodyStyle`], which is [`Problem`](BodyStyle::Problem) unless said otherwise, or a
     /// [`Renderer`] of the application's own.
+    ///
+    /// ```
+    /// use countersign::request::RequestView;
+    /// use countersign::screening::{BodyStyle, Screening};
+    /// use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+    ///
+    /// # let key = SigningKey::generate(Algorithm::ES256)?;
+    /// # let verifier = JwtVerifier::builder(key.verifying_key().clone()).issuer("i").audience("a").build()?;
+    /// let guard = Guard::builder(verifier).body(BodyStyle::Empty).build()?;
+    ///
+    /// let nobody = RequestView::new("GET", "/posts", None, &[("accept", "*/*")]);
+    /// let denial = Screening::enter(&guard, None).want_of_credentials(&nobody);
+    /// assert_eq!((denial.status(), denial.content_type()), (401, None));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn body(mut self, renderer: impl Renderer) -> Self {
         self.body = Arc::new(renderer);
         self
     }
 
     /// Tells clients which scopes a route asks for when theirs do not suffice. Roles and permissions are never told.
+    ///
+    /// ```
+    /// use countersign::authorize::scopes;
+    /// use countersign::issue::JwtSigner;
+    /// use countersign::request::RequestView;
+    /// use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+    ///
+    /// # let key = SigningKey::generate(Algorithm::ES256)?;
+    /// # let verifier = JwtVerifier::builder(key.verifying_key().clone()).issuer("i").audience("a").build()?;
+    /// # let token = JwtSigner::new(key).sign(&serde_json::json!({"iss": "i", "aud": "a", "sub": "7", "exp": 4_000_000_000_u32}))?;
+    /// # let authorization = format!("Bearer {token}");
+    /// let guard = Guard::builder(verifier).public_scopes().build()?;
+    /// let write = guard.check(scopes(["posts:write"]))?;
+    ///
+    /// let headers = [("authorization", authorization.as_str())]; // a good token without that scope
+    /// let request = RequestView::new("POST", "/posts", None, &headers);
+    /// let answer = write.judge_now(&write.screening(None), &request).expect("a local key needs no waiting");
+    /// let denial = answer.unwrap_err();
+    /// assert_eq!(denial.status(), 403);
+    /// assert!(denial.challenges().any(|challenge| challenge.contains(r#"scope="posts:write""#)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn public_scopes(mut self) -> Self {
         self.public_scopes = true;
         self
@@ -353,6 +564,16 @@ impl GuardBuilder {
     /// # Errors
     /// [`ConfigError`] that names the setting: a challenge parameter that a header field cannot carry, metadata at no `https`
     /// URL or at two, Basic without a realm, or a correlation header that is no field name or one that holds credentials.
+    ///
+    /// ```
+    /// use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+    ///
+    /// # let key = SigningKey::generate(Algorithm::ES256)?;
+    /// # let verifier = JwtVerifier::builder(key.verifying_key().clone()).issuer("i").audience("a").build()?;
+    /// let error = Guard::builder(verifier).realm("two\nlines").build().unwrap_err();
+    /// assert_eq!(error.setting(), "realm");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn build(mut self) -> Result<Guard, ConfigError> {
         if self.extractors.is_empty() {
             self.extractors.push(Box::new(HeaderExtractor::bearer()));

@@ -66,6 +66,17 @@ const MAX_HEADER_BYTES: usize = 4 * 1024;
 /// What a signature vouches for: the payload, and the protected header of that very signature.
 ///
 /// `Debug` shows the algorithm alone.
+///
+/// ```
+/// use countersign::{Algorithm, SigningKey, jws};
+///
+/// let key = SigningKey::generate(Algorithm::ES256)?.with_key_id("ours")?;
+/// let token = jws::sign(&key, &jws::Header::new(&key), b"any bytes")?;
+/// let verified = jws::Compact::parse(&token, jws::MAX_BYTES)?.into_verified(key.verifying_key())?;
+/// assert_eq!(verified.payload(), b"any bytes");
+/// assert_eq!((verified.header().key_id(), verified.index()), (Some("ours"), 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Verified {
     payload: Bytes,

@@ -16,6 +16,18 @@ use std::time::Duration;
 
 /// Which key a token asks for. Everything in it comes from the token, unverified: use it to look up, never to
 /// build a URL, a cache key or a log line.
+///
+/// ```
+/// use countersign::provider::{KeyProvider, KeyRequest};
+/// use countersign::{Algorithm, VerifyingKey};
+///
+/// let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?.with_key_id("2026-11")?;
+/// let ask = |id| key.key_now(&KeyRequest::new(Algorithm::HS256).with_key_id(id));
+/// assert!(matches!(ask(Some("2026-11")), Some(Ok(_))));
+/// assert!(matches!(ask(Some("2026-10")), Some(Err(_))));
+/// assert!(matches!(ask(None), Some(Ok(_)))); // one key, for everything that names none
+/// # Ok::<(), countersign::keys::KeyError>(())
+/// ```
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct KeyRequest<'t> {
@@ -57,6 +69,15 @@ impl Debug for KeyRequest<'_> {
 }
 
 /// Why there is no key.
+///
+/// ```
+/// use countersign::provider::{KeyProviderError, Unavailable};
+/// use countersign::verify::VerifyError;
+///
+/// let down = KeyProviderError::Unavailable(Unavailable::because("no route to the issuer"));
+/// assert!(matches!(VerifyError::from(down), VerifyError::Unavailable(_))); // 503
+/// assert!(matches!(VerifyError::from(KeyProviderError::NotFound), VerifyError::Rejected(_))); // 401
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyProviderError {
@@ -75,6 +96,14 @@ pub enum KeyProviderError {
 }
 
 /// Something that a verdict needs could not be reached.
+///
+/// ```
+/// use countersign::provider::Unavailable;
+/// use std::time::Duration;
+///
+/// let down = Unavailable::because("no route to the issuer").retry_after(Duration::from_secs(5));
+/// assert_eq!(down.to_string(), "what a verdict needs cannot be reached"); // the cause is its `source`, for logs
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Unavailable {

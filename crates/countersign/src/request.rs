@@ -7,6 +7,25 @@ use zeroize::Zeroizing;
 /// Reads header fields of a request, without copying.
 ///
 /// `Sync`, because a view of the request is held while a verdict is awaited.
+///
+/// ```
+/// use countersign::request::{HeaderSource, RequestView};
+/// use std::collections::BTreeMap;
+///
+/// /// The header fields of some framework: names in lower case.
+/// struct Fields(BTreeMap<String, Vec<String>>);
+///
+/// impl HeaderSource for Fields {
+///     fn header(&self, name: &str, nth: usize) -> Option<&[u8]> {
+///         Some(self.0.get(name)?.get(nth)?.as_bytes())
+///     }
+/// }
+///
+/// let fields = Fields(BTreeMap::from([("authorization".into(), vec!["Bearer x".into()])]));
+/// let request = RequestView::new("GET", "/posts", None, &fields);
+/// assert_eq!(request.headers.header("authorization", 0), Some(&b"Bearer x"[..]));
+/// assert_eq!(request.headers.header("authorization", 1), None); // it stands there once
+/// ```
 pub trait HeaderSource: Sync {
     /// The value of the `nth` field line named `name` (lower case), counted from zero, in order of arrival.
     fn header(&self, name: &str, nth: usize) -> Option<&[u8]>;
@@ -142,6 +161,15 @@ impl fmt::Debug for Credential<'_> {
 /// audience must not take it. For others there is token exchange (RFC 8693). Whoever verifies it has made it:
 /// [`Screening::sent_token`](crate::screening::Screening::sent_token). `Debug` shows the scheme alone; the text is wiped when
 /// dropped.
+///
+/// ```
+/// use countersign::request::SentToken;
+///
+/// /// The field with which another service of the same audience is asked in the sender's name.
+/// fn field(sent: &SentToken) -> (&'static str, String) {
+///     ("authorization", sent.authorization().to_string())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct SentToken {
     scheme: String,

@@ -6,6 +6,15 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 /// What a [`Renderer`] sees of a refusal.
+///
+/// ```
+/// use countersign::reason::Reason;
+/// use countersign::screening::Refused;
+///
+/// // For the test of a renderer.
+/// let refused = Refused::new(Reason::KeysUnavailable, "r-7").with_retry_after(Some(5));
+/// assert_eq!((refused.status(), refused.retry_after), (503, Some(5)));
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Refused<'a> {
@@ -50,6 +59,14 @@ impl<'a> Refused<'a> {
 }
 
 /// A body and its media type.
+///
+/// ```
+/// use countersign::screening::Rendered;
+///
+/// let page = Rendered::new("text/html; charset=utf-8", "<h1>Please log in</h1>");
+/// assert_eq!(page.content_type(), Some("text/html; charset=utf-8"));
+/// assert!(Rendered::empty().body().is_empty());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Rendered {
@@ -126,6 +143,15 @@ macro_rules! forward {
 forward!(Arc, Box);
 
 /// How the body of a refusal is written.
+///
+/// ```
+/// use countersign::reason::Reason;
+/// use countersign::screening::{BodyStyle, Refused, Renderer};
+///
+/// let refused = Refused::new(Reason::NoCredentials, "r-7");
+/// assert_eq!(BodyStyle::Problem.render(&refused).content_type(), Some("application/problem+json"));
+/// assert_eq!(BodyStyle::Empty.render(&refused).content_type(), None);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BodyStyle {

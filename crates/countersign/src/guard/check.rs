@@ -11,6 +11,29 @@ use std::sync::Arc;
 /// A guard and a requirement: judges requests.
 ///
 /// Made by [`Guard::check`], which has seen to it that the requirement can be judged.
+///
+/// ```
+/// use countersign::authorize::scopes;
+/// use countersign::issue::JwtSigner;
+/// use countersign::request::RequestView;
+/// use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+///
+/// # let key = SigningKey::generate(Algorithm::ES256)?;
+/// # let verifier = JwtVerifier::builder(key.verifying_key().clone()).issuer("i").audience("a").build()?;
+/// # let token = JwtSigner::new(key).sign(&serde_json::json!({
+/// #     "iss": "i", "aud": "a", "sub": "7", "exp": 4_000_000_000_u32, "scope": "posts:read",
+/// # }))?;
+/// # let authorization = format!("Bearer {token}");
+/// # let headers = [("authorization", authorization.as_str())];
+/// let guard = Guard::builder(verifier).build()?;
+/// let (read, write) = (guard.check(scopes(["posts:read"]))?, guard.check(scopes(["posts:write"]))?);
+///
+/// let request = RequestView::new("POST", "/posts", None, &headers); // with the scope `posts:read`
+/// let screening = read.screening(None); // both share its verdict: the token is verified once
+/// let may = |check: &countersign::screening::Check| check.judge_now(&screening, &request).is_some_and(|answer| answer.is_ok());
+/// assert!(may(&read) && !may(&write));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Check {
     guard: Guard,
@@ -80,6 +103,19 @@ impl Check {
     ///
     /// # Errors
     /// The [`Denial`] to send.
+    ///
+    /// ```
+    /// use countersign::request::RequestView;
+    /// use countersign::screening::{Check, Screening};
+    /// use countersign::{Denial, VerifiedToken};
+    ///
+    /// async fn judge(check: &Check, screening: &Screening, request: &RequestView<'_>) -> Result<VerifiedToken, Denial> {
+    ///     match check.judge_now(screening, request) {
+    ///         Some(answer) => answer, // the keys were at hand: nothing was awaited
+    ///         None => check.judge(screening, request).await,
+    ///     }
+    /// }
+    /// ```
     pub async fn judge(&self, screening: &Screening, request: &RequestView<'_>) -> Result<VerifiedToken, Denial> {
         self.judge_on(screening, request, None).await
     }

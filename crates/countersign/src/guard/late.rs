@@ -55,6 +55,23 @@ impl Guard {
 }
 
 /// Puts a guard in the place that [`Guard::later`] has made. Clones are for the same place.
+///
+/// ```
+/// use countersign::request::RequestView;
+/// use countersign::screening::Screening;
+/// use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+///
+/// let (guard, hand_over) = Guard::later();
+/// let nobody = RequestView::new("GET", "/posts", None, &[("accept", "*/*")]);
+/// let status = || Screening::enter(&guard, None).require_now(&nobody).and_then(|answer| answer.err()).map(|no| no.status());
+/// assert_eq!(status(), Some(503));
+///
+/// # let key = SigningKey::generate(Algorithm::ES256)?;
+/// # let verifier = JwtVerifier::builder(key.verifying_key().clone()).issuer("i").audience("a").build()?;
+/// hand_over.hand_over(&Guard::builder(verifier).build()?)?; // once the configuration has been read
+/// assert_eq!(status(), Some(401));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct HandOver(Arc<Late>);
 

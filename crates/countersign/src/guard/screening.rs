@@ -14,6 +14,26 @@ use std::time::Duration;
 ///
 /// Adapters keep it with the request. Every check and every extractor that asks the same guard about the same
 /// request shares one verdict; another guard's verdict never stands in for it.
+///
+/// ```
+/// use countersign::request::RequestView;
+/// use countersign::screening::Screening;
+/// use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+///
+/// # let key = SigningKey::generate(Algorithm::ES256)?;
+/// # let verifier = || JwtVerifier::builder(key.verifying_key().clone()).issuer("i").audience("a").build();
+/// let (outer, inner) = (Guard::builder(verifier()?).build()?, Guard::builder(verifier()?).build()?);
+///
+/// // A layer of `outer` makes it, one of `inner` behind it makes another: neither verdict stands in for the other.
+/// let first = Screening::enter(&outer, None);
+/// let second = Screening::enter(&inner, Some(&first));
+/// assert!(second.guard().is_same_as(&inner));
+///
+/// let nobody = RequestView::new("GET", "/posts", None, &[("accept", "*/*")]);
+/// assert!(matches!(second.optional_now(&nobody), Some(Ok(None))));
+/// assert!(matches!(second.require_now(&nobody), Some(Err(denial)) if denial.status() == 401));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Screening(Arc<Screened>);
 
@@ -271,6 +291,22 @@ impl Screening {
     ///
     /// # Errors
     /// The [`Denial`] of a token whose claims do not fit: 401, `invalid_token`.
+    ///
+    /// ```
+    /// use countersign::request::RequestView;
+    /// use countersign::screening::Screening;
+    /// use countersign::Denial;
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Tenant {
+    ///     tenant: String,
+    /// }
+    ///
+    /// async fn tenant(screening: &Screening, request: &RequestView<'_>) -> Result<String, Denial> {
+    ///     let token = screening.require(request).await?;
+    ///     Ok(screening.claims::<Tenant>(&token)?.tenant)
+    /// }
+    /// ```
     pub fn claims<C: DeserializeOwned>(&self, token: &VerifiedToken) -> Result<C, Denial> {
         token.claims().map_err(|_| {
             let progress @ Progress { parts, .. } = self.progress();

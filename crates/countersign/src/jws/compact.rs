@@ -15,6 +15,19 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A compact JWS, taken apart and not yet verified: its payload is out of reach until [`verify`](Self::verify).
+///
+/// ```
+/// use countersign::{Algorithm, SigningKey, jws};
+///
+/// let (ours, theirs) = (SigningKey::generate(Algorithm::ES256)?, SigningKey::generate(Algorithm::ES256)?);
+/// let token = jws::sign(&ours, &jws::Header::new(&ours), b"any bytes")?;
+///
+/// let parsed = || jws::Compact::parse(&token, jws::MAX_BYTES);
+/// assert!(parsed()?.verify(theirs.verifying_key()).is_err());
+/// let verified = parsed()?.into_verified(ours.verifying_key())?;
+/// assert_eq!((verified.payload(), verified.header().algorithm()), (&b"any bytes"[..], Algorithm::ES256));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Compact<'t> {
     header: Shared,
     /// The header's text, where it may be remembered and is not yet: never with `b64=false`.

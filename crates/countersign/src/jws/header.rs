@@ -17,6 +17,16 @@ use std::fmt;
 /// A JOSE header (RFC 7515 §4) that this crate can act on.
 ///
 /// `jku`, `jwk`, `x5u` and `x5c` are never followed or trusted: they are members like any other.
+///
+/// ```
+/// use countersign::{Algorithm, SigningKey, jws};
+///
+/// let key = SigningKey::generate(Algorithm::Ed25519)?.with_key_id("2026-11")?;
+/// let header = jws::Header::new(&key).with_type("receipt+jws").with("batch", 7.into())?;
+/// assert_eq!((header.key_id(), header.get("batch")), (Some("2026-11"), Some(&7.into())));
+/// assert!(header.with("alg", "none".into()).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Header {

@@ -47,6 +47,17 @@ pub struct Json {
 }
 
 /// One signature of a [`Json`], not yet verified: hints for choosing a key.
+///
+/// ```
+/// use countersign::{Algorithm, SigningKey, jws};
+///
+/// let key = SigningKey::generate(Algorithm::ES256)?.with_key_id("ours")?;
+/// let json = jws::Signing::new(b"a contract").by(&key, jws::Header::new(&key)).general()?;
+/// let signed = jws::Json::parse(&json, &jws::Policy::new())?;
+/// let ids: Vec<_> = signed.signatures().iter().filter_map(|signature| signature.key_id()).collect();
+/// assert_eq!(ids, ["ours"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Signature {
     /// The refusal is this signature's alone: another may be good.
     header: Result<Header, Rejection>,

@@ -18,6 +18,19 @@ use std::fmt;
 /// # Errors
 /// [`SignError`], by its variants: a header that was made for another key, or that could not be read back, and whatever
 /// the backend refuses.
+///
+/// ```
+/// use countersign::{Algorithm, SigningKey, jws};
+///
+/// let key = SigningKey::generate(Algorithm::ES256)?.with_key_id("2026-11")?;
+/// let header = jws::Header::new(&key).with_type("receipt+jws").with_content_type("json");
+/// let receipt = jws::sign(&key, &header, br#"{"paid":12}"#)?;
+///
+/// let read = jws::Compact::parse(&receipt, jws::MAX_BYTES)?;
+/// assert_eq!(read.header().token_type(), Some("receipt+jws"));
+/// assert_eq!(read.verify(key.verifying_key())?, br#"{"paid":12}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn sign(key: &SigningKey, header: &Header, payload: &[u8]) -> Result<String, SignError> {
     sign_under(key, &protected(key, header, false)?, payload, false)
 }
@@ -96,6 +109,20 @@ pub enum SignError {
 }
 
 /// A header that no signature covers (RFC 7515 §4): for hints, such as `kid`.
+///
+/// ```
+/// use countersign::{Algorithm, SigningKey, jws};
+///
+/// // A hint for whoever carries the object, which no signature covers.
+/// let key = SigningKey::generate(Algorithm::ES256)?;
+/// let hints = jws::Unprotected::new().with("queue", "north".into())?;
+/// let json = jws::Signing::new(b"a parcel").by_with_unprotected(&key, jws::Header::new(&key), hints).flattened()?;
+///
+/// let verified = jws::Json::parse(&json, &jws::Policy::new())?.verify(key.verifying_key())?;
+/// assert_eq!(verified.unprotected("queue"), Some(&"north".into()));
+/// assert_eq!(verified.header().get("queue"), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Default, PartialEq)]
 pub struct Unprotected(Map<String, Value>);
 

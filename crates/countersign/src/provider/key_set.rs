@@ -138,6 +138,21 @@ impl KeySet {
     ///
     /// # Errors
     /// [`KeyProviderError`], never `Unavailable`.
+    ///
+    /// ```
+    /// use countersign::jwk::JwkSet;
+    /// use countersign::provider::{KeyProviderError, KeyRequest, KeySet};
+    /// use countersign::Algorithm;
+    ///
+    /// let document = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a",
+    ///     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    /// let keys = KeySet::from_jwks(&JwkSet::parse(document)?)?;
+    /// let ask = |algorithm, id| keys.find(&KeyRequest::new(algorithm).with_key_id(Some(id)));
+    /// assert!(ask(Algorithm::Ed25519, "a").is_ok());
+    /// assert!(matches!(ask(Algorithm::ES256, "a"), Err(KeyProviderError::WrongAlgorithm)));
+    /// assert!(matches!(ask(Algorithm::Ed25519, "b"), Err(KeyProviderError::NotFound)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn find(&self, wanted: &KeyRequest<'_>) -> Result<&VerifyingKey, KeyProviderError> {
         let fits = |key: &&VerifyingKey| key.algorithm().is_same_as(wanted.algorithm);
         let Some(key_id) = wanted.key_id else { return only(self.iter().filter(fits)) };

@@ -11,6 +11,19 @@ use std::time::Duration;
 /// made of. Made by [`Tenure::attend`].
 ///
 /// Its owner may receive in one task and send in another. To drop it is to leave: the connection is dropped with it.
+///
+/// ```
+/// use countersign::screening::Lease;
+/// use std::task::Poll;
+///
+/// /// A connection of some framework.
+/// struct Socket(Vec<String>);
+///
+/// /// The next message; `None` once the tenure is over, or the peer has gone.
+/// async fn next(lease: &Lease<Socket>) -> Option<String> {
+///     std::future::poll_fn(|context| lease.poll_receive(context, |socket, _| Poll::Ready(socket.0.pop()))).await?
+/// }
+/// ```
 pub struct Lease<T> {
     tenure: Tenure,
     shared: Arc<Shared<T>>,
