@@ -2,6 +2,22 @@
 //!
 //! What comes back from a store that others can write to is untrusted: parse it as strictly as an answer from the
 //! network, and authenticate it: with a [`FleetKey`], as `SealedCache` of `countersign-cache` does.
+//!
+//! ```
+//! use countersign::Bytes;
+//! use countersign::cache::{CacheKey, CacheStore, Result};
+//! use std::time::Duration;
+//!
+//! /// Takes a code once: whoever comes second finds nothing, in whichever process.
+//! async fn redeem(store: &impl CacheStore, code: &str) -> Result<Option<Bytes>> {
+//!     store.take(&CacheKey::hashed("code", &[code.as_bytes()])).await
+//! }
+//!
+//! async fn keep(store: &impl CacheStore, code: &str, whose: &str) -> Result<()> {
+//!     let key = CacheKey::hashed("code", &[code.as_bytes()]);
+//!     store.put(&key, Bytes::copy_from_slice(whose.as_bytes()), Duration::from_secs(60)).await
+//! }
+//! ```
 
 mod fleet_key;
 
@@ -54,6 +70,15 @@ impl CacheKey {
 
 /// The store could not do it. To a caller that reads, that is a miss, or, where a miss would be a verdict, what nobody can
 /// tell.
+///
+/// ```
+/// use countersign::cache::CacheError;
+/// use std::error::Error;
+///
+/// let error = CacheError::because("the connection was closed");
+/// assert_eq!(error.to_string(), "the cache store failed");
+/// assert_eq!(error.source().map(ToString::to_string), Some("the connection was closed".to_owned()));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("the cache store failed")]
 pub struct CacheError(#[source] Box<dyn Error + Send + Sync>);
@@ -88,6 +113,18 @@ impl Found {
 }
 
 /// What [`CacheStore::add`] counted.
+///
+/// ```
+/// use countersign::cache::{CacheKey, CacheStore, Result};
+/// use std::time::Duration;
+///
+/// /// At most five tries a minute, over all processes.
+/// async fn may_try(store: &impl CacheStore, account: &str) -> Result<bool> {
+///     let key = CacheKey::hashed("tries", &[account.as_bytes()]);
+///     let counted = store.add(&key, 1, Duration::from_secs(60)).await?;
+///     Ok(counted.total <= 5)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counted {

@@ -1,4 +1,11 @@
 //! `WWW-Authenticate` (RFC 9110 §11.6.1, RFC 6750 §3): one challenge, written so that it parses.
+//!
+//! ```
+//! use countersign::challenge::Challenge;
+//!
+//! let challenge = Challenge::new("Bearer").param("realm", "my-api").param("error", "invalid_token");
+//! assert_eq!(challenge.to_string(), r#"Bearer realm="my-api", error="invalid_token""#);
+//! ```
 
 use crate::config::ConfigError;
 use std::fmt::{self, Write};
@@ -64,6 +71,13 @@ fn is_text(character: char) -> bool {
 ///
 /// # Errors
 /// [`ConfigError`] that names `setting`.
+///
+/// ```
+/// use countersign::challenge::check_text;
+///
+/// assert!(check_text("realm", "my-api").is_ok());
+/// assert_eq!(check_text("realm", "two\r\nlines").unwrap_err().setting(), "realm");
+/// ```
 pub fn check_text(setting: &'static str, value: &str) -> Result<(), ConfigError> {
     match value.chars().find(|character| !is_text(*character)) {
         Some(character) => {

@@ -1,4 +1,24 @@
 //! Registered claims (RFC 7519 §4.1), read strictly and once.
+//!
+//! A handler takes the claims it wants as a type of its own; what every token may have, a [`VerifiedToken`](crate::VerifiedToken)
+//! has methods for.
+//!
+//! ```
+//! use countersign::VerifiedToken;
+//! use countersign::claims::OneOrMany;
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Me {
+//!     sub: String,
+//!     groups: OneOrMany,
+//! }
+//!
+//! let token = VerifiedToken::vouched(&serde_json::json!({"sub": "7", "groups": "staff", "exp": 4_000_000_000_u32}))?;
+//! let me: Me = token.claims()?;
+//! assert!(me.sub == "7" && me.groups.contains("staff"));
+//! assert_eq!(token.expires_at().map(|end| end.since_epoch().as_secs()), Some(4_000_000_000));
+//! # Ok::<(), countersign::claims::ClaimsError>(())
+//! ```
 
 mod text;
 mod typed;

@@ -1,4 +1,31 @@
 //! Time, injected: the only place that reads the system's clocks.
+//!
+//! ```
+//! use countersign::clock::Clock;
+//! use countersign::issue::JwtSigner;
+//! use countersign::request::Credential;
+//! use countersign::verify::TokenVerifier;
+//! use countersign::{Algorithm, JwtVerifier, SigningKey};
+//! use std::time::{Duration, SystemTime, UNIX_EPOCH};
+//!
+//! /// Always the same second. `FakeClock` of `countersign-testkit` can be advanced.
+//! #[derive(Debug)]
+//! struct At(u64);
+//! impl Clock for At {
+//!     fn now(&self) -> SystemTime { UNIX_EPOCH + Duration::from_secs(self.0) }
+//! }
+//!
+//! let key = SigningKey::generate(Algorithm::ES256)?;
+//! let is_good_at = |second| {
+//!     let verifier = JwtVerifier::builder(key.verifying_key().clone()).issuer("i").audience("a").clock(At(second)).build()?;
+//!     let token = JwtSigner::new(key.clone()).sign(&serde_json::json!({"iss": "i", "aud": "a", "exp": 1_000}))?;
+//!     let verdict = verifier.verify_now(&Credential::new("Bearer", &token));
+//!     Ok::<_, Box<dyn std::error::Error>>(verdict.is_some_and(|verdict| verdict.is_ok()))
+//! };
+//! assert!(is_good_at(1_000 + 29)?, "within the leeway");
+//! assert!(!is_good_at(1_000 + 30)?);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -54,6 +81,14 @@ pub trait Alarm: Debug + Send + Sync + 'static {
 }
 
 /// The clocks of the operating system: the default everywhere.
+///
+/// ```
+/// use countersign::clock::{Clock, SystemClock};
+///
+/// let clock = SystemClock::new();
+/// let started = clock.monotonic();
+/// assert!(clock.monotonic() >= started, "also where somebody sets the system's time back");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
     started: Instant,

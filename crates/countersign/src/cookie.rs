@@ -1,4 +1,15 @@
 //! Cookies that hold a session, set and cleared rightly.
+//!
+//! ```
+//! use countersign::cookie::HostCookie;
+//! use std::time::Duration;
+//!
+//! let session = HostCookie::new("__Host-session")?;
+//! let set = session.set("a.signed.token", Duration::from_secs(900))?;
+//! assert!(set.starts_with("__Host-session=a.signed.token") && set.contains("HttpOnly") && set.contains("Secure"));
+//! assert!(session.clear().contains("Expires=Thu, 01 Jan 1970"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::config::ConfigError;
 use crate::extract::is_token;
@@ -39,6 +50,16 @@ pub struct HostCookie {
 }
 
 /// To which requests of other sites a browser adds a cookie (RFC 6265bis §4.1.2.7).
+///
+/// ```
+/// use countersign::cookie::{HostCookie, SameSite};
+/// use std::time::Duration;
+///
+/// // A page that other sites link to, and that is to know its visitors at once.
+/// let session = HostCookie::new("__Host-session")?.same_site(SameSite::Lax);
+/// assert!(session.set("a.signed.token", Duration::from_secs(900))?.contains("SameSite=Lax"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SameSite {

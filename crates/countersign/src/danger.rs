@@ -1,4 +1,22 @@
 //! Every way to weaken a check, by name.
+//!
+//! Nothing here is a default, and each name says what is given up. To find all of it in a code base, look for `danger`.
+//!
+//! ```
+//! use countersign::danger::Danger;
+//! use countersign::{Algorithm, JwtVerifier, VerifyingKey, danger};
+//!
+//! // A gateway of old signs with a short secret, and writes no `aud`. Two checks are weakened, and no more.
+//! let key = danger::short_secret(Algorithm::HS256, "sixteen octets!!")?;
+//! let verifier = JwtVerifier::builder(key.verifying_key().clone())
+//!     .algorithms([Algorithm::HS256])
+//!     .issuer("https://gateway.example/")
+//!     .danger(Danger::AnyAudience)
+//!     .build();
+//! assert!(verifier.is_ok());
+//! assert!(VerifyingKey::from_secret(Algorithm::HS256, "sixteen octets!!").is_err());
+//! # Ok::<(), countersign::keys::KeyError>(())
+//! ```
 
 use crate::alg::Algorithm;
 use crate::jwk::Jwk;

@@ -1,5 +1,20 @@
 //! Where is it? The seam [`TokenExtractor`], and extractors for header fields, cookies, WebSocket subprotocols and, by
 //! the door of danger, the query.
+//!
+//! ```
+//! use countersign::extract::{ExtractError, HeaderExtractor, TokenExtractor};
+//! use countersign::request::RequestView;
+//!
+//! let bearer = HeaderExtractor::bearer();
+//! let headers = [("authorization", "Bearer abc")];
+//! let found = bearer.extract(&RequestView::new("GET", "/posts", None, &headers))?;
+//! assert_eq!(found.as_ref().map(|credential| credential.expose()), Some("abc"));
+//!
+//! // Twice is once too often: another part of the system may look at the other one.
+//! let headers = [("authorization", "Bearer abc"), ("authorization", "Bearer xyz")];
+//! assert_eq!(bearer.extract(&RequestView::new("GET", "/posts", None, &headers)), Err(ExtractError::Repeated));
+//! # Ok::<(), ExtractError>(())
+//! ```
 
 mod cookie;
 mod csrf;

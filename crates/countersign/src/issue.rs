@@ -1,4 +1,20 @@
 //! Issuing: claims in, signed JWT out.
+//!
+//! ```
+//! use countersign::issue::{Claims, JwtSigner};
+//! use countersign::{Algorithm, SigningKey};
+//! use std::time::Duration;
+//!
+//! let key = SigningKey::generate(Algorithm::ES256)?.with_key_id("2026-11")?;
+//! let signer = JwtSigner::new(key).token_type("at+jwt");
+//! let claims = Claims::new("https://issuer.example/")
+//!     .subject("7")
+//!     .audience("my-api")
+//!     .lifetime(Duration::from_secs(900));
+//! let token = signer.issue(&claims)?;
+//! # assert_eq!(token.split('.').count(), 3);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod claims;
 mod remote;
@@ -16,6 +32,16 @@ use serde::Serialize;
 use std::sync::{Arc, OnceLock};
 
 /// Why no token was made.
+///
+/// ```
+/// use countersign::issue::{Claims, IssueError, JwtSigner};
+/// use countersign::{Algorithm, SigningKey};
+///
+/// let signer = JwtSigner::new(SigningKey::generate(Algorithm::ES256)?);
+/// assert!(matches!(signer.issue(&Claims::new("https://issuer.example/").subject("7")), Err(IssueError::NoLifetime)));
+/// assert!(matches!(signer.sign(&["no object"]), Err(IssueError::Claims(_))));
+/// # Ok::<(), countersign::keys::KeyError>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssueError {

@@ -1,4 +1,16 @@
 //! JSON Web Keys (RFC 7517): public keys, and sets of them, read so that one bad key does not cost the others.
+//!
+//! ```
+//! use countersign::jwk::JwkSet;
+//!
+//! let set = JwkSet::parse(r#"{"keys":[
+//!     {"kty":"OKP","crv":"Ed25519","kid":"good","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+//!     {"kty":"OKP","crv":"Ed25519","kid":"bad","x":"too short"}
+//! ]}"#)?;
+//! assert_eq!(set.keys().len(), 1);
+//! assert_eq!(set.quarantined().len(), 1, "and it says why");
+//! # Ok::<(), countersign::keys::KeyError>(())
+//! ```
 
 mod ids_aside;
 mod private;
@@ -286,6 +298,16 @@ pub struct JwkSet {
 }
 
 /// A key that was set aside.
+///
+/// ```
+/// use countersign::jwk::JwkSet;
+/// use countersign::keys::KeyError;
+///
+/// let set = JwkSet::parse(r#"{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"#)?;
+/// let aside = &set.quarantined()[0];
+/// assert_eq!((aside.index, aside.reason), (0, KeyError::NotPublic)); // somebody has published a secret
+/// # Ok::<(), KeyError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Quarantined {

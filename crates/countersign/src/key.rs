@@ -51,6 +51,16 @@ impl KeyLife {
 }
 
 /// Which key verified a token: what a cached verdict is bound to.
+///
+/// ```
+/// use countersign::{Algorithm, SigningKey};
+///
+/// let (one, another) = (SigningKey::generate(Algorithm::ES256)?, SigningKey::generate(Algorithm::ES256)?);
+/// let renamed = one.verifying_key().clone().with_key_id("another name")?;
+/// assert_eq!(renamed.identity(), one.verifying_key().identity());
+/// assert_ne!(one.verifying_key().identity(), another.verifying_key().identity());
+/// # Ok::<(), countersign::keys::KeyError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyIdentity {
     algorithm: Algorithm,

@@ -3,6 +3,14 @@
 use crate::config::ConfigError;
 
 /// Why key material cannot serve. Holds nothing of the material.
+///
+/// ```
+/// use countersign::keys::KeyError;
+/// use countersign::{Algorithm, SigningKey, VerifyingKey};
+///
+/// assert!(matches!(VerifyingKey::from_secret(Algorithm::HS256, "secret"), Err(KeyError::Weak(_))));
+/// assert_eq!(SigningKey::from_secret(Algorithm::ES256, [7; 32]).err(), Some(KeyError::WrongAlgorithm));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {

@@ -17,6 +17,23 @@
 //! The same declarations give the same [`Manifest`] in each framework, in any order of declaring. It prints as a table and
 //! serializes to JSON, so that a test can hold the whole surface of a service against a file, and [`Manifest::openapi`]
 //! gives the `security` of each operation. It knows what was declared through it and nothing else that a framework serves.
+//!
+//! ```
+//! use countersign::authorize::scopes;
+//! use countersign::manifest::Declarations;
+//! use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+//!
+//! # let key = SigningKey::generate(Algorithm::ES256)?;
+//! # let verifier = JwtVerifier::builder(key.verifying_key().clone()).issuer("i").audience("a").build()?;
+//! let guard = Guard::builder(verifier).build()?;
+//! let plan = Declarations::new(&guard)
+//!     .public("GET", "/health", "the handler, as an adapter keeps it")
+//!     .requires("POST", "/posts", scopes(["posts:write"]), "another one")
+//!     .build()?;
+//! let routes: Vec<_> = plan.manifest.routes().iter().map(|route| (route.method.as_str(), route.path.to_string())).collect();
+//! assert_eq!(routes, [("GET", "/health".to_owned()), ("POST", "/posts".to_owned())]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod declarations;
 mod openapi;

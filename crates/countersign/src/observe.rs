@@ -2,6 +2,24 @@
 //!
 //! With the feature `tracing`, `TracingObserver` writes events to the log; with `metrics`, `MetricsObserver` counts them.
 //! A pair of observers is one: `(TracingObserver, MetricsObserver)`.
+//!
+//! ```
+//! use countersign::observe::{Event, Observer};
+//!
+//! /// Wakes somebody when nobody can be judged. Refusals are everyday life.
+//! #[derive(Debug)]
+//! struct Pager;
+//! impl Observer for Pager {
+//!     fn observe(&self, event: &Event<'_>) {
+//!         match event {
+//!             Event::KeysRefreshFailed { provider, kind, .. } => page(&format!("{provider}: {kind}")),
+//!             Event::RevocationsUnconfirmed { goes_on: false } => page("revocations"),
+//!             _ => {}
+//!         }
+//!     }
+//! }
+//! # fn page(_: &str) {}
+//! ```
 
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -23,6 +41,18 @@ use std::time::{Duration, SystemTime};
 
 /// Something that happened. No text of a request or a token stands in it, but for the correlation id, which is held to a
 /// closed alphabet.
+///
+/// ```
+/// use countersign::observe::Event;
+///
+/// /// A line for the log. No text of the sender's stands in it.
+/// fn line(event: &Event<'_>) -> Option<String> {
+///     match event {
+///         Event::Refused { reason, correlation_id, .. } => Some(format!("{correlation_id} refused: {}", reason.name())),
+///         _ => None,
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'e> {

@@ -1,4 +1,16 @@
 //! Where keys come from: the seam [`KeyProvider`], and [`KeySet`], the set that most providers hold.
+//!
+//! ```
+//! use countersign::provider::{KeyProvider, KeyRequest};
+//! use countersign::{Algorithm, SigningKey};
+//!
+//! // One key is a provider, and so are a `KeySet` and what `countersign-keys` has.
+//! let key = SigningKey::generate(Algorithm::ES256)?;
+//! let keys: &dyn KeyProvider = key.verifying_key();
+//! assert!(matches!(keys.key_now(&KeyRequest::new(Algorithm::ES256)), Some(Ok(_))));
+//! assert!(matches!(keys.key_now(&KeyRequest::new(Algorithm::RS256)), Some(Err(_))));
+//! # Ok::<(), countersign::keys::KeyError>(())
+//! ```
 
 mod key_set;
 

@@ -1,4 +1,13 @@
 //! Why a request was refused, or a connection had to end: closed sets of names, safe in logs and as metric labels.
+//!
+//! ```
+//! use countersign::reason::{Reason, Rejection};
+//!
+//! let expired = Reason::Rejected(Rejection::Expired);
+//! assert_eq!((expired.status(), expired.oauth_error()), (401, Some("invalid_token")));
+//! assert_eq!(Reason::NotAllowed.status(), 403);
+//! assert_eq!(Reason::KeysUnavailable.status(), 503); // nothing is known of the token
+//! ```
 
 mod end;
 
@@ -7,6 +16,14 @@ pub use end::End;
 use std::fmt;
 
 /// Why a credential proved nothing. Always 401.
+///
+/// ```
+/// use countersign::reason::Rejection;
+///
+/// // For logs a name, for people a sentence; neither has text of the token in it.
+/// assert_eq!(Rejection::Expired.name(), "expired");
+/// assert!(!Rejection::Expired.description().is_empty());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rejection {
@@ -138,6 +155,21 @@ impl fmt::Display for Rejection {
 }
 
 /// Why a request was refused.
+///
+/// ```
+/// use countersign::reason::Reason;
+///
+/// /// Whether the client should log in again, or try again.
+/// fn advice(reason: Reason) -> &'static str {
+///     match reason.status() {
+///         401 => "log in",
+///         503 => "wait",
+///         _ => "do not try again",
+///     }
+/// }
+/// assert_eq!(advice(Reason::NoCredentials), "log in");
+/// assert_eq!(advice(Reason::RevocationUnknown), "wait");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {

@@ -1,4 +1,14 @@
 //! A request, as much of it as a verdict needs, borrowed from whatever framework holds it.
+//!
+//! ```
+//! use countersign::request::RequestView;
+//!
+//! // Header fields in a list, for tests; an adapter lends its framework's own.
+//! let headers = [("Authorization", "Bearer abc"), ("Accept", "text/html")];
+//! let request = RequestView::new("POST", "/posts", Some("draft=1"), &headers);
+//! assert_eq!(request.headers.header("authorization", 0), Some(&b"Bearer abc"[..]));
+//! assert!(!request.is_safe());
+//! ```
 
 use std::borrow::Cow;
 use std::fmt;

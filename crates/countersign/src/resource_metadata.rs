@@ -1,4 +1,24 @@
 //! OAuth 2.0 protected resource metadata (RFC 9728): where clients learn who issues tokens for this service.
+//!
+//! ```
+//! use countersign::request::RequestView;
+//! use countersign::resource_metadata::ResourceMetadata;
+//! use countersign::screening::Screening;
+//! use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+//!
+//! # let key = SigningKey::generate(Algorithm::ES256)?;
+//! # let verifier = JwtVerifier::builder(key.verifying_key().clone()).issuer("i").audience("a").build()?;
+//! let metadata = ResourceMetadata::builder("https://api.example").authorization_server("https://issuer.example/").build()?;
+//! let guard = Guard::builder(verifier).protected_resource(metadata).build()?;
+//!
+//! let nobody = RequestView::new("GET", "/posts", None, &[("accept", "*/*")]);
+//! let denial = Screening::enter(&guard, None).want_of_credentials(&nobody);
+//! assert_eq!(
+//!     denial.challenges().next(),
+//!     Some(r#"Bearer resource_metadata="https://api.example/.well-known/oauth-protected-resource""#),
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::authority::{check_origin, usual_form};
 use crate::config::ConfigError;
@@ -115,6 +135,22 @@ fn names(methods: impl Iterator<Item = BearerMethod>) -> Vec<&'static str> {
 }
 
 /// Sets [`ResourceMetadata`] up.
+///
+/// ```
+/// use countersign::extract::BearerMethod;
+/// use countersign::resource_metadata::ResourceMetadata;
+///
+/// let metadata = ResourceMetadata::builder("https://api.example")
+///     .authorization_server("https://issuer.example/")
+///     .scopes(["posts:read"])
+///     .bearer_methods([BearerMethod::Header])
+///     .name("Posts")
+///     .documentation("https://api.example/docs")
+///     .build()?;
+/// assert_eq!(metadata.resource(), "https://api.example");
+/// assert!(ResourceMetadata::builder("http://api.example").build().is_err(), "clients must be able to trust it");
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ResourceMetadataBuilder {

@@ -1,5 +1,22 @@
 //! Tokens that are no longer good although they verify: the seam [`RevocationCheck`], denylists in memory and in a
 //! cache store, and a log that a fleet shares, of tokens and of keys.
+//!
+//! ```
+//! use countersign::VerifiedToken;
+//! use countersign::revocation::{MemoryDenylist, RevocationCheck, TokenStatus};
+//! use std::time::{Duration, UNIX_EPOCH};
+//!
+//! let denylist = MemoryDenylist::new();
+//! let until = UNIX_EPOCH + Duration::from_secs(4_000_000_000); // when the token would have expired anyway
+//! denylist.revoke_token("https://issuer.example/", "t-1", until);
+//!
+//! let status = |id: &str| {
+//!     let claims = serde_json::json!({"iss": "https://issuer.example/", "jti": id, "exp": 4_000_000_000_u32});
+//!     denylist.status_now(&VerifiedToken::vouched(&claims).expect("claims"))
+//! };
+//! assert_eq!(status("t-1"), Some(TokenStatus::Revoked));
+//! assert_eq!(status("t-2"), Some(TokenStatus::Active));
+//! ```
 
 #[cfg(any(feature = "aws-lc", feature = "ring"))]
 mod distrusting;
@@ -27,6 +44,20 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 /// What is known of a verified token. Exhaustive on purpose: a caller that forgets a case must not compile.
+///
+/// ```
+/// use countersign::revocation::TokenStatus;
+///
+/// /// What a store says that may be out of reach.
+/// fn status(found: Result<bool, std::io::Error>) -> TokenStatus {
+///     match found {
+///         Ok(true) => TokenStatus::Revoked,
+///         Ok(false) => TokenStatus::Active,
+///         Err(_) => TokenStatus::Unknown, // 503, and never "let it pass"
+///     }
+/// }
+/// # assert_eq!(status(Ok(true)), TokenStatus::Revoked);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum TokenStatus {

@@ -1,4 +1,12 @@
 //! Secrets that do not print themselves and are wiped when dropped.
+//!
+//! ```
+//! use countersign::secret::Secret;
+//!
+//! let secret = Secret::new(*b"what nobody else may know");
+//! assert!(secret.matches(b"what nobody else may know"));
+//! assert!(!format!("{secret:?}").contains("nobody"));
+//! ```
 
 use std::fmt;
 use subtle::ConstantTimeEq;

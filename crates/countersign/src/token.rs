@@ -19,6 +19,20 @@ use std::sync::{Arc, OnceLock};
 /// A JWT that has a well-formed header and claims set, and has proved nothing.
 ///
 /// Its claims cannot be read. A [`JwtVerifier`](crate::JwtVerifier) makes a [`VerifiedToken`] of it, or refuses.
+///
+/// ```
+/// use countersign::issue::JwtSigner;
+/// use countersign::verify::UnverifiedToken;
+/// use countersign::{Algorithm, SigningKey, jws};
+///
+/// let key = SigningKey::generate(Algorithm::ES256)?.with_key_id("2026-11")?;
+/// let token = JwtSigner::new(key).sign(&serde_json::json!({"sub": "7"}))?;
+///
+/// // To choose a key by, and for nothing else: the claims are out of reach until the signature is verified.
+/// let unverified = UnverifiedToken::parse(&token, jws::MAX_BYTES)?;
+/// assert_eq!(unverified.header().key_id(), Some("2026-11"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct UnverifiedToken<'t> {
     compact: Compact<'t>,
     claims: RegisteredClaims,

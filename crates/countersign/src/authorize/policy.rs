@@ -45,6 +45,28 @@
 //! runtime around the question. `tokio::time::timeout(limit, look_up).await` is a `Result` of a `Result`, which is an answer
 //! as it stands: late or failed, nobody can tell. The error itself is not kept, because its text may come from elsewhere: log
 //! it where it arises. A policy that panics takes the request with it, as any other code of the application does.
+//!
+//! # An example
+//!
+//! ```
+//! use countersign::VerifiedToken;
+//! use countersign::authorize::policy::{deny_overrides, policy_fn};
+//! use countersign::authorize::{AccessRequest, Authorizer, Decision, action};
+//!
+//! let posts = deny_overrides("posts", ["posts:write"])
+//!     .deny_if(policy_fn("suspended", |request| request.token.has_scope("suspended")))
+//!     .allow_if(policy_fn("known", |request| request.token.subject().is_some()))
+//!     .build()?;
+//!
+//! let write = action("posts:write");
+//! let ask = |claims| {
+//!     let token = VerifiedToken::vouched(&claims).expect("claims");
+//!     posts.decide_now(&AccessRequest::new(&token, &write))
+//! };
+//! assert_eq!(ask(serde_json::json!({"sub": "7"})), Some(Decision::Allow));
+//! assert!(matches!(ask(serde_json::json!({"sub": "7", "scope": "suspended"})), Some(Decision::Deny(_))));
+//! # Ok::<(), countersign::ConfigError>(())
+//! ```
 
 mod closure;
 mod combine;
@@ -63,6 +85,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 /// What a policy that can allow says. Exhaustive on purpose: a caller that forgets a case must not compile.
+///
+/// ```
+/// use countersign::authorize::Why;
+/// use countersign::authorize::policy::Grant;
+///
+/// fn friend(answer: Result<bool, std::io::Error>) -> Grant {
+///     match answer {
+///         Ok(true) => Grant::Allow(Why::new("friends", "friend")),
+///         Ok(false) => Grant::Abstain(Why::new("friends", "stranger")),
+///         Err(_) => Grant::Indeterminate(Why::new("friends", "unreachable")),
+///     }
+/// }
+/// # assert!(matches!(friend(Ok(true)), Grant::Allow(_)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Grant {
@@ -75,6 +111,16 @@ pub enum Grant {
 }
 
 /// What a policy that can deny says. Exhaustive on purpose: a caller that forgets a case must not compile.
+///
+/// ```
+/// use countersign::authorize::Why;
+/// use countersign::authorize::policy::Veto;
+///
+/// fn quota(used: u64, allowed: u64) -> Veto {
+///     if used < allowed { Veto::Pass } else { Veto::Deny(Why::new("quota", "used_up")) }
+/// }
+/// # assert_eq!(quota(1, 2), Veto::Pass);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Veto {

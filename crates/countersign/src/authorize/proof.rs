@@ -112,6 +112,26 @@ impl<T: AsResource + ?Sized> AsResource for std::sync::Arc<T> {
 ///
 /// It can be read, and taken out; it cannot be changed in its place, or it would be something that nobody has decided on.
 /// Cells and locks escape that: keep what policies look at out of them.
+///
+/// ```
+/// use countersign::authorize::{AsResource, Authorized, Requirement, Requires, Resource, action};
+///
+/// struct Post { id: String, text: String }
+/// impl AsResource for Post {
+///     fn as_resource(&self) -> Resource<'_> { Resource::new("post", &self.id) }
+/// }
+///
+/// struct EditPost;
+/// impl Requires for EditPost {
+///     fn requirement() -> Requirement { action("posts:edit") }
+/// }
+///
+/// /// Cannot be called with a post on which nobody has decided.
+/// fn edit(post: Authorized<Post, EditPost>, text: &str) -> Post {
+///     let (post, _who) = post.into_parts();
+///     Post { text: text.to_owned(), ..post }
+/// }
+/// ```
 pub struct Authorized<T, R> {
     resource: T,
     token: VerifiedToken,

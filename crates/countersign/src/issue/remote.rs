@@ -82,6 +82,17 @@ macro_rules! forward {
 forward!(Arc, Box);
 
 /// Signs JWTs with a key that lives elsewhere; otherwise as [`JwtSigner`](super::JwtSigner).
+///
+/// ```
+/// use countersign::issue::{Claims, IssueError, RemoteJwtSigner, RemoteSigner};
+/// use std::time::Duration;
+///
+/// async fn access_token(key: impl RemoteSigner, subject: &str) -> Result<String, IssueError> {
+///     let signer = RemoteJwtSigner::new(key).token_type("at+jwt");
+///     let claims = Claims::new("https://issuer.example/").subject(subject).audience("my-api");
+///     signer.issue(&claims.lifetime(Duration::from_secs(300))).await
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct RemoteJwtSigner {
     key: Arc<dyn RemoteSigner>,

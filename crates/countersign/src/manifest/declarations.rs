@@ -12,6 +12,31 @@ use std::fmt;
 ///
 /// `H` is what an adapter keeps of a handler. Nothing is looked at before [`build`](Self::build), which names the first
 /// route that cannot be.
+///
+/// ```
+/// use countersign::authorize::scopes;
+/// use countersign::manifest::{Declarations, Gate};
+/// use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+///
+/// # let key = SigningKey::generate(Algorithm::ES256)?;
+/// # let verifier = JwtVerifier::builder(key.verifying_key().clone()).issuer("i").audience("a").build()?;
+/// let guard = Guard::builder(verifier).build()?;
+/// let posts = Declarations::new(&guard)
+///     .public("GET", "/{id}", "read")
+///     .requires("PUT", "/{id}", scopes(["posts:write"]), "write");
+/// let plan = Declarations::new(&guard).nest("/posts", posts).build()?;
+///
+/// // What an adapter does with it: each path once, and for each route what stands before its handler.
+/// for path in plan.paths {
+///     for route in path.routes {
+///         match route.gate {
+///             Gate::Open(_) => assert_eq!(route.handler, "read"),
+///             Gate::Checked(check) => assert_eq!(check.requirement(), &scopes(["posts:write"])),
+///         }
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub struct Declarations<H> {
     guard: Guard,

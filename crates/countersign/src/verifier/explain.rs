@@ -11,6 +11,27 @@ use std::fmt;
 /// Why a token is taken or not: every check, in order, with its outcome. For operators, never for clients.
 ///
 /// Its `Display` is a line for each check. No text of the token stands in it.
+///
+/// ```
+/// use countersign::issue::JwtSigner;
+/// use countersign::reason::Rejection;
+/// use countersign::{Algorithm, JwtVerifier, SigningKey};
+///
+/// # async fn explain() -> Result<(), Box<dyn std::error::Error>> {
+/// let key = SigningKey::generate(Algorithm::ES256)?;
+/// let verifier = JwtVerifier::builder(key.verifying_key().clone()).issuer("https://issuer.example/").audience("my-api").build()?;
+/// let token = JwtSigner::new(key).sign(&serde_json::json!({"iss": "https://issuer.example/", "aud": "another", "exp": 1}))?;
+///
+/// // Not only the first thing that is wrong with it.
+/// let explanation = verifier.explain(&token).await;
+/// let failures: Vec<_> = explanation.failures().collect();
+/// assert_eq!(failures, [Rejection::Audience, Rejection::Expired]);
+/// assert!(!explanation.is_accepted());
+/// # Ok(()) }
+/// # let mut explain = std::pin::pin!(explain());
+/// # let polled = explain.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+/// # assert!(matches!(polled, std::task::Poll::Ready(Ok(()))));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Explanation {

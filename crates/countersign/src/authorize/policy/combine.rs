@@ -192,6 +192,19 @@ impl<G: Grants> GrantPolicy for AllOf<G> {
 pub struct Not<P>(P);
 
 /// Allows where this abstains, and abstains where it allows. What cannot be told stays so.
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::policy::{Grant, GrantPolicy, not, policy_fn};
+/// use countersign::authorize::{AccessRequest, authenticated};
+///
+/// // The attribute is not there: nobody can tell whether the post is locked, and so nobody can tell that it is not.
+/// let unlocked = not(policy_fn("locked", |request| request.resource?.attribute("locked")?.as_flag()));
+/// let token = VerifiedToken::vouched(&serde_json::json!({"sub": "7"}))?;
+/// let asked = authenticated();
+/// assert!(matches!(unlocked.grant_now(&AccessRequest::new(&token, &asked)), Some(Grant::Indeterminate(_))));
+/// # Ok::<(), countersign::claims::ClaimsError>(())
+/// ```
 pub fn not<P: GrantPolicy>(policy: P) -> Not<P> {
     Not(policy)
 }

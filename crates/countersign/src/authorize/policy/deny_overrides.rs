@@ -55,6 +55,16 @@ pub fn deny_overrides<N: Into<String>>(
 }
 
 /// Collects the policies of a [`DenyOverrides`].
+///
+/// ```
+/// use countersign::authorize::policy::{deny_overrides, policy_fn};
+///
+/// let hours = policy_fn("closed", |_| false);
+/// let staff = policy_fn("staff", |request| request.token.has_scope("staff"));
+/// let reports = deny_overrides("reports", ["reports:read", "reports:export"]).deny_if(hours).allow_if(staff).build();
+/// assert!(reports.is_ok());
+/// assert!(deny_overrides("reports", ["reports:read", "reports:read"]).build().is_err(), "an action stands twice");
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct DenyOverridesBuilder {
