@@ -21,10 +21,45 @@ use std::task::{Context, Poll};
 /// than for want of credentials is final, so `Result<Claims<C>, …>` in a handler never sees it.
 ///
 /// Where no guard is planted around the route, `Claims<C>` is 500, and `Option<Claims<C>>` is `None`.
+///
+/// ```
+/// use actix_web::{App, web};
+/// use countersign_actix::Claims;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Me {
+///     sub: String,
+///     email: Option<String>, // a token without it fits too
+/// }
+///
+/// async fn me(Claims(me): Claims<Me>) -> String {
+///     me.email.unwrap_or(me.sub)
+/// }
+///
+/// async fn greeting(me: Option<Claims<Me>>) -> String {
+///     me.map_or_else(|| "Welcome.".to_owned(), |Claims(me)| format!("Welcome, {}.", me.sub))
+/// }
+///
+/// let app = App::new().route("/me", web::get().to(me)).route("/", web::get().to(greeting));
+/// # drop(app);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Claims<C>(pub C);
 
 /// The request's verified token itself: subject, issuer, scopes, without a type for the claims.
+///
+/// ```
+/// use actix_web::{App, web};
+/// use countersign_actix::Verified;
+///
+/// async fn posts(token: Verified) -> String {
+///     let of = token.subject().unwrap_or("nobody in particular");
+///     if token.has_scope("posts:drafts") { format!("all of {of}'s") } else { format!("{of}'s, without drafts") }
+/// }
+///
+/// let app = App::new().route("/posts", web::get().to(posts));
+/// # drop(app);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Verified(pub VerifiedToken);
 
@@ -123,6 +158,19 @@ pub struct RequireOn<T, R>(pub Authorized<T, R>);
 ///
 /// Where something behind the guard has replaced or removed the credential since, this is 500: nobody has verified what stands
 /// there.
+///
+/// ```
+/// use actix_web::{App, web};
+/// use countersign_actix::Sent;
+///
+/// async fn orders(Sent(token): Sent) -> String {
+///     fetch("https://orders.internal.example/", &token.authorization()).await
+/// }
+/// # async fn fetch(_: &str, _authorization: &str) -> String { String::new() }
+///
+/// let app = App::new().route("/orders", web::get().to(orders));
+/// # drop(app);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Sent(pub SentToken);
 

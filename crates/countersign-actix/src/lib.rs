@@ -70,6 +70,33 @@ use countersign::{ConfigError, Guard};
 use std::future::ready;
 
 /// What a [`Guard`] can do in actix-web.
+///
+/// ```
+/// use actix_web::{App, web};
+/// use countersign::authorize::scopes;
+/// use countersign::{ConfigError, Guard};
+/// use countersign_actix::GuardExt;
+///
+/// fn set_up(guard: &Guard) -> Result<(), ConfigError> {
+///     let delete = guard.require(scopes(["account:delete"]))?;
+///     let app = App::new()
+///         .wrap(guard.layer())
+///         .configure(guard.describe())
+///         .route("/news", web::get().to(async || "for everybody, by a handler that may ask who it is"))
+///         .service(
+///             web::scope("/account")
+///                 .wrap(guard.protect()) // nobody comes in without a token, whatever route is added later
+///                 .route("", web::get().to(async || "yours"))
+///                 .route("", web::delete().to(async || "deleted").wrap(delete)),
+///         );
+/// #   drop(app);
+///     Ok(())
+/// }
+/// # let key = countersign::VerifyingKey::from_secret(countersign::Algorithm::HS256, [7; 32])?;
+/// # let verifier = countersign::JwtVerifier::builder(key).algorithms([countersign::Algorithm::HS256]).issuer("i").audience("a");
+/// # set_up(&Guard::builder(verifier.build()?).build()?)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait GuardExt: sealed::Sealed {
     /// Plants the guard: extractors beneath it ask this guard.
     fn layer(&self) -> GuardLayer;

@@ -99,6 +99,20 @@ where
 }
 
 /// Plants a guard. Made by [`GuardExt::layer`](crate::GuardExt::layer).
+///
+/// ```
+/// use actix_web::{App, web};
+/// use countersign::Guard;
+/// use countersign_actix::{GuardExt, Verified};
+///
+/// fn set_up(guard: &Guard) {
+///     let app = App::new()
+///         .wrap(guard.layer())
+///         .route("/health", web::get().to(async || "up")) // asks nobody, and so no token is looked at
+///         .route("/me", web::get().to(async |me: Verified| me.subject().unwrap_or_default().to_owned()));
+/// #   drop(app);
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct GuardLayer {
     guard: Guard,
@@ -154,6 +168,23 @@ where
 
 /// Refuses requests that do not meet a requirement. Made by [`GuardExt::require`](crate::GuardExt::require) and
 /// [`GuardExt::protect`](crate::GuardExt::protect).
+///
+/// ```
+/// use actix_web::{App, web};
+/// use countersign::authorize::scopes;
+/// use countersign::{ConfigError, Guard};
+/// use countersign_actix::{GuardExt, RequireLayer};
+///
+/// fn set_up(guard: &Guard) -> Result<(), ConfigError> {
+///     // Made once, when the service starts: what the guard cannot judge is found here.
+///     let write: RequireLayer = guard.require(scopes(["posts:write"]))?;
+///     let app = App::new()
+///         .route("/posts", web::post().to(async || "written").wrap(write.clone()))
+///         .route("/drafts", web::post().to(async || "kept").wrap(write));
+/// #   drop(app);
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct RequireLayer {
     check: Check,

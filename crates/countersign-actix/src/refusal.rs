@@ -4,6 +4,17 @@ use countersign::Denial;
 use std::fmt;
 
 /// A [`Denial`] as actix-web's error and response.
+///
+/// ```
+/// use actix_web::ResponseError;
+/// use countersign::Denial;
+/// use countersign_actix::Refusal;
+///
+/// // What a handler answers that asks a check itself.
+/// let answer = Refusal(Denial::unguarded()).error_response();
+/// assert_eq!(answer.status(), 500);
+/// assert_eq!(answer.headers().get("cache-control").map(|value| value.as_bytes()), Some(&b"no-store"[..]));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Refusal(pub Denial);
 

@@ -14,10 +14,45 @@ use std::ops::Deref;
 /// Refuses requests without a valid token, and tokens whose claims do not fit the type. `Option<Claims<C>>` takes
 /// requests without credentials as `None`, and refuses the rest as before. Where no guard is planted around the route,
 /// both are 500.
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::get;
+/// use countersign_axum::Claims;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Me {
+///     sub: String,
+///     email: Option<String>, // a token without it fits too
+/// }
+///
+/// async fn me(Claims(me): Claims<Me>) -> String {
+///     me.email.unwrap_or(me.sub)
+/// }
+///
+/// async fn greeting(me: Option<Claims<Me>>) -> String {
+///     me.map_or_else(|| "Welcome.".to_owned(), |Claims(me)| format!("Welcome, {}.", me.sub))
+/// }
+///
+/// let app: Router = Router::new().route("/me", get(me)).route("/", get(greeting));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Claims<C>(pub C);
 
 /// The request's verified token itself: subject, issuer, scopes, without a type for the claims.
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::get;
+/// use countersign_axum::Verified;
+///
+/// async fn posts(token: Verified) -> String {
+///     let of = token.subject().unwrap_or("nobody in particular");
+///     if token.has_scope("posts:drafts") { format!("all of {of}'s") } else { format!("{of}'s, without drafts") }
+/// }
+///
+/// let app: Router = Router::new().route("/posts", get(posts));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Verified(pub VerifiedToken);
 
@@ -116,6 +151,19 @@ pub struct RequireOn<T, R>(pub Authorized<T, R>);
 ///
 /// Where something behind the guard has replaced or removed the credential since, this is 500: nobody has verified what stands
 /// there.
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::get;
+/// use countersign_axum::Sent;
+///
+/// async fn orders(Sent(token): Sent) -> String {
+///     fetch("https://orders.internal.example/", &token.authorization()).await
+/// }
+/// # async fn fetch(_: &str, _authorization: &str) -> String { String::new() }
+///
+/// let app: Router = Router::new().route("/orders", get(orders));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Sent(pub SentToken);
 

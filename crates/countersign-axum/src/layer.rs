@@ -11,6 +11,20 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 /// Plants a guard. Made by [`GuardExt::layer`](crate::GuardExt::layer).
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::get;
+/// use countersign::Guard;
+/// use countersign_axum::{GuardExt, Verified};
+///
+/// fn app(guard: &Guard) -> Router {
+///     Router::new()
+///         .route("/health", get(async || "up")) // asks nobody, and so no token is looked at
+///         .route("/me", get(async |me: Verified| me.subject().unwrap_or_default().to_owned()))
+///         .layer(guard.layer())
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct GuardLayer {
     guard: Guard,
@@ -66,6 +80,22 @@ fn plant(guard: &Guard, extensions: &mut Extensions) -> Screening {
 
 /// Refuses requests that do not meet a requirement. Made by [`GuardExt::require`](crate::GuardExt::require) and
 /// [`GuardExt::protect`](crate::GuardExt::protect).
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::post;
+/// use countersign::authorize::scopes;
+/// use countersign::{ConfigError, Guard};
+/// use countersign_axum::{GuardExt, RequireLayer};
+///
+/// fn app(guard: &Guard) -> Result<Router, ConfigError> {
+///     // Made once, when the service starts: what the guard cannot judge is found here.
+///     let write: RequireLayer = guard.require(scopes(["posts:write"]))?;
+///     Ok(Router::new()
+///         .route("/posts", post(async || "written").route_layer(write.clone()))
+///         .route("/drafts", post(async || "kept").route_layer(write)))
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct RequireLayer {
     check: Check,

@@ -77,6 +77,30 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 
 /// What a [`Guard`] can do in axum, and in any tower service that takes `http::Request`.
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::{delete, get};
+/// use countersign::authorize::scopes;
+/// use countersign::{ConfigError, Guard};
+/// use countersign_axum::GuardExt;
+///
+/// fn app(guard: &Guard) -> Result<Router, ConfigError> {
+///     let account = Router::new()
+///         .route("/", get(async || "yours"))
+///         .route("/", delete(async || "deleted").route_layer(guard.require(scopes(["account:delete"]))?))
+///         .layer(guard.protect()); // nobody comes in without a token, whatever route is added later
+///     Ok(Router::new()
+///         .nest("/account", account)
+///         .route("/news", get(async || "for everybody, by a handler that may ask who it is"))
+///         .layer(guard.layer())
+///         .merge(guard.describe()))
+/// }
+/// # let key = countersign::VerifyingKey::from_secret(countersign::Algorithm::HS256, [7; 32])?;
+/// # let verifier = countersign::JwtVerifier::builder(key).algorithms([countersign::Algorithm::HS256]).issuer("i").audience("a");
+/// # app(&Guard::builder(verifier.build()?).build()?)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait GuardExt: sealed::Sealed {
     /// Plants the guard: extractors beneath it ask this guard.
     fn layer(&self) -> GuardLayer;

@@ -4,6 +4,17 @@ use countersign::Denial;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 /// A [`Denial`] as axum's response and as the rejection of extractors.
+///
+/// ```
+/// use axum::response::IntoResponse;
+/// use countersign::Denial;
+/// use countersign_axum::Refusal;
+///
+/// // What a handler answers that asks a check itself.
+/// let answer = Refusal(Denial::unguarded()).into_response();
+/// assert_eq!(answer.status(), 500);
+/// assert_eq!(answer.headers()["cache-control"], "no-store");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Refusal(pub Denial);
 

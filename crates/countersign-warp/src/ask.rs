@@ -13,11 +13,50 @@ use warp::http::{HeaderMap, HeaderValue, Method};
 use warp::path::FullPath;
 
 /// The claims of the request's token, as a type of yours.
+///
+/// ```
+/// use countersign::Guard;
+/// use countersign_warp::{Claims, GuardExt, Guarded};
+/// use warp::Filter;
+/// use warp::filters::BoxedFilter;
+/// use warp::reply::Response;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Me {
+///     sub: String,
+///     email: Option<String>, // a token without it fits too
+/// }
+///
+/// fn me(guard: &Guard) -> BoxedFilter<(Response,)> {
+///     warp::path!("me").and(warp::get()).guarded(guard.protect().claims::<Me>(), |route| {
+///         route.map(|Claims(me): Claims<Me>| me.email.unwrap_or(me.sub))
+///     })
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Claims<C>(pub C);
 
 /// What a guarded route asks, and what it hands to the rest of the route when the answer is good. Made by the methods of
 /// [`GuardExt`](crate::GuardExt).
+///
+/// ```
+/// use countersign::{Guard, VerifiedToken};
+/// use countersign_warp::{Ask, GuardExt, Guarded};
+/// use warp::Filter;
+/// use warp::filters::BoxedFilter;
+/// use warp::reply::Response;
+///
+/// /// The same route for whoever may see it: what is asked is an argument.
+/// fn list(ask: impl Ask<Answer = VerifiedToken>) -> BoxedFilter<(Response,)> {
+///     warp::path!("posts").and(warp::get()).guarded(ask, |route| {
+///         route.map(|token: VerifiedToken| format!("the posts of {:?}", token.subject()))
+///     })
+/// }
+///
+/// fn posts(guard: &Guard) -> BoxedFilter<(Response,)> {
+///     list(guard.protect())
+/// }
+/// ```
 pub trait Ask: sealed::Sealed + Clone + Send + Sync + 'static {
     /// What the rest of the route is given.
     type Answer: Send + 'static;

@@ -12,6 +12,25 @@ use warp::path::FullPath;
 use warp::{Filter, Rejection, Reply, reject};
 
 /// Adds [`guarded`](Self::guarded) to filters that extract up to four values. `E` is what they extract.
+///
+/// ```
+/// use countersign::{Guard, VerifiedToken};
+/// use countersign_warp::{GuardExt, Guarded};
+/// use warp::filters::BoxedFilter;
+/// use warp::reply::Response;
+/// use warp::{Filter, Reply};
+///
+/// /// What the head extracts comes first, then the answer, then what the rest adds. Other routes stand outside.
+/// fn posts(guard: &Guard) -> BoxedFilter<(impl Reply + use<>,)> {
+///     let write = warp::path!("posts" / u64).and(warp::put()).guarded(guard.protect(), |route| {
+///         route.and(warp::body::bytes()).map(|id, token: VerifiedToken, text: countersign::Bytes| {
+///             format!("{} bytes into {id} by {:?}", text.len(), token.subject())
+///         })
+///     });
+///     let read = warp::path!("posts" / u64).and(warp::get()).map(|id| format!("post {id}"));
+///     write.or(read).boxed()
+/// }
+/// ```
 pub trait Guarded<E>: sealed::Sealed<E> {
     /// The filter that the rest of the route starts from: it extracts what the head extracts, and then the answer.
     type Start<A: Ask>;

@@ -81,6 +81,30 @@ use warp::reply::Response;
 use warp::{Filter, Reply};
 
 /// What a [`Guard`] can do in warp.
+///
+/// ```
+/// use countersign::authorize::scopes;
+/// use countersign::{ConfigError, Guard, VerifiedToken};
+/// use countersign_warp::{GuardExt, Guarded};
+/// use warp::filters::BoxedFilter;
+/// use warp::{Filter, Reply};
+///
+/// fn app(guard: &Guard) -> Result<BoxedFilter<(impl Reply + use<>,)>, ConfigError> {
+///     let delete = warp::path!("account").and(warp::delete())
+///         .guarded(guard.require(scopes(["account:delete"]))?, |route| route.map(|_token| "deleted"));
+///     let account = warp::path!("account").and(warp::get())
+///         .guarded(guard.protect(), |route| route.map(|_token| "yours"));
+///     let news = warp::path!("news").and(warp::get())
+///         .guarded(guard.optional(), |route| {
+///             route.map(|token: Option<VerifiedToken>| if token.is_some() { "your news" } else { "news" })
+///         });
+///     Ok(delete.or(account).or(news).or(guard.describe()).boxed())
+/// }
+/// # let key = countersign::VerifyingKey::from_secret(countersign::Algorithm::HS256, [7; 32])?;
+/// # let verifier = countersign::JwtVerifier::builder(key).algorithms([countersign::Algorithm::HS256]).issuer("i").audience("a");
+/// # app(&Guard::builder(verifier.build()?).build()?)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait GuardExt: sealed::Sealed {
     /// Refuses requests that do not meet `requirement`.
     ///

@@ -3,6 +3,17 @@ use warp::http::{HeaderName, HeaderValue, Response, StatusCode};
 use warp::{Reply, reply};
 
 /// A [`Denial`] as warp's reply.
+///
+/// ```
+/// use countersign::Denial;
+/// use countersign_warp::Refusal;
+/// use warp::Reply;
+///
+/// // What a handler answers that asks a check itself.
+/// let answer = Refusal(Denial::unguarded()).into_response();
+/// assert_eq!(answer.status(), 500);
+/// assert_eq!(answer.headers()["cache-control"], "no-store");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Refusal(pub Denial);
 

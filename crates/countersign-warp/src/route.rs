@@ -16,6 +16,37 @@ use warp::{Filter, Rejection, Reply, reject};
 /// Method, path and requirement stand before whatever is done with it, and there is no other way to a reply, so that a
 /// route is what its declaration says. It has the values that the closures are given: [`PathParams`] first, and then the
 /// token, what is asked for in its stead, or what [`and`](Self::and) adds.
+///
+/// ```
+/// use countersign::authorize::scopes;
+/// use countersign::manifest::PathParams;
+/// use countersign::{ConfigError, Guard};
+/// use countersign_warp::{Claims, GuardedRoutes};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Me {
+///     sub: String,
+/// }
+///
+/// fn routes(guard: &Guard) -> GuardedRoutes {
+///     GuardedRoutes::new(guard)
+///         .public("GET", "/posts/{id}", |route| {
+///             route.optional().map(|params: PathParams, token| match token {
+///                 Some(_) => format!("post {}, and what you may do with it", params.get("id").unwrap_or_default()),
+///                 None => format!("post {}", params.get("id").unwrap_or_default()),
+///             })
+///         })
+///         .requires("POST", "/posts", scopes(["posts:write"]), |route| {
+///             route.claims::<Me>().and(warp::body::bytes()).then(async |_params, Claims(me): Claims<Me>, text| {
+///                 format!("{} bytes by {}", countersign::Bytes::len(&text), me.sub)
+///             })
+///         })
+/// }
+/// # let key = countersign::VerifyingKey::from_secret(countersign::Algorithm::HS256, [7; 32])?;
+/// # let verifier = countersign::JwtVerifier::builder(key).algorithms([countersign::Algorithm::HS256]).issuer("i").audience("a");
+/// # routes(&Guard::builder(verifier.build()?).build()?).build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct GuardedRoute<F> {
     filter: F,
     declared: Declared,

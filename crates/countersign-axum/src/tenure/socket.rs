@@ -11,6 +11,24 @@ use std::task::{Context, Poll, ready};
 /// A WebSocket that lasts as long as its [`Tenure`]. Made by [`Tenure::on_upgrade`](crate::Tenure::on_upgrade).
 ///
 /// A `Stream` and a `Sink` of messages, so that it can be split. To drop it is to close the connection.
+///
+/// ```
+/// use axum::extract::ws::{Message, WebSocketUpgrade};
+/// use axum::response::Response;
+/// use countersign_axum::{Socket, Tenure};
+///
+/// async fn echo(tenure: Tenure, upgrade: WebSocketUpgrade) -> Response {
+///     tenure.on_upgrade(upgrade, async |mut socket: Socket| {
+///         // `None` once the client has gone, or may stay no longer.
+///         while let Some(Ok(Message::Text(text))) = socket.recv().await {
+///             if socket.send(Message::Text(text)).await.is_err() {
+///                 break;
+///             }
+///         }
+///     })
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/echo", axum::routing::get(echo));
+/// ```
 #[derive(Debug)]
 pub struct Socket(Lease<WebSocket>);
 

@@ -7,6 +7,29 @@ use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
 
 /// Takes nobody, too. Made by [`GuardExt::optional`](crate::GuardExt::optional).
+///
+/// ```
+/// use countersign::Guard;
+/// use countersign_warp::{Claims, GuardExt, Guarded};
+/// use warp::Filter;
+/// use warp::filters::BoxedFilter;
+/// use warp::reply::Response;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Me {
+///     sub: String,
+/// }
+///
+/// /// Nobody is welcome. Whoever comes with a bad token is told so, and not greeted as a stranger.
+/// fn greeting(guard: &Guard) -> BoxedFilter<(Response,)> {
+///     warp::path::end().and(warp::get()).guarded(guard.optional().claims::<Me>(), |route| {
+///         route.map(|me: Option<Claims<Me>>| match me {
+///             Some(Claims(me)) => format!("Welcome, {}.", me.sub),
+///             None => "Welcome.".to_owned(),
+///         })
+///     })
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Optional {
     guard: Guard,

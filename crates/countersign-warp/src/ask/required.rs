@@ -11,6 +11,25 @@ use warp::Rejection;
 
 /// Demands a token, and perhaps more of it. Made by [`GuardExt::require`](crate::GuardExt::require) and
 /// [`GuardExt::protect`](crate::GuardExt::protect).
+///
+/// ```
+/// use countersign::Guard;
+/// use countersign::authorize::scopes;
+/// use countersign::request::SentToken;
+/// use countersign::ConfigError;
+/// use countersign_warp::{GuardExt, Guarded};
+/// use warp::Filter;
+/// use warp::filters::BoxedFilter;
+/// use warp::reply::Response;
+///
+/// fn orders(guard: &Guard) -> Result<BoxedFilter<(Response,)>, ConfigError> {
+///     let read = guard.require(scopes(["orders:read"]))?.sent(); // or `.claims::<Me>()`, or nothing: the token
+///     Ok(warp::path!("orders").and(warp::get()).guarded(read, |route| {
+///         route.then(async |token: SentToken| fetch("https://orders.internal.example/", &token.authorization()).await)
+///     }))
+/// }
+/// # async fn fetch(_: &str, _authorization: &str) -> String { String::new() }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Required {
     check: Check,
@@ -76,6 +95,15 @@ async fn judge(check: &Check, screening: &Screening, request: &RequestView<'_>) 
 }
 
 /// [`Required`], handing on the token as it was sent.
+///
+/// ```
+/// use countersign::Guard;
+/// use countersign_warp::{GuardExt, RequiredSent};
+///
+/// fn to_send_on(guard: &Guard) -> RequiredSent {
+///     guard.protect().sent()
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct RequiredSent {
     check: Check,
@@ -110,6 +138,21 @@ impl Ask for RequiredTenure {
 }
 
 /// [`Required`], handing on claims.
+///
+/// ```
+/// use countersign::Guard;
+/// use countersign_warp::{GuardExt, RequiredClaims};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Tenant {
+///     tenant: String,
+/// }
+///
+/// /// Asks the same of many routes.
+/// fn of_a_tenant(guard: &Guard) -> RequiredClaims<Tenant> {
+///     guard.protect().claims()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct RequiredClaims<C> {
     check: Check,
@@ -134,6 +177,30 @@ impl<C: DeserializeOwned + Send + 'static> Ask for RequiredClaims<C> {
 
 /// Demands that a requirement which is a type is met, and hands on the proof. Made by
 /// [`GuardExt::prove`](crate::GuardExt::prove).
+///
+/// ```
+/// use countersign::authorize::{Proof, Requirement, Requires, scopes};
+/// use countersign::{ConfigError, Guard};
+/// use countersign_warp::{GuardExt, Guarded};
+/// use warp::Filter;
+/// use warp::filters::BoxedFilter;
+/// use warp::reply::Response;
+///
+/// struct WritePosts;
+/// impl Requires for WritePosts {
+///     fn requirement() -> Requirement { scopes(["posts:write"]) }
+/// }
+///
+/// /// Cannot be called by whoever has not checked.
+/// fn store(writer: Proof<WritePosts>) -> String {
+///     format!("{:?} wrote", writer.token().subject())
+/// }
+///
+/// fn write(guard: &Guard) -> Result<BoxedFilter<(Response,)>, ConfigError> {
+///     let may_write = guard.prove::<WritePosts>()?;
+///     Ok(warp::path!("posts").and(warp::post()).guarded(may_write, |route| route.map(store)))
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Proven<R> {
     first: Check,

@@ -13,6 +13,30 @@ use warp::ws::{Message, WebSocket};
 /// A WebSocket that lasts as long as its [`Tenure`]. Made by [`Tenure::on_upgrade`](crate::Tenure::on_upgrade).
 ///
 /// A `Stream` and a `Sink` of messages, so that it can be split. To drop it is to close the connection.
+///
+/// ```
+/// use countersign::Guard;
+/// use countersign_warp::{GuardExt, Guarded, Socket, Tenure};
+/// use warp::Filter;
+/// use warp::filters::BoxedFilter;
+/// use warp::reply::Response;
+/// use warp::ws::Ws;
+///
+/// fn echo(guard: &Guard) -> BoxedFilter<(Response,)> {
+///     warp::path!("echo").and(warp::get()).guarded(guard.protect().tenure(), |route| {
+///         route.and(warp::ws()).map(|tenure: Tenure, ws: Ws| {
+///             tenure.on_upgrade(ws, async |mut socket: Socket| {
+///                 // `None` once the client has gone, or may stay no longer.
+///                 while let Some(Ok(message)) = socket.recv().await {
+///                     if socket.send(message).await.is_err() {
+///                         break;
+///                     }
+///                 }
+///             })
+///         })
+///     })
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Socket(Lease<WebSocket>);
 
