@@ -7,6 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Which document is wanted.
+///
+/// ```
+/// use countersign_keys::{FetchRequest, Validators};
+///
+/// let at_hand = Validators::new(Some(r#""v7""#.to_owned()), None);
+/// let request = FetchRequest::new("https://issuer.example/jwks", 128 * 1024).with_validators(Some(&at_hand));
+/// assert_eq!(request.validators.and_then(|own| own.etag.as_deref()), Some(r#""v7""#)); // to be sent as `If-None-Match`
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct FetchRequest<'r> {
@@ -34,6 +42,13 @@ impl<'r> FetchRequest<'r> {
 }
 
 /// What a server calls one version of a document (RFC 9110 §8.8): values of header fields, sent back as they came.
+///
+/// ```
+/// use countersign_keys::Validators;
+///
+/// let sent = Validators::new(Some(r#"W/"7""#.to_owned()), Some("Sun, 22 Nov 2026 12:00:00 GMT".to_owned()));
+/// assert_eq!(sent.etag.as_deref(), Some(r#"W/"7""#)); // as it came, quotes and all
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Validators {
@@ -56,6 +71,17 @@ impl Validators {
 }
 
 /// What a server answered.
+///
+/// ```
+/// use countersign_keys::{Fetched, Validators};
+/// use std::time::Duration;
+///
+/// let document = Fetched::new(r#"{"keys":[]}"#)
+///     .with_validators(Validators::new(Some(r#""v7""#.to_owned()), None))
+///     .with_max_age(Some(Duration::from_secs(300)));
+/// assert!(document.body.is_some());
+/// assert!(Fetched::not_modified().body.is_none());
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Fetched {
@@ -96,6 +122,15 @@ impl Fetched {
 }
 
 /// Why a document could not be had.
+///
+/// ```
+/// use countersign_keys::FetchError;
+/// use std::time::Duration;
+///
+/// // What a client of one's own says of a server that is busy.
+/// let busy = FetchError::status(429, Some(Duration::from_secs(30)));
+/// assert_eq!((busy.kind(), busy.to_string().as_str()), ("status", "the server answered with status 429"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {

@@ -99,6 +99,19 @@ impl HttpFetch {
 }
 
 /// Sets an [`HttpFetch`] up.
+///
+/// ```
+/// use countersign_keys::HttpFetch;
+/// use std::time::Duration;
+///
+/// let client = HttpFetch::builder()
+///     .proxy("http://proxy.internal:3128")
+///     .header("x-api-key", "not shown in Debug")
+///     .connect_timeout(Duration::from_secs(1))
+///     .timeout(Duration::from_secs(3));
+/// assert!(!format!("{client:?}").contains("not shown"));
+/// assert!(HttpFetch::builder().timeout(Duration::ZERO).build().is_err());
+/// ```
 #[must_use]
 pub struct HttpFetchBuilder {
     rule: AddressRule,

@@ -96,6 +96,19 @@ impl JwksProvider {
     ///
     /// # Errors
     /// [`KeyProviderError::Unavailable`] when there are none by then.
+    ///
+    /// ```no_run
+    /// use countersign_keys::JwksProvider;
+    ///
+    /// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+    /// let keys = JwksProvider::discover("https://tenant.auth0.com/").build()?;
+    /// // A service that is not to be told of before it can judge: without keys it answers 503.
+    /// if keys.ready().await.is_err() {
+    ///     eprintln!("no keys yet: {:?}", keys.health().last_error);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn ready(&self) -> Result<(), KeyProviderError> {
         self.refresher.ready().await
     }
@@ -105,6 +118,35 @@ impl JwksProvider {
     ///
     /// # Errors
     /// [`KeyProviderError::Unavailable`] with the [`RefreshError`] as its source when it fails. The old keys then serve on.
+    ///
+    /// ```
+    /// use countersign::async_trait;
+    /// use countersign_keys::{FetchError, FetchRequest, Fetched, JwksFetch, JwksProvider, KeysState};
+    ///
+    /// /// An issuer that needs no network.
+    /// #[derive(Debug)]
+    /// struct Canned;
+    ///
+    /// #[async_trait]
+    /// impl JwksFetch for Canned {
+    ///     async fn fetch(&self, _: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
+    ///         Ok(Fetched::new(r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a",
+    ///             "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#))
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let keys = JwksProvider::url("https://issuer.example/jwks").fetch(Canned).build()?;
+    /// keys.refresh_now().await?; // an operator has just rotated the keys
+    /// let health = keys.health();
+    /// assert_eq!((health.state, health.usable.len(), health.generation), (KeysState::Fresh, 1, 1));
+    ///
+    /// keys.close(); // before the runtime ends
+    /// assert_eq!(keys.health().state, KeysState::Closed);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn refresh_now(&self) -> Result<(), KeyProviderError> {
         self.refresher.refresh_now().await
     }
@@ -156,6 +198,23 @@ impl KeyProvider for JwksProvider {
 }
 
 /// Sets a [`JwksProvider`] up.
+///
+/// ```
+/// use countersign_keys::JwksProvider;
+/// use std::time::Duration;
+///
+/// let keys = JwksProvider::discover("https://tenant.auth0.com/")
+///     .name("auth0") // in metrics and in `health`
+///     .time_to_live(Duration::from_secs(5 * 60))
+///     .max_stale(Duration::from_secs(2 * 60 * 60)) // to outlive an outage of the issuer
+///     .max_bytes(64 * 1024)
+///     .build()?;
+/// assert_eq!(keys.health().provider, "auth0");
+///
+/// let error = JwksProvider::url("http://issuer.example/jwks").build().unwrap_err();
+/// assert_eq!(error.to_string(), "`url`: not https");
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct JwksProviderBuilder {

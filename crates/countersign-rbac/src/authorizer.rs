@@ -219,6 +219,28 @@ impl Authorizer for RbacAuthorizer {
 
 /// Collects the roles of an [`RbacAuthorizer`] and the claims that it reads. Nothing is checked before
 /// [`build`](Self::build).
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::{AccessRequest, Authorizer, Decision, permissions};
+/// use countersign_rbac::{ClaimsMapping, RbacAuthorizer};
+/// use serde_json::json;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let rbac = RbacAuthorizer::builder()
+///     .role("editor", ["posts:*"])
+///     .role("admin", ["users:delete"])
+///     .inherits("admin", "editor")
+///     .permission("posts:write")
+///     .mapping(ClaimsMapping::builder().roles("groups").without_role().without_permissions().build()?)
+///     .build()?;
+///
+/// let editor = VerifiedToken::vouched(&json!({"sub": "7", "groups": ["editor", "unheard of"]}))?;
+/// let write = permissions(["posts:write"]);
+/// assert_eq!(rbac.decide_now(&AccessRequest::new(&editor, &write)), Some(Decision::Allow));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct RbacAuthorizerBuilder {

@@ -112,6 +112,27 @@ impl Default for ClaimsMapping {
 
 /// Says where the claims of a [`ClaimsMapping`] stand. With all three left out, its tokens have no role and
 /// no permission.
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::{AccessRequest, Authorizer, Decision, permissions};
+/// use countersign_rbac::{ClaimPath, ClaimsMapping, RbacAuthorizer};
+/// use serde_json::json;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mapping = ClaimsMapping::builder()
+///     .roles(ClaimPath::pointer("/realm_access/roles")?)
+///     .permissions("scp")
+///     .without_role()
+///     .build()?;
+/// let rbac = RbacAuthorizer::builder().role("editor", ["posts:write"]).permission("posts:read").mapping(mapping).build()?;
+///
+/// let token = VerifiedToken::vouched(&json!({"realm_access": {"roles": ["editor"]}, "scp": ["posts:read"]}))?;
+/// let both = permissions(["posts:read", "posts:write"]); // one from the list, one by the role
+/// assert_eq!(rbac.decide_now(&AccessRequest::new(&token, &both)), Some(Decision::Allow));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ClaimsMappingBuilder {

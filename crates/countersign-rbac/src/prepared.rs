@@ -8,6 +8,23 @@ use std::sync::Arc;
 
 /// A requirement whose names a catalog has looked up, for [`Subject::decide`](crate::Subject::decide).
 /// [`RbacAuthorizer::prepare`](crate::RbacAuthorizer::prepare) makes it.
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::{Decision, permissions};
+/// use countersign_rbac::{Prepared, RbacAuthorizer};
+/// use serde_json::json;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let rbac = RbacAuthorizer::builder().role("editor", ["posts:read", "posts:write"]).build()?;
+/// let write: Prepared = rbac.prepare(permissions(["posts:write"]))?; // names are looked up here, once
+/// assert!(rbac.prepare(permissions(["posts:wirte"])).is_err());
+///
+/// let editor = rbac.subject(&VerifiedToken::vouched(&json!({"sub": "7", "roles": "editor"}))?);
+/// assert_eq!(editor.decide(&write), Decision::Allow);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Prepared {
     pub(crate) catalog: Arc<Catalog>,

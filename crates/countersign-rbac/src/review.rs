@@ -1,4 +1,20 @@
 //! Reviews: what a catalog says and why a decision fell, as data and as tables to read.
+//!
+//! ```
+//! use countersign_rbac::Catalog;
+//! use countersign_rbac::review::Grant;
+//!
+//! let catalog = Catalog::builder()
+//!     .role("viewer", ["posts:read"])
+//!     .role("editor", ["posts:write"])
+//!     .inherits("editor", "viewer")
+//!     .build()?;
+//! // Who may read? A test can hold the whole matrix against a file.
+//! let matrix = catalog.matrix();
+//! let may_read = matrix.roles.iter().filter(|(_, grants)| grants[0] != Grant::No).map(|(role, _)| role.as_str());
+//! assert_eq!((matrix.permissions[0].as_str(), may_read.collect::<Vec<_>>()), ("posts:read", vec!["viewer", "editor"]));
+//! # Ok::<(), countersign::ConfigError>(())
+//! ```
 
 mod explanation;
 mod table;
@@ -10,6 +26,17 @@ use std::fmt;
 use table::{Table, plain};
 
 /// How a role comes by a permission.
+///
+/// ```
+/// use countersign_rbac::Catalog;
+/// use countersign_rbac::review::Grant;
+///
+/// let catalog = Catalog::builder().role("viewer", ["posts:read"]).role("admin", ["*"]).build()?;
+/// let matrix = catalog.matrix();
+/// let grants: Vec<_> = matrix.roles.iter().flat_map(|(_, grants)| grants.iter().copied()).collect();
+/// assert_eq!(grants, [Grant::Own, Grant::Wildcard]);
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Grant {
@@ -57,6 +84,21 @@ impl fmt::Display for Matrix {
 }
 
 /// What a role grants. [`Catalog::review`] makes it.
+///
+/// ```
+/// use countersign_rbac::Catalog;
+///
+/// let catalog = Catalog::builder()
+///     .role("editor", ["posts:write"])
+///     .role("admin", ["users:delete"])
+///     .inherits("admin", "editor")
+///     .build()?;
+/// let admin = catalog.review("admin").expect("a role of the catalog");
+/// assert_eq!(admin.inherits, ["editor"]);
+/// let by_others = admin.grants.iter().filter(|grant| grant.role != "admin").map(|grant| grant.permission.as_str());
+/// assert_eq!(by_others.collect::<Vec<_>>(), ["posts:write"]);
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RoleReview {

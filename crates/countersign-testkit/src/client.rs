@@ -9,6 +9,19 @@ use tokio::net::TcpStream;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a server answered.
+///
+/// ```
+/// use countersign_testkit::client::send;
+/// use countersign_testkit::jwks_server::{Answer, JwksServer};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let server = JwksServer::start(Answer::json("{}")).await;
+/// let answer = send(server.address(), "GET", "/", &[], b"").await;
+/// assert_eq!(answer.header("content-type").as_deref(), Some("application/json"));
+/// assert_eq!(answer.header("www-authenticate"), None);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Answer {
@@ -73,6 +86,20 @@ pub async fn send(
 ///
 /// # Panics
 /// As [`send`].
+///
+/// ```
+/// use countersign_testkit::client::send_raw;
+/// use countersign_testkit::jwks_server::{Answer, JwksServer};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let server = JwksServer::start(Answer::json("{}")).await;
+/// // Two requests in one go, as a client with a connection of its own may send them.
+/// let both = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+/// let answers = send_raw(server.address(), both).await;
+/// assert!(answers.iter().all(|answer| answer.status == 200));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub async fn send_raw(server: SocketAddr, request: &[u8]) -> Vec<Answer> {
     let raw = exchange(server, request).await;
     let mut answers = Vec::new();

@@ -1,4 +1,15 @@
 //! A clock that is set by hand: [`FakeClock`].
+//!
+//! ```
+//! use countersign::clock::Clock;
+//! use countersign_testkit::clock::FakeClock;
+//! use std::time::{Duration, UNIX_EPOCH};
+//!
+//! let clock = FakeClock::at(1_000);
+//! let seen = clock.clone(); // what is under test has a clone, which shows the same time
+//! clock.advance(Duration::from_secs(60));
+//! assert_eq!(seen.now(), UNIX_EPOCH + Duration::from_secs(1_060));
+//! ```
 
 use countersign::clock::{Alarm, Clock};
 use std::future::Future;

@@ -15,6 +15,21 @@
 //! | an adapter of a framework | [`adapter`](crate::adapter) |
 //!
 //! A suite panics at the first rule that does not hold and names it.
+//!
+//! ```
+//! use countersign::revocation::MemoryDenylist;
+//! use countersign_testkit::conformance;
+//! use std::time::{Duration, UNIX_EPOCH};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! // In a test of your own revocation check, which stands here for `MemoryDenylist`.
+//! let revoke = async |list: &MemoryDenylist, issuer: &str, token_id: &str| {
+//!     list.revoke_token(issuer, token_id, UNIX_EPOCH + Duration::from_secs(4_102_444_800));
+//! };
+//! conformance::revocation_check(async || MemoryDenylist::new(), revoke).await;
+//! # });
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 mod authorizer;
 mod backend;

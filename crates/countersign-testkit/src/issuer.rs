@@ -1,4 +1,16 @@
 //! Somebody who issues tokens, for tests of what is protected by them: [`TestIssuer`].
+//!
+//! ```
+//! use countersign::request::Credential;
+//! use countersign::verify::TokenVerifier;
+//! use countersign_testkit::issuer::{Broken, TestIssuer};
+//!
+//! let issuer = TestIssuer::new();
+//! let verifier = issuer.verifier();
+//! let is_taken = |token: &str| verifier.verify_now(&Credential::new("Bearer", token)).is_some_and(|verdict| verdict.is_ok());
+//! assert!(is_taken(&issuer.token("ada")));
+//! assert!(!is_taken(&issuer.broken(Broken::Expired)));
+//! ```
 
 mod broken;
 mod keys;

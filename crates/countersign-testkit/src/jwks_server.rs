@@ -1,4 +1,18 @@
 //! A server that publishes keys, or whatever else it is told to answer: [`JwksServer`].
+//!
+//! ```
+//! use countersign_testkit::client::send;
+//! use countersign_testkit::jwks_server::{Answer, JwksServer};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! // An issuer that is out of order at first.
+//! let server = JwksServer::start([Answer::new(503), Answer::json(r#"{"keys":[]}"#)]).await;
+//! assert_eq!(send(server.address(), "GET", "/jwks", &[], b"").await.status, 503);
+//! assert_eq!(send(server.address(), "GET", "/jwks", &[], b"").await.body, r#"{"keys":[]}"#);
+//! assert_eq!(server.requests_at("/jwks"), 2);
+//! # });
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 mod answer;
 mod body;

@@ -8,6 +8,26 @@
 //! `docs/TESTING.md` shows how to test a protected app of each framework.
 //!
 //! What goes wrong here is a panic with its reason: that is how a test fails.
+//!
+//! ```
+//! use countersign::Guard;
+//! use countersign::authorize::scopes;
+//! use countersign::request::RequestView;
+//! use countersign_testkit::issuer::{Broken, TestIssuer};
+//!
+//! let issuer = TestIssuer::new();
+//! let read = Guard::builder(issuer.verifier()).build()?.check(scopes(["posts:read"]))?;
+//! let status = |authorization: &str| {
+//!     let headers = [("authorization", authorization)];
+//!     let request = RequestView::new("GET", "/posts", None, &headers);
+//!     let answer = read.judge_now(&read.screening(None), &request).expect("a local key needs no waiting");
+//!     answer.map_or_else(|denial| denial.status(), |_| 200)
+//! };
+//! assert_eq!(status(&issuer.subject("7").scope("posts:read").bearer()), 200);
+//! assert_eq!(status(&issuer.subject("7").bearer()), 403);
+//! assert_eq!(status(&issuer.broken_bearer(Broken::Expired)), 401);
+//! # Ok::<(), countersign::ConfigError>(())
+//! ```
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -3,6 +3,14 @@ use serde::{Serialize, Serializer};
 use std::error::Error;
 
 /// What a provider is at.
+///
+/// ```
+/// use countersign_keys::{JwksProvider, KeysState};
+///
+/// let keys = JwksProvider::url("https://issuer.example/jwks").build()?;
+/// assert_eq!(keys.health().state, KeysState::Empty); // nothing is fetched before somebody asks
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -26,6 +34,21 @@ pub enum KeysState {
 /// How a provider fares: for a readiness endpoint, a page for operators, a test.
 ///
 /// Serialises to JSON. What the issuer's document says stands in it (key ids); nothing of a token does.
+///
+/// ```
+/// use countersign_keys::{Health, KeysState};
+///
+/// /// For a readiness endpoint: whether it is up, and what is to be looked at.
+/// fn readiness(health: &Health) -> (u16, Option<String>) {
+///     let status = if health.ready { 200 } else { 503 };
+///     let note = match health.state {
+///         KeysState::Stale => health.last_error.clone(),
+///         _ if !health.quarantined.is_empty() => Some(format!("{} keys set aside", health.quarantined.len())),
+///         _ => None,
+///     };
+///     (status, note)
+/// }
+/// ```
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Health {

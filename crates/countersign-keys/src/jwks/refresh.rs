@@ -26,6 +26,18 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 /// Why a refresh gave no keys.
+///
+/// ```
+/// use countersign::provider::KeyProviderError;
+/// use countersign_keys::{JwksProvider, RefreshError};
+///
+/// /// What to tell whoever has asked for a refresh.
+/// async fn refresh(keys: &JwksProvider) -> Result<(), &'static str> {
+///     let Err(KeyProviderError::Unavailable(unavailable)) = keys.refresh_now().await else { return Ok(()) };
+///     let why = unavailable.source.as_deref().and_then(|source| source.downcast_ref::<RefreshError>());
+///     Err(why.map_or("unknown", RefreshError::kind))
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefreshError {

@@ -13,6 +13,17 @@ pub(super) fn entra_issuer(tenant: &str) -> String {
 }
 
 /// What is known of one issuer, made by the functions of [this module](super).
+///
+/// ```
+/// use countersign_keys::presets;
+///
+/// let keycloak = presets::keycloak("https://login.example", "staff")?;
+/// let keys = keycloak.keys().name("staff").build()?;
+/// let verifier = keycloak.verifier(keys).audience("my-api").build()?;
+/// assert_eq!(keycloak.issuers(), ["https://login.example/realms/staff"]);
+/// # let _ = verifier;
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Preset {

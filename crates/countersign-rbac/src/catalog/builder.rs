@@ -8,6 +8,23 @@ use std::collections::{HashMap, HashSet};
 
 /// Collects the roles and permissions of a [`Catalog`], in any order. Nothing is checked before
 /// [`build`](Self::build).
+///
+/// ```
+/// use countersign_rbac::Catalog;
+///
+/// let catalog = Catalog::builder()
+///     .version("2026-11")
+///     .permission("reports:read") // no role grants it: it stands in tokens only
+///     .role("editor", ["posts:read", "posts:write"])
+///     .role("chief", [""; 0])
+///     .inherits("chief", "editor")
+///     .build()?;
+/// assert!(catalog.grants("chief", "posts:write"));
+///
+/// let error = Catalog::builder().role("a", ["x"]).inherits("a", "b").build();
+/// assert!(error.is_err(), "nobody has said what `b` is");
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct CatalogBuilder {

@@ -16,6 +16,24 @@ use std::collections::HashMap;
 /// | `MapOfArrays` | malformed | malformed | the items of its members | nothing | malformed |
 ///
 /// Anything else is a number, `true`, `false`, `null`, or a list with an item that is no string.
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::{AccessRequest, Authorizer, Decision, role};
+/// use countersign_rbac::{ClaimFormat, ClaimSource, ClaimsMapping, RbacAuthorizer};
+/// use serde_json::json;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // {"roles": {"editor": true, "admin": false}}
+/// let mapping = ClaimsMapping::of([ClaimSource::roles("roles").format(ClaimFormat::MapKeys)])?;
+/// let rbac = RbacAuthorizer::builder().role("editor", ["posts:write"]).role("admin", ["users:delete"]).mapping(mapping).build()?;
+///
+/// let token = VerifiedToken::vouched(&json!({"roles": {"editor": true, "admin": false}}))?;
+/// let has = |name| rbac.decide_now(&AccessRequest::new(&token, &role(name))) == Some(Decision::Allow);
+/// assert!(has("editor") && !has("admin"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClaimFormat {

@@ -15,6 +15,25 @@ use std::fmt;
 /// Why a requirement is met by a token, or is not. [`RbacAuthorizer::explain`](crate::RbacAuthorizer::explain)
 /// makes it, for operators and their logs: it says what the catalog knows, which no client should be told. It
 /// holds names of the catalog, the requirement and the mapping, and no other text of the token.
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::{Decision, permissions};
+/// use countersign_rbac::RbacAuthorizer;
+/// use countersign_rbac::review::Standing;
+/// use serde_json::json;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let rbac = RbacAuthorizer::builder().role("admin", ["users:delete"]).build()?;
+/// let somebody = VerifiedToken::vouched(&json!({"sub": "7"}))?;
+///
+/// // "Why 403?" What they lack, and who could be made of them.
+/// let explanation = rbac.explain(&somebody, &permissions(["users:delete"]));
+/// assert!(matches!(explanation.decision, Decision::Deny(why) if why.code == "missing_permission"));
+/// assert_eq!(explanation.findings[0].standing, Standing::Missing(vec!["admin".to_owned()]));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Explanation {
@@ -29,6 +48,22 @@ pub struct Explanation {
 }
 
 /// What keeps the roles and permissions of a token from counting.
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::role;
+/// use countersign_rbac::RbacAuthorizer;
+/// use countersign_rbac::review::Problem;
+/// use serde_json::json;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let rbac = RbacAuthorizer::builder().role("admin", ["users:delete"]).build()?;
+/// let odd = VerifiedToken::vouched(&json!({"sub": "7", "roles": {"admin": true}}))?;
+/// let explanation = rbac.explain(&odd, &role("admin"));
+/// assert_eq!(explanation.problem, Some(Problem::MalformedClaim(Some("/roles".to_owned()))));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {

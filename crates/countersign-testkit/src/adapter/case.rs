@@ -6,6 +6,14 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 
 /// One line of the [table](super::AdapterTable): a request, and the answer to it.
+///
+/// ```
+/// use countersign_testkit::adapter::AdapterTable;
+///
+/// let table = AdapterTable::new();
+/// // Every case has a name, which a report gives where an answer differs.
+/// assert!(table.cases().iter().all(|case| !case.id().is_empty()));
+/// ```
 // What a denial looks like follows from `detail` and `error`; `body` is for other answers.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

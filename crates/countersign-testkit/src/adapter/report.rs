@@ -4,6 +4,17 @@ use crate::client::Answer;
 const COMPARED: [&str; 4] = ["www-authenticate", "content-type", "cache-control", "retry-after"];
 
 /// How one framework answered an [`AdapterTable`](super::AdapterTable).
+///
+/// ```
+/// use countersign_testkit::adapter::Report;
+///
+/// /// Both in order, and the same in every header field that they share.
+/// fn compare(axum: &Report, mine: &Report) {
+///     axum.assert_right();
+///     mine.assert_right();
+///     assert!(mine.asked() > 0 && mine.differences_from(axum).is_empty());
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Report {

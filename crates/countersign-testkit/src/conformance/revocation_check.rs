@@ -66,6 +66,27 @@ pub async fn revocation_check<C: RevocationCheck>(new: impl AsyncFn() -> C, revo
 ///
 /// # Panics
 /// Where the rule does not hold.
+///
+/// ```
+/// use countersign::revocation::{RevocationCheck, TokenStatus};
+/// use countersign::{VerifiedToken, async_trait};
+/// use countersign_testkit::conformance;
+///
+/// /// A store to which there is no connection.
+/// #[derive(Debug)]
+/// struct Down;
+/// #[async_trait]
+/// impl RevocationCheck for Down {
+///     async fn status(&self, _: &VerifiedToken) -> TokenStatus {
+///         TokenStatus::Unknown
+///     }
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// conformance::revocation_check_out_of_reach(Down).await;
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub async fn revocation_check_out_of_reach(check: impl RevocationCheck) {
     let check = Arc::new(check);
     for _ in 0..3 {

@@ -4,6 +4,16 @@ use countersign::extract::{ExtractError, Place, TokenExtractor};
 use countersign::request::RequestView;
 
 /// The parts of a request that carry a token, for the rules of [`token_extractor`].
+///
+/// ```
+/// use countersign::extract::HeaderExtractor;
+/// use countersign_testkit::conformance::{Carried, token_extractor};
+///
+/// // What goes with the credential is carried beside it.
+/// let carry = |token: &str| Carried::header("x-device-token", token).and_header("x-device", "7");
+/// token_extractor(HeaderExtractor::new("x-device-token")?, carry);
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 #[must_use]
 #[non_exhaustive]
