@@ -13,6 +13,8 @@ mod explanations;
 #[cfg(test)]
 mod forwarding;
 #[cfg(test)]
+mod guides;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod hybrid;
