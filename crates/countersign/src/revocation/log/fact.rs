@@ -6,6 +6,7 @@ use super::super::{TokenStatus, judge};
 use crate::base64url;
 use crate::key::KeyIdentity;
 use crate::token::VerifiedToken;
+use foldhash::quality::RandomState;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -166,7 +167,8 @@ impl Held {
     }
 }
 
-type Names = HashMap<Arc<str>, Held>;
+/// Seeded anew in each process. No stranger chooses what is revoked.
+type Names = HashMap<Arc<str>, Held, RandomState>;
 
 /// What is known of the names of one issuer, which are unique within it alone.
 #[derive(Clone, Debug, Default)]
@@ -201,7 +203,7 @@ impl OfIssuer {
 pub(super) struct Facts {
     /// Mostly one or a few: compared sooner than hashed.
     issuers: BTreeMap<Arc<str>, OfIssuer>,
-    thumbprints: HashMap<[u8; 32], Held>,
+    thumbprints: HashMap<[u8; 32], Held, RandomState>,
     /// When the last distrust of a key by its id is over, where there is any.
     key_ids_end: Option<End>,
 }
