@@ -20,6 +20,16 @@ mod sealed {
 }
 
 /// What has a counterpart in countersign.
+///
+/// ```
+/// use countersign_jsonwebtoken::ToCountersign;
+///
+/// let theirs: jsonwebtoken::jwk::JwkSet = serde_json::from_str(r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a",
+///     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#)?;
+/// let ours = theirs.to_countersign()?;
+/// assert_eq!(ours.keys()[0].key_id(), Some("a"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait ToCountersign: sealed::Sealed {
     /// The counterpart.
     type Counterpart;
@@ -32,6 +42,15 @@ pub trait ToCountersign: sealed::Sealed {
 }
 
 /// What has a counterpart in jsonwebtoken.
+///
+/// ```
+/// use countersign::Algorithm;
+/// use countersign_jsonwebtoken::ToJsonwebtoken;
+///
+/// assert_eq!(Algorithm::ES256.to_jsonwebtoken()?, jsonwebtoken::Algorithm::ES256);
+/// assert!(Algorithm::ES512.to_jsonwebtoken().is_err(), "there is none in jsonwebtoken");
+/// # Ok::<(), countersign_jsonwebtoken::ConversionError>(())
+/// ```
 pub trait ToJsonwebtoken: sealed::Sealed {
     /// The counterpart.
     type Counterpart;

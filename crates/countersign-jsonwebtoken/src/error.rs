@@ -1,6 +1,14 @@
 use countersign::keys::KeyError;
 
 /// Why something of one library has no counterpart in the other. Holds nothing of what was to be converted.
+///
+/// ```
+/// use countersign::Algorithm;
+/// use countersign_jsonwebtoken::{ConversionError, ToJsonwebtoken};
+///
+/// let error: ConversionError = Algorithm::ES512.to_jsonwebtoken().unwrap_err();
+/// assert!(!error.to_string().is_empty()); // what cannot be held there, and no octet of a key
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConversionError {

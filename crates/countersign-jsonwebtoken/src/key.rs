@@ -34,6 +34,19 @@ pub struct Decoding {
 }
 
 /// A key that signs, with the header of what it signs.
+///
+/// ```
+/// use countersign::{Algorithm, SigningKey};
+/// use countersign_jsonwebtoken::{Encoding, ToJsonwebtoken};
+///
+/// let key = SigningKey::generate(Algorithm::ES256)?.with_key_id("2026-11")?;
+/// let Encoding { header, .. } = key.to_jsonwebtoken()?;
+/// assert_eq!((header.alg, header.kid.as_deref()), (jsonwebtoken::Algorithm::ES256, Some("2026-11")));
+///
+/// // A secret is not given out again.
+/// assert!(SigningKey::from_secret(Algorithm::HS256, [7; 32])?.to_jsonwebtoken().is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Encoding {
@@ -83,6 +96,16 @@ impl ToJsonwebtoken for SigningKey {
 /// # Errors
 /// [`ConversionError::Key`] for a key of another family and for what countersign refuses, as a secret does that is short or
 /// the text of a key; [`ConversionError::NoCounterpart`] for an algorithm that jsonwebtoken lacks.
+///
+/// ```
+/// use countersign::Algorithm;
+/// use countersign_jsonwebtoken::verifying_key;
+/// use jsonwebtoken::DecodingKey;
+///
+/// let secret = DecodingKey::from_secret(b"a secret of at least thirty-two octets");
+/// assert!(verifying_key(Algorithm::HS256, &secret).is_ok());
+/// assert!(verifying_key(Algorithm::RS256, &secret).is_err(), "a key is for one kind of algorithm");
+/// ```
 pub fn verifying_key(algorithm: Algorithm, key: &DecodingKey) -> Result<VerifyingKey, ConversionError> {
     verifying_key_with(default_backend()?, algorithm, key)
 }
