@@ -71,6 +71,22 @@ pub trait Clock: Debug + Send + Sync + 'static {
 }
 
 /// Tells one waiting task that a time has come.
+///
+/// ```
+/// use countersign::clock::Clock;
+/// use std::time::Duration;
+///
+/// /// Waits on any clock: one that is set by hand has an alarm, for others `sleep` is the runtime's.
+/// async fn wait<F: Future<Output = ()>>(clock: &impl Clock, time: Duration, sleep: impl FnOnce(Duration) -> F) {
+///     match clock.alarm() {
+///         Some(alarm) => {
+///             alarm.set(Some(clock.monotonic() + time));
+///             alarm.gone_off().await;
+///         }
+///         None => sleep(time).await,
+///     }
+/// }
+/// ```
 pub trait Alarm: Debug + Send + Sync + 'static {
     /// Sets the time, instead of what was set before; `None` sets none. The alarm goes off once for it, and at once where
     /// it has come already.

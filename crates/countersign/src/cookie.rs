@@ -55,9 +55,9 @@ pub struct HostCookie {
 /// use countersign::cookie::{HostCookie, SameSite};
 /// use std::time::Duration;
 ///
-/// // A page that other sites link to, and that is to know its visitors at once.
-/// let session = HostCookie::new("__Host-session")?.same_site(SameSite::Lax);
-/// assert!(session.set("a.signed.token", Duration::from_secs(900))?.contains("SameSite=Lax"));
+/// // A console that no other site links to.
+/// let session = HostCookie::new("__Host-session")?.same_site(SameSite::Strict);
+/// assert!(session.set("a.signed.token", Duration::from_secs(900))?.contains("SameSite=Strict"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +71,17 @@ pub enum SameSite {
 }
 
 /// Why a value goes into no cookie. It holds no part of the value.
+///
+/// ```
+/// use countersign::cookie::{CookieError, HostCookie};
+/// use std::time::Duration;
+///
+/// let session = HostCookie::new("__Host-session")?;
+/// let minute = Duration::from_secs(60);
+/// assert_eq!(session.set("a; Domain=other.example", minute), Err(CookieError::NotCookieOctets));
+/// assert_eq!(session.set(&"a".repeat(5_000), minute), Err(CookieError::TooLong)); // browsers would drop it in silence
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CookieError {

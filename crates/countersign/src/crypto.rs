@@ -114,6 +114,16 @@ pub trait Signer: Debug + Send + Sync + 'static {
 }
 
 /// The public half of a key. Integers are big-endian. It is checked when a key is made of it.
+///
+/// ```
+/// use countersign::crypto::PublicMaterial;
+/// use countersign::keys::KeyError;
+///
+/// // The neutral element: every signature of a certain form would verify under it.
+/// let mut neutral = [0; 32];
+/// neutral[0] = 1;
+/// assert!(matches!(PublicMaterial::Ed25519(neutral).checked(), Err(KeyError::Invalid(_) | KeyError::Weak(_))));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PublicMaterial {
@@ -143,6 +153,18 @@ pub enum PublicMaterial {
 }
 
 /// A private key or a shared secret. `Debug` shows the kind alone.
+///
+/// ```
+/// use countersign::crypto::{PrivateMaterial, default_backend};
+/// use countersign::secret::Secret;
+/// use countersign::{Algorithm, SigningKey};
+///
+/// let material = PrivateMaterial::Secret(Secret::new([7; 32]));
+/// assert_eq!(format!("{material:?}"), "Secret(…)");
+/// let key = SigningKey::from_material(default_backend()?, Algorithm::HS256, &material)?;
+/// # let _ = key;
+/// # Ok::<(), countersign::keys::KeyError>(())
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum PrivateMaterial {

@@ -35,6 +35,15 @@ use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 /// A request that cannot be taken as it is.
+///
+/// ```
+/// use countersign::extract::{ExtractError, HeaderExtractor, TokenExtractor};
+/// use countersign::request::RequestView;
+///
+/// let headers = [("authorization", "Bearer two words")];
+/// let request = RequestView::new("GET", "/posts", None, &headers);
+/// assert_eq!(HeaderExtractor::bearer().extract(&request), Err(ExtractError::Malformed));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExtractError {

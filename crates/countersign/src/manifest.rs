@@ -55,6 +55,14 @@ use std::str::FromStr;
 ///
 /// `TRACE` and `CONNECT` are not among them: the first returns the request's credentials (RFC 9110 §9.3.8), the second has
 /// no path.
+///
+/// ```
+/// use countersign::manifest::Method;
+///
+/// assert_eq!("GET".parse::<Method>()?, Method::Get);
+/// assert!("TRACE".parse::<Method>().is_err());
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Method {
     /// `DELETE`
@@ -115,6 +123,14 @@ impl Serialize for Method {
 }
 
 /// Whom a route lets in. Exhaustive on purpose: code that forgets a case must not compile.
+///
+/// ```
+/// use countersign::authorize::scopes;
+/// use countersign::manifest::Access;
+///
+/// assert_eq!(Access::Public.to_string(), "public");
+/// assert_eq!(Access::Requires(scopes(["posts:write"])).to_string(), "scopes(posts:write)");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {

@@ -202,6 +202,12 @@ pub enum Event<'e> {
 }
 
 /// What made a provider fetch its keys.
+///
+/// ```
+/// use countersign::observe::RefreshTrigger;
+///
+/// assert_eq!(RefreshTrigger::UnknownKey.name(), "unknown_key"); // a label of metrics
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RefreshTrigger {

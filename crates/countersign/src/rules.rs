@@ -32,6 +32,21 @@ pub(crate) struct TokenRules {
 }
 
 /// What came out of a check.
+///
+/// ```
+/// use countersign::reason::Rejection;
+/// use countersign::verify::Outcome;
+///
+/// fn mark(outcome: &Outcome) -> String {
+///     match outcome {
+///         Outcome::Passed => "ok".to_owned(),
+///         Outcome::Failed(rejection) => rejection.name().to_owned(),
+///         Outcome::NotChecked(why) => format!("({why})"),
+///         _ => String::new(),
+///     }
+/// }
+/// assert_eq!(mark(&Outcome::Failed(Rejection::Expired)), "expired");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {

@@ -3,6 +3,17 @@ use serde::Serialize;
 use std::fmt;
 
 /// What somebody who was asked has found.
+///
+/// ```
+/// use countersign::authorize::{AccessRequest, Authorizer, Finding, ScopeAuthorizer, scopes};
+/// use countersign::VerifiedToken;
+///
+/// let token = VerifiedToken::vouched(&serde_json::json!({"sub": "7"}))?;
+/// let read = scopes(["posts:read"]);
+/// let trace = ScopeAuthorizer.trace(&AccessRequest::new(&token, &read));
+/// assert_eq!((trace.finding, trace.finding.name()), (Finding::Deny, "deny"));
+/// # Ok::<(), countersign::claims::ClaimsError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

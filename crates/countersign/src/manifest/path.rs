@@ -36,6 +36,21 @@ pub struct PathTemplate {
 
 /// What stands between two slashes of a [`PathTemplate`]. Exhaustive on purpose: an adapter that forgets a case must not
 /// compile.
+///
+/// ```
+/// use countersign::manifest::{PathTemplate, Segment};
+///
+/// /// The path as a framework writes it that has `:name` and `*name`.
+/// fn colons(path: &PathTemplate) -> String {
+///     path.segments().iter().map(|segment| match segment {
+///         Segment::Fixed(text) => format!("/{text}"),
+///         Segment::Parameter(name) => format!("/:{name}"),
+///         Segment::Tail(name) => format!("/*{name}"),
+///     }).collect()
+/// }
+/// assert_eq!(colons(&PathTemplate::parse("/posts/{id}/{*rest}")?), "/posts/:id/*rest");
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Segment {
     /// These characters. Empty at the end of a path with a slash there.
@@ -219,6 +234,15 @@ impl Serialize for PathTemplate {
 }
 
 /// What a request's path has in the place of a template's parameters, percent-decoded.
+///
+/// ```
+/// use countersign::manifest::PathTemplate;
+///
+/// let posts = PathTemplate::parse("/users/{user}/posts/{id}")?;
+/// let params = posts.params("/users/ada/posts/7").expect("it matches");
+/// assert_eq!((params.get("user"), params.get("id"), params.get("tag")), (Some("ada"), Some("7"), None));
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PathParams(Vec<(Arc<str>, String)>);
 

@@ -217,6 +217,18 @@ impl RevocationLog {
     ///
     /// # Errors
     /// As for [`revoke_token`](Self::revoke_token).
+    ///
+    /// ```
+    /// use countersign::cache::Result;
+    /// use countersign::revocation::RevocationLog;
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// /// "Log me out everywhere", where access tokens live for 15 minutes and the leeway is 30 seconds.
+    /// async fn log_out(log: &RevocationLog, subject: &str, now: SystemTime) -> Result<()> {
+    ///     let until = now + Duration::from_secs(15 * 60 + 30);
+    ///     log.revoke_subject_before("https://issuer.example/", subject, now, until).await
+    /// }
+    /// ```
     pub async fn revoke_subject_before(
         &self,
         issuer: &str,
@@ -237,6 +249,21 @@ impl RevocationLog {
     ///
     /// # Errors
     /// As for [`revoke_token`](Self::revoke_token).
+    ///
+    /// ```
+    /// use countersign::cache::Result;
+    /// use countersign::revocation::RevocationLog;
+    /// use std::time::SystemTime;
+    ///
+    /// /// A key of the issuer is said to have been lost. Later it turns out that it was not.
+    /// async fn alarm(log: &RevocationLog, until: SystemTime, is_false: bool) -> Result<()> {
+    ///     log.distrust_key_id("https://issuer.example/", "2026-11", until).await?;
+    ///     if is_false {
+    ///         log.restore_key_id("https://issuer.example/", "2026-11").await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub async fn distrust_key_id(&self, issuer: &str, key_id: &str, until: SystemTime) -> Result<()> {
         self.say(Kind::KeyId, issuer, key_id, |known| Some(verdict(known, false, until))).await
     }

@@ -16,6 +16,15 @@ use std::pin::Pin;
 ///
 /// `Some` and `Ok` are what they hold. An absent attribute is `None` and not `false`: or `not` would make a permission of it.
 /// Where absence is an answer, say `false`.
+///
+/// ```
+/// use countersign::authorize::policy::{Grant, GrantAnswer};
+///
+/// assert!(matches!(true.into_grant("staff"), Grant::Allow(why) if why.code == "holds"));
+/// assert!(matches!(false.into_grant("staff"), Grant::Abstain(_)));
+/// assert!(matches!(None::<bool>.into_grant("staff"), Grant::Indeterminate(_)));
+/// assert!(matches!(Err::<bool, _>("timeout").into_grant("staff"), Grant::Indeterminate(why) if why.code == "failed"));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no answer of a policy that allows",
     note = "answer with `bool`, `Option<bool>`, `Result<bool, _>` or `Grant`"
@@ -35,6 +44,14 @@ pub trait GrantAnswer {
 /// | `Err(_)` | indeterminate | `failed` |
 ///
 /// `Some` and `Ok` are what they hold.
+///
+/// ```
+/// use countersign::authorize::policy::{Veto, VetoAnswer};
+///
+/// assert!(matches!(true.into_veto("suspended"), Veto::Deny(_)));
+/// assert_eq!(false.into_veto("suspended"), Veto::Pass);
+/// assert!(matches!(None::<bool>.into_veto("suspended"), Veto::Indeterminate(_)));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no answer of a policy that denies",
     note = "answer with `bool`, `Option<bool>`, `Result<bool, _>` or `Veto`"

@@ -6,6 +6,20 @@ use async_trait::async_trait;
 use std::fmt::Debug;
 
 /// Grants in order: a tuple of up to eight, or a list. What is in a tuple needs no box.
+///
+/// ```
+/// use countersign::authorize::policy::{GrantPolicy, all_of, any_of, policy_fn};
+///
+/// let staff = policy_fn("staff", |request| request.token.has_scope("staff"));
+/// let named = policy_fn("named", |request| request.token.subject().is_some());
+/// let both = all_of((staff, named))?; // of two types, without a box
+///
+/// // As many as the configuration says.
+/// let by_scope = |name: &'static str| policy_fn(name, move |request| request.token.has_scope(name));
+/// let any = any_of(["a", "b", "c"].map(by_scope).into_iter().collect::<Vec<_>>())?;
+/// # let _: (&dyn GrantPolicy, &dyn GrantPolicy) = (&both, &any);
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 pub trait Grants: Debug + Send + Sync + 'static {
     /// The policy at this place, counted from zero.
     fn nth(&self, nth: usize) -> Option<&dyn GrantPolicy>;

@@ -11,6 +11,25 @@ use std::time::Duration;
 ///
 /// Nothing more is taken from the stream after the end. What was taken before may still be on its way to a peer that reads
 /// slowly.
+///
+/// ```
+/// use countersign::screening::Limit;
+/// use std::pin::Pin;
+/// use std::task::{Context, Poll};
+///
+/// /// A stream of some framework's, which ends with the tenure.
+/// struct Events {
+///     limit: Limit,
+///     waiting: Vec<String>,
+/// }
+///
+/// impl Events {
+///     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<String>> {
+///         let Self { limit, waiting } = self.get_mut();
+///         limit.poll_next(context, |_| Poll::Ready(waiting.pop()))
+///     }
+/// }
+/// ```
 pub struct Limit {
     /// `None` once the stream is over. Never locked: the mutex makes it `Sync`, which some want of a stream.
     end: Option<Mutex<Pin<Box<dyn Future<Output = End> + Send>>>>,
