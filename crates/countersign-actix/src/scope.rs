@@ -148,6 +148,19 @@ impl fmt::Debug for GuardedScope {
 }
 
 /// The routes of a [`GuardedScope`], for `App::service`. Cloning is cheap.
+///
+/// ```
+/// use actix_web::App;
+/// use countersign::Guard;
+/// use countersign_actix::GuardedScope;
+///
+/// fn set_up(guard: &Guard) -> Result<(), countersign::ConfigError> {
+///     let (routes, _manifest) = GuardedScope::new(guard).build()?;
+///     let app = App::new().service(routes);
+/// #   drop(app);
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct GuardedResources {
     paths: Arc<[PlannedPath<Mount>]>,

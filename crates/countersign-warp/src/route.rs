@@ -64,6 +64,17 @@ struct Declared {
 }
 
 /// The end of a route of [`GuardedRoutes`](crate::GuardedRoutes).
+///
+/// ```
+/// use countersign_warp::{GuardedReply, GuardedRoute};
+/// use warp::Filter;
+/// use warp::filters::BoxedFilter;
+///
+/// /// The end of many routes.
+/// fn text<T: Send + 'static>(route: GuardedRoute<BoxedFilter<(T,)>>, text: &'static str) -> GuardedReply {
+///     route.map(move |_| text)
+/// }
+/// ```
 pub struct GuardedReply {
     pub(crate) filter: BoxedFilter<(Response,)>,
     pub(crate) error: Option<ConfigError>,

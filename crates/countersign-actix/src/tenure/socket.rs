@@ -10,6 +10,15 @@ use std::task::{Context, Poll, ready};
 /// A WebSocket that lasts as long as its [`Tenure`]. Made by [`Tenure::on_upgrade`](crate::Tenure::on_upgrade).
 ///
 /// A `Stream` and a `Sink` of messages, so that it can be split. To drop it is to close the connection.
+///
+/// ```
+/// use countersign_actix::Socket;
+///
+/// /// `None` once the client has gone, or may stay no longer.
+/// async fn wait_for_the_end(mut socket: Socket) {
+///     while socket.recv().await.is_some() {}
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Socket(Lease<Connection>);
 

@@ -5,6 +5,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// A stream that ends with a tenure, as [`Limit`] says. Made by [`Tenure::limit`](crate::Tenure::limit).
+///
+/// ```
+/// use axum::response::{IntoResponse, Response};
+/// use axum::body::{Body, Bytes};
+/// use countersign_axum::Tenure;
+/// use futures_core::Stream;
+///
+/// /// A long download: it ends when the token does.
+/// fn download(tenure: Tenure, parts: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static) -> Response {
+///     Body::from_stream(tenure.limit(parts)).into_response()
+/// }
+/// ```
 pub struct Limited<S> {
     stream: Pin<Box<S>>,
     limit: Limit,

@@ -78,6 +78,16 @@ impl Ask for Optional {
 }
 
 /// [`Optional`], handing on the token as it was sent.
+///
+/// ```
+/// use countersign::Guard;
+/// use countersign_warp::{GuardExt, OptionalSent};
+///
+/// /// To call another service in the sender's name, where there is one.
+/// fn if_any(guard: &Guard) -> OptionalSent {
+///     guard.optional().sent()
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct OptionalSent {
     guard: Guard,
@@ -136,6 +146,28 @@ impl<C: DeserializeOwned + Send + 'static> Ask for OptionalClaims<C> {
 }
 
 /// [`Optional`], handing on the proof that a requirement which is a type is met.
+///
+/// ```
+/// use countersign::authorize::{Proof, Requirement, Requires, scopes};
+/// use countersign::{ConfigError, Guard};
+/// use countersign_warp::{GuardExt, Guarded};
+/// use warp::Filter;
+/// use warp::filters::BoxedFilter;
+/// use warp::reply::Response;
+///
+/// struct ReadDrafts;
+/// impl Requires for ReadDrafts {
+///     fn requirement() -> Requirement { scopes(["posts:drafts"]) }
+/// }
+///
+/// /// Strangers see what is published. Whoever comes with a token must be allowed to see drafts.
+/// fn list(guard: &Guard) -> Result<BoxedFilter<(Response,)>, ConfigError> {
+///     let may_see_drafts = guard.optional().prove::<ReadDrafts>()?;
+///     Ok(warp::path!("posts").and(warp::get()).guarded(may_see_drafts, |route| {
+///         route.map(|proof: Option<Proof<ReadDrafts>>| if proof.is_some() { "all" } else { "published" })
+///     }))
+/// }
+/// ```
 #[derive(Debug)]
 pub struct OptionalProof<R> {
     /// Kept, so that what is declared is held against a guard that is handed over later.
