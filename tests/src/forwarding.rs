@@ -38,6 +38,9 @@ impl KeyProvider for Contrary {
     fn trusts(&self, _: &countersign::keys::KeyIdentity) -> bool {
         true
     }
+    fn algorithms(&self) -> Option<Vec<Algorithm>> {
+        Some(vec![Algorithm::ES384])
+    }
 }
 
 #[async_trait]
@@ -127,6 +130,7 @@ async fn check(keys: impl KeyProvider, identity: countersign::keys::KeyIdentity)
     assert!(matches!(keys.key(&wanted).await, Err(KeyProviderError::WrongAlgorithm)));
     assert_eq!(keys.candidates(&wanted).len(), 1);
     assert!(keys.trusts(&identity));
+    assert_eq!(keys.algorithms().as_deref(), Some(&[Algorithm::ES384][..]));
 }
 
 async fn check_verifier(verifier: impl TokenVerifier) {

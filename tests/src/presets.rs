@@ -7,7 +7,7 @@ use countersign::request::Credential;
 use countersign::verify::{TokenVerifier, VerifyError};
 use countersign::{Algorithm, SigningKey, async_trait};
 use countersign_keys::presets::{self, Preset};
-use countersign_keys::{FetchError, FetchRequest, Fetched, JwksFetch};
+use countersign_keys::{FetchError, FetchRequest, Fetched, JwksFetch, LayeredKeys};
 use countersign_rbac::ClaimsMapping;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -49,8 +49,9 @@ fn verdict(name: &str, algorithm: Algorithm, token_type: &str, mut claims: Value
     for (claim, value) in [("sub", json!("7")), ("exp", json!(4_000_000_000_u32)), ("iat", json!(1_700_000_000))] {
         claims[claim] = value;
     }
-    let verifying = key.verifying_key().clone();
-    let verifier = preset(name).verifier(verifying).audience("my-api").build().expect("a verifier");
+    // Layers say nothing of their algorithms, as an issuer's keys do not: a lone key that is never taken makes no verifier.
+    let keys = LayeredKeys::new(key.verifying_key().clone());
+    let verifier = preset(name).verifier(keys).audience("my-api").build().expect("a verifier");
     let header = Header::new(&key);
     let header = if token_type.is_empty() { header } else { header.with_type(token_type) };
     let token = jws::sign(&key, &header, claims.to_string().as_bytes()).expect("a token");

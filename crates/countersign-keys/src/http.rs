@@ -87,6 +87,9 @@ impl HttpFetch {
         match url.scheme() {
             "https" => {}
             "http" if is_local && self.rule.loopback => {}
+            "http" if is_local => {
+                return refused("not https, which `.allow_http_on_loopback()` allows for this machine");
+            }
             "http" => return refused("not https"),
             _ => return refused("neither https nor http"),
         }

@@ -443,7 +443,7 @@ impl JwksProviderBuilder {
             (None, None) => return Err(ConfigError::new("fetch", "is not set, and the feature `http` is off")),
         };
         for url in urls {
-            fetch.check(&url)?;
+            fetch.check(&url).map_err(|error| self.source.refused(&url, &error))?;
         }
         let shared = self
             .shared

@@ -116,6 +116,10 @@ impl KeyProvider for StaticKeys {
     fn trusts(&self, key: &KeyIdentity) -> bool {
         self.0.trusts(key)
     }
+
+    fn algorithms(&self) -> Option<Vec<Algorithm>> {
+        self.0.algorithms()
+    }
 }
 
 #[cfg(test)]

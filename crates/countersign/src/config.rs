@@ -31,4 +31,10 @@ impl ConfigError {
     pub fn setting(&self) -> &'static str {
         self.setting
     }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
 }

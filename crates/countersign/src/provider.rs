@@ -205,6 +205,12 @@ pub trait KeyProvider: Debug + Send + Sync + 'static {
         let _ = key;
         false
     }
+
+    /// The algorithms of all keys that there will ever be, where these are settled: building a verifier that allows none of
+    /// them is an error. `None` where keys come and go.
+    fn algorithms(&self) -> Option<Vec<Algorithm>> {
+        None
+    }
 }
 
 macro_rules! forward {
@@ -235,6 +241,10 @@ macro_rules! forward {
             fn trusts(&self, key: &KeyIdentity) -> bool {
                 (**self).trusts(key)
             }
+
+            fn algorithms(&self) -> Option<Vec<Algorithm>> {
+                (**self).algorithms()
+            }
         }
     )*};
 }
@@ -258,5 +268,9 @@ impl KeyProvider for VerifyingKey {
 
     fn trusts(&self, key: &KeyIdentity) -> bool {
         self.identity() == *key
+    }
+
+    fn algorithms(&self) -> Option<Vec<Algorithm>> {
+        Some(vec![self.algorithm()])
     }
 }

@@ -568,10 +568,12 @@ impl JwtVerifierBuilder {
 
     /// The algorithms that are taken, instead of RS256, PS256, ES256 and Ed25519 (also as `EdDSA`).
     ///
+    /// A shared secret needs this line: a verifier of one key, or of a set of keys, none of which is for an algorithm that is
+    /// taken, is an error when it is built.
+    ///
     /// ```
     /// use countersign::{Algorithm, JwtVerifier, VerifyingKey};
     ///
-    /// // A shared secret must be said: HMAC is not among the defaults.
     /// let key = VerifyingKey::from_secret(Algorithm::HS512, [7; 64])?;
     /// let verifier = JwtVerifier::builder(key)
     ///     .algorithms([Algorithm::HS512])
@@ -755,6 +757,11 @@ impl JwtVerifierBuilder {
         if self.algorithms.is_empty() {
             return Err(ConfigError::new("algorithms", "the list is empty: no token could be taken"));
         }
+        if let Some(keys) = self.keys.algorithms().filter(|keys| !keys.is_empty())
+            && !keys.iter().any(|key| self.algorithms.iter().any(|allowed| allowed.is_same_as(*key)))
+        {
+            return Err(ConfigError::new("algorithms", not_of_the_keys(keys)));
+        }
         if self.types.as_ref().is_some_and(|types| types.is_empty() || types.iter().any(String::is_empty)) {
             return Err(ConfigError::new("types", "the list is empty, or an empty `typ` stands in it"));
         }
@@ -858,6 +865,12 @@ fn no_audience_claim(name: &str) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+fn not_of_the_keys(keys: Vec<Algorithm>) -> String {
+    let names: BTreeSet<_> = keys.iter().map(|key| key.name()).collect();
+    let names: Vec<_> = names.into_iter().collect();
+    format!("none is that of a key ({}): no token could be taken", names.join(", "))
 }
 
 fn named_or_dangerous(

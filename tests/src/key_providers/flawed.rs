@@ -354,12 +354,38 @@ fn what_a_provider_does_not_do_is_said_and_not_passed_over() {
     let bare = async |keys: Vec<VerifyingKey>| Bare(KeySet::from_iter(keys));
     let suite = key_provider();
     assert_eq!(verdict(async move || suite.without_trust().without_candidates().fixed(bare).await), Ok(()));
-    for (suite, method) in [(suite.without_trust(), "`candidates`"), (suite.without_candidates(), "`trusts`")] {
+    for (suite, method, instead) in [
+        (suite.without_trust(), "`candidates`", "says `.without_candidates()`"),
+        (suite.without_candidates(), "`trusts`", "says `.without_trust()`"),
+    ] {
         let said = verdict(async move || suite.fixed(bare).await).expect_err("it does less than it says");
-        assert!(said.contains(method), "{said}");
+        assert!(said.contains(method) && said.contains(instead), "{said}");
         let whole = async |keys: Vec<VerifyingKey>| KeySet::from_iter(keys);
         verdict(async move || suite.fixed(whole).await).expect_err("it does more than it says");
     }
+}
+
+/// Tells of one algorithm, and has keys for more.
+#[derive(Debug)]
+struct TellsOne(KeySet);
+
+#[async_trait]
+impl KeyProvider for TellsOne {
+    async fn key(&self, wanted: &KeyRequest<'_>) -> Result<VerifyingKey, KeyProviderError> {
+        self.0.find(wanted).cloned()
+    }
+
+    fn algorithms(&self) -> Option<Vec<Algorithm>> {
+        Some(vec![Algorithm::ES256])
+    }
+}
+
+#[test]
+fn a_provider_that_hides_an_algorithm_is_found_out() {
+    let new = async |keys: Vec<VerifyingKey>| TellsOne(KeySet::from_iter(keys));
+    let suite = key_provider().without_trust().without_candidates();
+    let said = verdict(async move || suite.fixed(new).await).expect_err("a flaw is found out");
+    assert!(said.contains("`algorithms`, where it tells any, tells that of each key"), "{said}");
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,9 +2,13 @@ use crate::fetch::JwksFetch;
 use crate::file::FileFetch;
 use countersign::ConfigError;
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use url::Url;
+
+/// How many characters of a text that is not ours an error shows.
+const MAX_SHOWN: usize = 200;
 
 /// Where the JWK Set is.
 #[derive(Clone)]
@@ -51,6 +55,24 @@ impl Source {
             Self::File(path) if path.as_os_str().is_empty() => Err(ConfigError::new("file", "the path is empty")),
             Self::File(_) => Ok(Vec::new()),
         }
+    }
+
+    /// The setting that a client refuses, with the URL that it would ask. Users, passwords and queries are not shown: keys to
+    /// an API stand there.
+    pub(super) fn refused(&self, url: &str, error: &ConfigError) -> ConfigError {
+        let setting = match self {
+            Self::JwksUri(_) => "url",
+            Self::Issuer { .. } => "issuer",
+            Self::Discovery { .. } => "discover",
+            Self::File(_) => "file",
+        };
+        let shown = Url::parse(url).ok().map(|mut url| {
+            let is_plain = url.set_username("").and(url.set_password(None)).is_ok();
+            url.set_query(None);
+            url.set_fragment(None);
+            if is_plain { shown(url.as_str()) } else { shown(url.scheme()) }
+        });
+        ConfigError::new(setting, format!("`{}`: {}", shown.unwrap_or_default(), error.problem()))
     }
 
     /// Where the set is, if nobody has to be asked for that.
@@ -114,6 +136,16 @@ fn without_slash(issuer: &str) -> &str {
     issuer.strip_suffix('/').unwrap_or(issuer)
 }
 
+/// Text from settings or from a server, for an error: escaped, and cut.
+fn shown(text: &str) -> String {
+    let mut characters = text.chars();
+    let mut shown: String = characters.by_ref().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
+    if characters.next().is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 fn check_issuer(setting: &'static str, issuer: &str) -> Result<(), ConfigError> {
     let parsed = Url::parse(issuer).map_err(|error| ConfigError::new(setting, error.to_string()))?;
     if parsed.query().is_some() || parsed.fragment().is_some() || parsed.cannot_be_a_base() {
@@ -129,11 +161,12 @@ struct Metadata {
 }
 
 /// The `jwks_uri` of an issuer's metadata, if it is that issuer's (OpenID Connect Discovery 1.0 §4.3).
-pub(super) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<String, &'static str> {
+pub(super) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<String, Cow<'static, str>> {
     let metadata: Metadata =
         serde_json::from_slice(metadata).map_err(|_| "the metadata has no `issuer` or no `jwks_uri`")?;
     if metadata.issuer != issuer {
-        return Err("the metadata is another issuer's");
+        let (theirs, wanted) = (shown(&metadata.issuer), shown(issuer));
+        return Err(format!("the metadata's issuer is `{theirs}`, and `{wanted}` was asked for").into());
     }
     Ok(metadata.jwks_uri)
 }
@@ -158,6 +191,20 @@ mod tests {
         ] {
             assert!(jwks_uri(bad.as_bytes(), "https://a.example/").is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn another_issuers_metadata_is_told_apart_by_name_escaped_and_cut() {
+        let told = |theirs: &str| {
+            let metadata = serde_json::json!({ "issuer": theirs, "jwks_uri": "https://a.example/k" }).to_string();
+            jwks_uri(metadata.as_bytes(), "https://a.example").expect_err(theirs)
+        };
+        assert_eq!(
+            told("https://a.example/"),
+            "the metadata's issuer is `https://a.example/`, and `https://a.example` was asked for"
+        );
+        assert!(told("a\n\u{1b}[31m\u{202e}b").contains(r"`a\n\u{1b}[31m\u{202e}b`"));
+        assert!(told(&"x".repeat(100_000)).len() < 1024);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use countersign::keys::{KeyError, KeyIdentity};
 use countersign::observe::{Event, Observer, RefreshTrigger, UnknownKeyOutcome};
 use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest, Unavailable};
 use keeper::Keeper;
+use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -52,7 +53,7 @@ pub enum RefreshError {
     NoUsableKey,
     /// The issuer's metadata cannot be taken.
     #[error("discovery failed: {0}")]
-    Discovery(&'static str),
+    Discovery(Cow<'static, str>),
     /// It did not end: it took too long, or its runtime went away.
     #[error("the refresh did not end")]
     Abandoned,

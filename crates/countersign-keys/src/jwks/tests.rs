@@ -1102,6 +1102,31 @@ fn what_is_shown_holds_no_secret_of_the_settings() {
     assert!(!format!("{keys:?}").contains("hunter3"));
 }
 
+#[cfg(feature = "http")]
+#[test]
+fn a_url_that_is_not_asked_stands_in_the_error_with_the_setting_and_without_secrets() {
+    for (builder, error) in [
+        (
+            JwksProvider::discover("http://127.0.0.1:3000"),
+            "`discover`: `http://127.0.0.1:3000/.well-known/openid-configuration`: not https, which \
+             `.allow_http_on_loopback()` allows for this machine",
+        ),
+        (
+            JwksProvider::issuer("http://a.example/t/"),
+            "`issuer`: `http://a.example/t/.well-known/jwks.json`: not https",
+        ),
+        (JwksProvider::url("http://a.example/jwks?key=hunter3"), "`url`: `http://a.example/jwks`: not https"),
+        (
+            JwksProvider::url("https://ada:hunter3@a.example/jwks#hunter3"),
+            "`url`: `https://a.example/jwks`: has a user, a password or a fragment",
+        ),
+    ] {
+        // A machine without certificate authorities has no client for the public.
+        let told = builder.build().expect_err(error).to_string();
+        assert!(told == error || told.contains("TLS"), "{told}");
+    }
+}
+
 #[test]
 fn settings_that_make_no_sense_name_themselves() {
     let url = || JwksProvider::url("https://issuer.example/jwks").fetch(Issuer::default());

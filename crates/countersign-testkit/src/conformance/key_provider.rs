@@ -16,6 +16,10 @@ use std::task::Poll;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+/// Said where a provider may not know of the method.
+const LEAVES_TRUST: &str = " (a provider that leaves it out says `.without_trust()`)";
+const LEAVES_CANDIDATES: &str = " (a provider that leaves it out says `.without_candidates()`)";
+
 /// The rules of [`KeyProvider`], to be run against one: see [`KeyProviderSuite`].
 pub fn key_provider() -> KeyProviderSuite {
     KeyProviderSuite { trusts: true, has_candidates: true }
@@ -184,7 +188,11 @@ impl KeyProviderSuite {
         subject.is_ambiguous(&from(one, None), &[&own, &other]).await;
         subject.finds(&from(two, None), &namesake, "an issuer's only key that fits is found without an id").await;
         for key in [&own, &other, &namesake] {
-            assert_eq!(subject.provider.trusts(&key.identity()), self.trusts, "`trusts` knows the keys of each issuer");
+            assert_eq!(
+                subject.provider.trusts(&key.identity()),
+                self.trusts,
+                "`trusts` knows the keys of each issuer{LEAVES_TRUST}"
+            );
         }
     }
 
@@ -255,7 +263,7 @@ impl<P: KeyProvider> Subject<P> {
         assert!(is_ambiguous, "where several keys fit and no id was asked for, none is given: {answer:?}");
         let expected = if self.suite.has_candidates { identities(fitting.iter().copied()) } else { HashSet::new() };
         let candidates = self.provider.candidates(wanted);
-        assert_eq!(identities(&candidates), expected, "`candidates` are the keys that fit");
+        assert_eq!(identities(&candidates), expected, "`candidates` are the keys that fit{LEAVES_CANDIDATES}");
         assert_eq!(candidates.len(), expected.len(), "`candidates` has each key once");
     }
 
@@ -312,9 +320,16 @@ impl<P: KeyProvider> Subject<P> {
         let is_trusted = |key: &VerifyingKey| self.provider.trusts(&key.identity());
         for key in keys {
             let trusted = is_trusted(key);
-            assert_eq!(trusted, self.suite.trusts, "`trusts` knows a published key that was looked up: {key:?}");
+            assert_eq!(
+                trusted, self.suite.trusts,
+                "`trusts` knows a published key that was looked up{LEAVES_TRUST}: {key:?}"
+            );
             let namesake = self::key(Algorithm::ES256, key.key_id().unwrap_or_default());
             assert!(!is_trusted(&namesake), "`trusts` says no to a key that was never published: {key:?}");
+        }
+        if let Some(settled) = self.provider.algorithms() {
+            let are_told = keys.iter().all(|key| settled.iter().any(|told| told.is_same_as(key.algorithm())));
+            assert!(are_told, "`algorithms`, where it tells any, tells that of each key: {settled:?}");
         }
         let other = same_material_for_another_algorithm();
         assert!(!is_trusted(&other), "`trusts` says no to a published key for another algorithm: {other:?}");
@@ -412,7 +427,7 @@ impl<P: KeyProvider> Subject<P> {
         assert!(!self.provider.trusts(&old.identity()), "`trusts` says no to a key that was removed");
         for key in [&stays, &new] {
             let trusted = self.provider.trusts(&key.identity());
-            assert_eq!(trusted, self.suite.trusts, "`trusts` knows what is published after a change");
+            assert_eq!(trusted, self.suite.trusts, "`trusts` knows what is published after a change{LEAVES_TRUST}");
         }
         self.is_ambiguous(&es256, &[&stays, &new]).await;
 

@@ -1,4 +1,5 @@
 use super::{KeyProvider, KeyProviderError, KeyRequest};
+use crate::alg::Algorithm;
 use crate::config::ConfigError;
 use crate::crypto::{Backend, default_backend};
 use crate::jwk::{IdsAside, JwkSet, Quarantined};
@@ -201,12 +202,15 @@ impl KeyProvider for KeySet {
     fn trusts(&self, key: &KeyIdentity) -> bool {
         self.iter().any(|own| own.identity() == *key)
     }
+
+    fn algorithms(&self) -> Option<Vec<Algorithm>> {
+        Some(self.iter().map(VerifyingKey::algorithm).collect())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alg::Algorithm;
     use crate::key::SigningKey;
 
     fn key(algorithm: Algorithm, key_id: Option<&str>) -> VerifyingKey {

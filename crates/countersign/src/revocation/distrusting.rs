@@ -1,6 +1,7 @@
 //! Keys without those that a [`RevocationLog`] distrusts.
 
 use super::log::{RevocationLog, Standing};
+use crate::alg::Algorithm;
 use crate::key::{KeyIdentity, VerifyingKey};
 use crate::provider::{KeyProvider, KeyProviderError, KeyRequest, Unavailable};
 use async_trait::async_trait;
@@ -115,5 +116,9 @@ impl<P: KeyProvider> KeyProvider for Distrusting<P> {
             Standing::Known(known) => !known.distrusts(key) && !known.distrusts_some_id() && self.keys.trusts(key),
             Standing::Untried | Standing::Unknown => false,
         }
+    }
+
+    fn algorithms(&self) -> Option<Vec<Algorithm>> {
+        self.keys.algorithms()
     }
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::issue::JwtSigner;
 use crate::key::SigningKey;
+use crate::provider::KeySet;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -296,6 +297,27 @@ fn each_danger_leaves_out_one_check() {
         let verifier = verifier.expect("a verifier");
         assert_eq!(tokens.each_ref().map(|token| outcome(&verifier, token).is_ok()), expected);
     }
+}
+
+/// Such a verifier would refuse whatever comes, and nobody would know why.
+#[test]
+fn keys_of_algorithms_that_are_not_allowed_make_no_verifier() {
+    let secret = |algorithm| VerifyingKey::from_secret(algorithm, [7; 64]).expect("a secret");
+    let build = |builder: JwtVerifierBuilder| builder.issuer(ISSUER).audience("api").build();
+    let [hs256, hs512] = [Algorithm::HS256, Algorithm::HS512].map(secret);
+    for keys in [
+        Box::new(hs256.clone()) as Box<dyn KeyProvider>,
+        Box::new(Arc::new(hs256.clone())),
+        Box::new(KeySet::from_iter([hs256.clone()])),
+    ] {
+        let error = build(JwtVerifier::builder(keys)).expect_err("no key's algorithm is allowed");
+        assert_eq!(error.to_string(), "`algorithms`: none is that of a key (HS256): no token could be taken");
+    }
+    let both = KeySet::from_iter([hs512.clone(), hs256, hs512]);
+    let error = build(JwtVerifier::builder(both.clone())).expect_err("two algorithms");
+    assert_eq!(error.problem(), "none is that of a key (HS256, HS512): no token could be taken");
+    assert!(build(JwtVerifier::builder(both).algorithms([Algorithm::HS512, Algorithm::RS256])).is_ok());
+    assert!(build(JwtVerifier::builder(KeySet::from_iter([]))).is_ok(), "nothing is said of no keys");
 }
 
 #[test]

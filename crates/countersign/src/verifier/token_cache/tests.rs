@@ -258,7 +258,8 @@ fn settings_that_make_no_cache_are_refused() {
         TokenCache::new().max_bytes(MIN_WEIGHT - 1),
     ] {
         let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32]).expect("a secret");
-        let verifier = JwtVerifier::builder(key).issuer(ISSUER).audience("api").token_cache(cache.clone()).build();
+        let builder = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer(ISSUER).audience("api");
+        let verifier = builder.token_cache(cache.clone()).build();
         assert_eq!(verifier.expect_err("settings").setting(), "token_cache", "{cache:?}");
     }
 }
