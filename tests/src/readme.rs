@@ -23,6 +23,7 @@ async fn write() {}
 
 #[rustfmt::skip]
 fn axum_app() -> Result<Router, Box<dyn Error>> {
+    // Yours: `Me`, a struct of the claims that you want (serde), and the handlers `wipe` and `write`.
     let keys     = JwksProvider::discover("https://tenant.auth0.com/").build()?;
     let verifier = JwtVerifier::builder(keys).issuer("https://tenant.auth0.com/").audience("my-api").build()?;
     let rbac     = RbacAuthorizer::builder().role("editor", ["posts:read", "posts:write"]).role("admin", ["users:delete"]).inherits("admin", "editor").build()?;
@@ -125,7 +126,7 @@ fn compiled_lines(page: &str) -> usize {
 
 #[test]
 fn every_line_of_code_in_readme_and_observability_compiles() {
-    assert_eq!(compiled_lines(include_str!("../../README.md")), 29);
+    assert_eq!(compiled_lines(include_str!("../../README.md")), 30);
     assert_eq!(compiled_lines(include_str!("../../docs/OBSERVABILITY.md")), 4);
     let (verifier, _) = shared_secret(&[7; 32]).expect("a verifier");
     let rbac = RbacAuthorizer::builder().role("admin", ["posts:read", "posts:write"]).build().expect("roles");
