@@ -2,6 +2,7 @@
 //!
 //! ```console
 //! $ cargo run --example inspect -- --token token.txt --keys jwks.json --rules rules.json
+//! $ cargo run --example inspect -- --help
 //! ```
 //!
 //! Instead of a JWK Set, `--keys`, there may be a public key, `--pem`, or a shared secret, `--secret`: the octets of that
@@ -174,12 +175,32 @@ impl Clock for At {
     }
 }
 
-async fn inspect() -> Result<Explanation, String> {
+const USAGE: &str = "\
+Tells every check of a token: why is it 401?
+
+cargo run --example inspect -- --token FILE --keys FILE --rules FILE
+
+  --token FILE     the token
+  --keys FILE      the issuer's JWK Set; or in its place
+  --pem FILE       a public key, or
+  --secret FILE    a shared secret: both serve the `algorithms` of the rules
+  --rules FILE     JSON: {\"issuers\": [\"https://issuer.example/\"], \"audiences\": [\"my-api\"]}
+  --help           this text
+
+All rules stand at the beginning of examples/inspect.rs. It ends with 0 for a token that is taken, 1 for one that is not,
+and 2 when it could not look.
+";
+
+/// What was asked for: `None` is the usage.
+async fn inspect() -> Result<Option<Explanation>, String> {
     let (mut token, mut keys, mut rules) = (None, None, None);
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
         let Long(name) = argument else { return Err(argument.unexpected().to_string()) };
         let name = name.to_owned();
+        if name == "help" {
+            return Ok(None);
+        }
         let file = arguments.value().map(PathBuf::from).map_err(|error| error.to_string())?;
         match name.as_str() {
             "token" => token = Some(file),
@@ -191,12 +212,14 @@ async fn inspect() -> Result<Explanation, String> {
         }
     }
     let (Some(token), Some(keys), Some(rules)) = (token, keys, rules) else {
-        return Err("wants --token FILE, --keys FILE or --pem FILE or --secret FILE, and --rules FILE".to_owned());
+        let wanted =
+            "wants --token FILE, --keys FILE or --pem FILE or --secret FILE, and --rules FILE; --help tells more";
+        return Err(wanted.to_owned());
     };
     let token = read(&token)?;
     let rules: Rules = serde_json::from_str(&read(&rules)?).map_err(|error| format!("the rules: {error}"))?;
     let verifier = JwtVerifier::builder(keys.read(&rules)?);
-    Ok(rules.apply(verifier)?.explain(token.trim()).await)
+    Ok(Some(rules.apply(verifier)?.explain(token.trim()).await))
 }
 
 fn read(path: &Path) -> Result<String, String> {
@@ -206,7 +229,11 @@ fn read(path: &Path) -> Result<String, String> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match inspect().await {
-        Ok(explanation) => {
+        Ok(None) => {
+            let _ = std::io::stdout().write_all(USAGE.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Ok(Some(explanation)) => {
             // A closed pipe changes nothing about the token.
             let _ = write!(std::io::stdout(), "{explanation}");
             if explanation.is_accepted() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -73,6 +73,18 @@ fn inspect_tells_every_check_and_ends_accordingly() {
 }
 
 #[test]
+fn inspect_tells_how_it_is_used() {
+    let asked = |arguments: &[&str]| Command::new(executable("inspect")).args(arguments).output().expect("it runs");
+    let help = asked(&["--help"]);
+    let said = String::from_utf8_lossy(&help.stdout).into_owned();
+    assert!(help.status.success() && help.stderr.is_empty(), "{help:?}");
+    for option in ["--token", "--keys", "--pem", "--secret", "--rules", "--help"] {
+        assert!(said.contains(&format!("  {option}")), "{said}");
+    }
+    assert!(String::from_utf8_lossy(&asked(&[]).stderr).contains("--help"));
+}
+
+#[test]
 fn inspect_has_a_word_for_every_rule_of_a_verifier() {
     let folder = Folder::new("rules");
     folder.file("secret", [7; 32]);

@@ -107,8 +107,11 @@ impl Program {
 #[tokio::test]
 async fn each_printed_curl_line_gets_what_it_promises() {
     for name in PROGRAMS {
-        let lines = start(name).await.keep_promises().await;
+        let program = start(name).await;
+        let lines = program.keep_promises().await;
         assert!(lines >= 15, "{name} prints {lines} lines");
+        let discover = format!("discover(\"http://{}\").allow_http_on_loopback()", program.address);
+        assert!(program.lines.iter().rev().nth(1).is_some_and(|line| line.contains(&discover)), "{name}");
     }
 }
 

@@ -1,5 +1,5 @@
-use super::terminal::{self, Line, log_ins, say};
-use super::{Demo, DemoIssuer};
+use super::terminal::{self, Line, log_ins, say_and};
+use super::{AUDIENCE, Demo, DemoIssuer};
 use lexopt::prelude::*;
 use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -21,7 +21,18 @@ pub fn start(framework: &str) -> Result<Option<(TcpListener, Demo)>, String> {
     let url = issuer.url().to_owned();
     let demo = Demo::new(issuer).map_err(|error| error.to_string())?;
     let first = format!("Open {url} in a browser: log in, look into the token, press the routes, try to cheat.\n\n");
-    say(&format!("Countersign quickstart with {framework}"), &url, &first, &log_ins(&url, &LOG_INS), &lines());
+    let last = format!(
+        "It is an issuer for a service of yours too: JwksProvider::discover(\"{url}\").allow_http_on_loopback(), and the \
+         audience {AUDIENCE}.\n"
+    );
+    say_and(
+        &format!("Countersign quickstart with {framework}"),
+        &url,
+        &first,
+        &log_ins(&url, &LOG_INS),
+        &lines(),
+        &last,
+    );
     Ok(Some((listener, demo)))
 }
 

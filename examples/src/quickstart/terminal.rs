@@ -45,7 +45,13 @@ pub fn log_ins(url: &str, tokens: &[(&str, &str)]) -> Vec<String> {
 
 /// Says where the program listens and what to try: `first`, then what a shell needs to know, and then the lines.
 pub fn say(title: &str, url: &str, first: &str, log_ins: &[String], lines: &[Line]) {
-    print(&told(title, url, first, log_ins, lines, Paint::of(&std::io::stdout())));
+    say_and(title, url, first, log_ins, lines, "");
+}
+
+/// As [`say`], with something behind the lines.
+pub(super) fn say_and(title: &str, url: &str, first: &str, log_ins: &[String], lines: &[Line], last: &str) {
+    let text = told(title, url, first, log_ins, lines, Paint::of(&std::io::stdout()));
+    print(&format!("{text}\n{last}Ctrl-C ends it.\n"));
 }
 
 fn told(title: &str, url: &str, first: &str, log_ins: &[String], lines: &[Line], paint: Paint) -> String {
@@ -64,7 +70,6 @@ fn told(title: &str, url: &str, first: &str, log_ins: &[String], lines: &[Line],
     for (command, (.., answer)) in commands.iter().zip(lines) {
         text.push_str(&format!("{command:width$}  {}\n", paint.paint(DIM, &format!("# {answer}"))));
     }
-    text.push_str("\nCtrl-C ends it.\n");
     text
 }
 
