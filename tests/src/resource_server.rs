@@ -6,7 +6,7 @@ use crate::http::client::{Answer, send};
 use crate::quickstart::executable;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign::cache::{CacheKey, CacheStore, FleetKey};
+use countersign::cache::{CacheStore, FleetKey};
 use countersign::clock::{Clock, SystemClock};
 use countersign::issue::JwtSigner;
 use countersign::jwk::JwkSet;
@@ -592,7 +592,8 @@ async fn revocations_are_shared_and_nothing_passes_while_nobody_can_look() {
     insist(async || all().any(has_restored)).await;
 
     let stranger = store(&redis);
-    let head = CacheKey::hashed("revocations", &[b"revocations"]);
+    let fleet_key = FleetKey::from_base64url(FLEET_KEY).expect("a key");
+    let head = fleet_key.cache_key("revocations", &[b"revocations"]).expect("a name");
     insist(async || stranger.put(&head, Bytes::from_static(b"no head"), Duration::from_secs(600)).await.is_ok()).await;
     for program in &strict {
         program.answers(&good, 503).await;

@@ -56,6 +56,12 @@ impl Follower {
         Ok(Self { log, woken, task })
     }
 
+    /// Whether it polls: not when the runtime that started it has ended. Then start another one.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        !self.task.is_finished()
+    }
+
     /// Looks now and not when the interval is over: for messages that something is new, by `PUBLISH` or otherwise. One that
     /// is lost costs nothing but time, and several at once are one.
     pub fn wake(&self) {

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 const BOUND: Duration = Duration::from_secs(5);
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -79,7 +80,7 @@ impl Server {
 
 /// The way of one process to the server.
 #[derive(Clone, Debug)]
-struct Link(Arc<Server>, Arc<AtomicU8>);
+struct Link(Arc<Server>, Arc<AtomicU8>, Arc<Notify>);
 
 const WORKS: u8 = 0;
 const FAILS: u8 = 1;
@@ -88,10 +89,21 @@ const FAILS_AFTER: u8 = 2;
 /// As the two, from the next `compare_and_swap` on.
 const FAILS_AT_SWAP: u8 = 3;
 const FAILS_AFTER_SWAP: u8 = 4;
+/// The next answer to `find` is held back, until it is let go.
+const HOLDS_BACK: u8 = 5;
+const HOLDS: u8 = 6;
 
 impl Link {
     fn new(server: &Arc<Server>) -> Self {
-        Self(server.clone(), Arc::default())
+        Self(server.clone(), Arc::default(), Arc::default())
+    }
+
+    fn mode(&self) -> u8 {
+        self.1.load(Ordering::SeqCst)
+    }
+
+    fn let_go(&self) {
+        self.2.notify_one();
     }
 
     fn set(&self, mode: u8) {
@@ -100,7 +112,7 @@ impl Link {
 
     fn ask<T>(&self, work: impl FnOnce(&mut BTreeMap<CacheKey, Bytes>) -> T) -> Result<T, CacheError> {
         self.0.questions.fetch_add(1, Ordering::SeqCst);
-        let mode = self.1.load(Ordering::SeqCst);
+        let mode = self.mode();
         if mode == FAILS {
             return Err(CacheError::because("no answer"));
         }
@@ -121,7 +133,12 @@ impl CacheStore for Link {
     }
     async fn find(&self, key: &CacheKey) -> Result<Option<Found>, CacheError> {
         let left = self.0.is_passing(key).then_some(INTERVAL);
-        Ok(self.get(key).await?.map(|value| Found::new(value, left)))
+        let found = self.get(key).await?.map(|value| Found::new(value, left));
+        if self.mode() == HOLDS_BACK {
+            self.set(HOLDS);
+            self.2.notified().await;
+        }
+        Ok(found)
     }
     async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<(), CacheError> {
         self.ask(|state| drop(state.insert(key.clone(), value)))?;
@@ -141,7 +158,7 @@ impl CacheStore for Link {
         expected: &[u8],
         new: Option<(Bytes, Duration)>,
     ) -> Result<bool, CacheError> {
-        match self.1.load(Ordering::SeqCst) {
+        match self.mode() {
             FAILS_AT_SWAP => self.set(FAILS),
             FAILS_AFTER_SWAP => self.set(FAILS_AFTER),
             _ => {}
@@ -168,7 +185,7 @@ impl CacheStore for Link {
 
 /// The entry under which the log's head stands.
 fn head_key() -> CacheKey {
-    CacheKey::hashed("revocations", &[b"revocations"])
+    fleet_key().cache_key("revocations", &[b"revocations"]).expect("a name")
 }
 
 /// Keeps the names of what it is told.

@@ -70,7 +70,7 @@ const MAX_NAME: usize = 16 * 1024;
 ///    chain of HMACs that depends on all before it.
 /// 2. All is authenticated with a [`FleetKey`], bound to the log's name and to its place in the log. What was forged, cut,
 ///    moved or comes from another log is an error: the view stays as it is, and is old when the bound is over. It is never
-///    overwritten, for it may be another fleet's: whoever removes it lets the processes write the log anew.
+///    overwritten, for it may be what a later version writes: whoever removes it lets the processes write the log anew.
 /// 3. A log that went back, or on in another way (flushed, started anew, failed over, put back by a stranger, evicted in
 ///    part), does not lead past the place where a process has been. Then that process reads all of it, keeps what it knew,
 ///    and appends what the log lacks. Nothing that any process which still runs has seen is lost, and nobody has to be
@@ -86,11 +86,10 @@ const MAX_NAME: usize = 16 * 1024;
 ///
 /// # Another key
 ///
-/// A process that has another [`FleetKey`] than the others cannot read the log, and answers 503. There is no changing from one
-/// key to the next in a log that is in use. Start the processes with the new key on a log of another
-/// [name](RevocationLogBuilder::name), say there what is revoked (until both are one fleet again, to both logs), and end the
-/// old ones. With the same name, remove the old log's head when the last of the old processes has ended: till then the new ones
-/// answer 503, and what stood in the log is gone.
+/// The names of the entries come from the [`FleetKey`]: processes with another key have another log in the same store, which
+/// begins empty. Nobody is refused for a change of keys, and what stands in the one log is not in the other. So roll the key
+/// out to all, and then say again what must stay revoked; what is revoked while both keys are in use is to be said to both. The old
+/// log's entries stay in the store until they are removed.
 ///
 /// # What it cannot notice
 ///
@@ -101,11 +100,11 @@ const MAX_NAME: usize = 16 * 1024;
 ///   process ran, and the change that a server loses with the process that made it before anybody else polled.
 /// - What only processes know that do not poll in time, asleep or cut off from the store.
 /// - Recorded heads that somebody who can write to the store puts there one after the other, in their order and at their pace: a
-///   process that has just started, and has added nothing yet, takes them for the log. One that is put back again and again is
-///   noticed by everybody.
+///   process that has just started takes them for the log as far as they go on from what it found first. Heads from before what a
+///   process has seen, one or many, are noticed by it whatever their order, and confirm nothing.
 ///
 /// Give it a store that only its own processes can write to, and that does not evict (`maxmemory-policy noeviction`). Let its
-/// processes' clocks agree within the hour: one that is further ahead writes nothing that is over for it.
+/// processes' clocks agree within the hour: one that is further ahead writes nothing that is over for it, and says so.
 ///
 /// ```
 /// use countersign::cache::{CacheStore, FleetKey, Result};
@@ -204,8 +203,9 @@ impl RevocationLog {
     /// forgotten after that. A revocation that is there already is never shortened.
     ///
     /// # Errors
-    /// [`CacheError`] where the store fails or holds what cannot be read, where there is no room for another entry, and for
-    /// an issuer or name of more than 16 KiB. After a failure of the store the change may be known to all or to nobody; to
+    /// [`CacheError`] where the store fails or holds what cannot be read, where there is no room for another entry, where
+    /// `until` was more than an hour ago by this process' clock and nothing longer is known, and for an issuer or name of more than
+    /// 16 KiB. After a failure of the store the change may be known to all or to nobody; to
     /// say it again does no harm.
     pub async fn revoke_token(&self, issuer: &str, token_id: &str, until: SystemTime) -> Result<()> {
         self.say(Kind::Token, issuer, token_id, |_| Some(entry(None, until))).await
@@ -314,10 +314,19 @@ impl RevocationLog {
             let asked_at = self.now();
             let (head, raw) = self.follow().await?;
             let view = self.with_room_for(kind);
+            if view.head != raw {
+                // Another look was faster, or slower: what the view has may not be in the log that this head ends.
+                continue;
+            }
             let Some(entry) = entry(view.facts.get(kind, issuer, name)) else { return Ok(()) };
             let fact = Fact { kind, issuer: issuer.into(), name: name.into(), entry };
-            if view.facts.holds(&fact) || fact.is_long_over(asked_at) {
+            if view.facts.holds(&fact) {
                 return Ok(());
+            }
+            if fact.is_long_over(asked_at) {
+                // Nothing is distrusted that is over; and what is not written must not be taken for revoked.
+                let over = "what is to be revoked is over by this process' clock";
+                return if fact.entry.is_lifted { Ok(()) } else { Err(CacheError::because(over)) };
             }
             if view.facts.get(kind, issuer, name).is_none() && !self.has_room(&view, kind) {
                 return Err(CacheError::because("there are too many revocations"));

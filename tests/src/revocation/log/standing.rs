@@ -90,6 +90,132 @@ async fn a_log_that_is_put_back_again_and_again_confirms_nothing() {
     }
 }
 
+/// Somebody who can write to the store keeps every head, and puts them back one after the other, at the pace of the fleet.
+#[tokio::test]
+async fn recorded_heads_that_are_put_back_in_their_order_confirm_nothing() {
+    // Where nothing is said, where much is said between two ticks, and of a time when the process had not started.
+    for (says, starts_late) in [(0, false), (4, false), (0, true), (4, true)] {
+        let (server, key) = (server(), public_key());
+        let writer = Process::new(&server, &key, 1_000);
+        writer.confirm().await;
+        let early = (!starts_late).then(|| Process::new(&server, &key, 1_000));
+        let mut recorded = Vec::new();
+        for n in 0..100 {
+            for id in 0..says {
+                revoke(&writer, &format!("{n} {id}")).await;
+                recorded.push(server.now());
+            }
+            tick(&[&writer]).await;
+            if let Some(process) = &early {
+                tick(&[process]).await;
+            }
+            recorded.push(server.now());
+        }
+        let victim = early.unwrap_or_else(|| Process::new(&server, &key, 1_000));
+        for _ in 0..40 {
+            tick(&[&writer, &victim]).await;
+        }
+        assert!(writer.log.is_confirmed() && victim.log.is_confirmed());
+        for (n, old) in recorded.iter().enumerate() {
+            server.set(old.clone());
+            tick(&[&victim]).await;
+            tick(&[&writer]).await;
+            if n == 20 {
+                revoke(&writer, "stolen").await;
+            }
+            let status = victim.status("stolen");
+            assert!(n < 26 || status != Some(Active), "{says} {starts_late}: {status:?} after {n}");
+        }
+        // What goes on again counts again.
+        for _ in 0..4 {
+            tick(&[&writer, &victim]).await;
+        }
+        assert_eq!((writer.status("stolen"), victim.status("stolen")), (Some(Revoked), Some(Revoked)));
+    }
+}
+
+#[tokio::test]
+async fn a_failover_costs_no_answer_however_far_the_log_goes_back() {
+    for writes in [1, 3, 9] {
+        let (server, key) = (server(), public_key());
+        let processes: Vec<_> = (0..4).map(|_| Process::new(&server, &key, 1_000)).collect();
+        let all: Vec<_> = processes.iter().collect();
+        for _ in 0..12 {
+            tick(&all).await;
+        }
+        revoke(&processes[0], "1").await;
+        tick(&all).await;
+        server.fail_over(writes);
+        for round in 0..8 {
+            tick(&all).await;
+            for process in &all {
+                assert_eq!(process.status("1"), Some(Revoked), "{writes} writes back, round {round}");
+                assert_eq!(process.status("2"), Some(Active), "{writes} writes back, round {round}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_has_another_key_has_another_log() {
+    let (server, key) = (server(), public_key());
+    let old = Process::new(&server, &key, 1_000);
+    revoke(&old, "1").await;
+    let fleet = FleetKey::new([9; 32]).expect("a key");
+    let clock = FakeClock::at(1_000);
+    let log = RevocationLog::builder(Link::new(&server), fleet).clock(clock.clone()).build().expect("a log");
+    let new = Process { clock, log: Arc::new(log), ..Process::new(&server, &key, 1_000) };
+    for _ in 0..4 {
+        tick(&[&old, &new]).await;
+    }
+    assert_eq!((old.status("1"), new.status("1")), (Some(Revoked), Some(Active)), "it is to be said there too");
+    revoke(&new, "1").await;
+    assert_eq!(new.status("1"), Some(Revoked));
+}
+
+/// Of two looks of one process at once the one that began first ends last, with what was there before.
+#[tokio::test]
+async fn who_says_something_on_a_log_that_went_back_meanwhile_leaves_nothing_out() {
+    let (server, key) = (server(), public_key());
+    let [other, process] = [(); 2].map(|()| Process::new(&server, &key, 1_000));
+    other.confirm().await;
+    process.confirm().await;
+    let before = server.now();
+    process.link.set(HOLDS_BACK);
+    let saying = tokio::spawn({
+        let log = process.log.clone();
+        async move { log.revoke_token("a", "2", at(FAR_AWAY)).await }
+    });
+    while process.link.mode() == HOLDS_BACK {
+        tokio::task::yield_now().await;
+    }
+    process.link.set(WORKS);
+    revoke(&other, "1").await;
+    process.log.poll().await.expect("the store works");
+    drop(other);
+    server.set(before);
+    process.link.let_go();
+    saying.await.expect("no panic").expect("the store works");
+    tick(&[&process]).await;
+    let starts = Process::new(&server, &key, 1_000);
+    for _ in 0..3 {
+        tick(&[&process, &starts]).await;
+    }
+    assert_eq!((starts.status("1"), starts.status("2")), (Some(Revoked), Some(Revoked)));
+}
+
+#[tokio::test]
+async fn what_is_long_over_is_not_acknowledged() {
+    let (server, key) = (server(), public_key());
+    let [ahead, right] = [1_000 + 7_200, 1_000].map(|second| Process::new(&server, &key, second));
+    right.log.distrust_key_id("a", "k", at(2_000)).await.expect("the store works");
+    revoke(&right, "1").await;
+    assert!(ahead.log.revoke_token("a", "2", at(2_000)).await.is_err());
+    assert!(ahead.log.distrust_key_id("a", "other", at(2_000)).await.is_err());
+    assert!(ahead.log.revoke_token("a", "1", at(2_000)).await.is_ok(), "it is there, and for longer");
+    assert!(ahead.log.restore_key_id("a", "k").await.is_ok(), "nothing is distrusted");
+}
+
 #[tokio::test]
 async fn a_log_to_which_nobody_adds_goes_on_by_one_tick_in_an_interval() {
     let (server, key) = (server(), public_key());
@@ -308,4 +434,14 @@ async fn one_failed_look_costs_no_answer() {
         }
     }
     drop(follower);
+}
+
+#[test]
+fn a_follower_says_whether_it_polls() {
+    let log = RevocationLog::builder(Link::new(&server()), fleet_key()).build().expect("a log");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let follower = runtime.block_on(async { Follower::start(Arc::new(log)) }).expect("a runtime");
+    assert!(follower.is_running());
+    drop(runtime);
+    assert!(!follower.is_running());
 }

@@ -98,12 +98,13 @@ impl RevocationLogBuilder {
     /// The log. The store is not asked yet.
     ///
     /// # Errors
-    /// [`ConfigError`] for a bound below 1 s or above 5 min.
+    /// [`ConfigError`] for a bound below 1 s or above 5 min, and where the crypto backend cannot name the entries.
     pub fn build(self) -> Result<RevocationLog, ConfigError> {
         if self.bound < MIN_BOUND || self.bound > MAX_BOUND {
             return Err(ConfigError::new("bound", "is not between 1 s and 5 min"));
         }
         let seal = Seal::new(self.key, self.name);
+        let head_key = seal.head_key().map_err(|error| ConfigError::new("key", error.to_string()))?;
         let interval = self.bound / 5;
         // An interval less: a store that lost a change the moment it had it may have been read before that was put back.
         let view = View { clockwork: Clockwork::new(self.bound.saturating_sub(interval)), ..View::default() };
@@ -111,7 +112,7 @@ impl RevocationLogBuilder {
             store: self.store,
             clock: self.clock,
             observer: self.observer,
-            head_key: seal.head_key(),
+            head_key,
             seal,
             bound: self.bound,
             goes_on: self.goes_on,

@@ -6,7 +6,8 @@
 //! two logs that went on separately after a failover, the values differ.
 //!
 //! *Ticks* are random values that the processes add in turn, one in an interval, whether anything is said or not. They tell a
-//! log that goes on from one that stands still or was put back, over longer than the facts that stand in the head.
+//! log that goes on from one that stands still or was put back, over longer than the facts that stand in the head. They are
+//! counted, so that who has seen many knows each head from before, in whichever order such heads come back.
 
 use super::fact::Fact;
 use crate::base64url;
@@ -41,6 +42,10 @@ const TICK_LEN: usize = 12;
 /// What a head and a page never exceed. JSON has up to six octets for one.
 const MAX_VALUE_BYTES: usize = 6 * MAX_TAIL_BYTES + 64 * 1024;
 
+/// What is added to the count where a log is begun, or goes on from where it had gone back to: more than those who have seen
+/// the last ticks may be apart.
+const LEAP: u64 = 1 << 16;
+
 /// A place in the log: how many facts come before it, and the value of the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Position {
@@ -61,6 +66,8 @@ pub(super) struct Head {
     pub(super) is_help_wanted: bool,
     /// The last ones, the latest at the end.
     ticks: Vec<Tick>,
+    /// How many there were, or more where the log was put back or begun anew.
+    pub(super) ticked: u64,
     facts: Vec<Fact>,
 }
 
@@ -81,6 +88,7 @@ struct Line {
     chain: String,
     snapshot: Option<Snapshot>,
     help: bool,
+    ticked: u64,
     ticks: Vec<String>,
 }
 
@@ -121,24 +129,28 @@ impl Seal {
         Self { key, name }
     }
 
-    pub(super) fn head_key(&self) -> CacheKey {
-        CacheKey::hashed("revocations", &[self.name.as_bytes()])
+    /// By the fleet's key, as that of each page: a log that has another one is another log.
+    pub(super) fn head_key(&self) -> Result<CacheKey> {
+        self.key.cache_key("revocations", &[self.name.as_bytes()])
     }
 
-    pub(super) fn page_key(&self, snapshot: &Snapshot, page: u32) -> CacheKey {
-        CacheKey::hashed("revocations", &[self.name.as_bytes(), snapshot.address.as_bytes(), &page.to_be_bytes()])
+    pub(super) fn page_key(&self, snapshot: &Snapshot, page: u32) -> Result<CacheKey> {
+        let parts: [&[u8]; 3] = [self.name.as_bytes(), snapshot.address.as_bytes(), &page.to_be_bytes()];
+        self.key.cache_key("revocations", &parts)
     }
 
-    /// The head of a log that has no facts, like that of no other log.
-    pub(super) fn begin(&self) -> Result<Head> {
+    /// The head of a log that has no facts, like that of no other log. `enough`: what the count of its ticks must exceed for
+    /// those who have seen another one.
+    pub(super) fn begin(&self, enough: u64) -> Result<Head> {
         let start = Position { number: 0, chain: random::<TAG_LEN>()?.to_vec() };
-        let ticks = vec![Tick(random()?)];
-        Ok(Head { start, snapshot: None, is_help_wanted: false, ticks, facts: Vec::new() })
+        let (ticks, ticked) = (vec![Tick(random()?)], enough.saturating_add(LEAP));
+        Ok(Head { start, snapshot: None, is_help_wanted: false, ticks, ticked, facts: Vec::new() })
     }
 
-    /// The head with one more tick.
-    pub(super) fn tick(&self, head: &Head) -> Result<Head> {
+    /// The head with one more tick; `enough` as for [`begin`](Self::begin).
+    pub(super) fn tick(&self, head: &Head, enough: u64) -> Result<Head> {
         let mut new = head.clone();
+        new.ticked = if head.ticked < enough { enough.saturating_add(LEAP) } else { head.ticked.saturating_add(1) };
         let gone = (new.ticks.len() + 1).saturating_sub(MAX_TICKS);
         new.ticks.drain(..gone);
         new.ticks.push(Tick(random()?));
@@ -198,6 +210,7 @@ impl Seal {
             chain: base64url::encode(&head.start.chain),
             snapshot: head.snapshot.clone(),
             help: head.is_help_wanted,
+            ticked: head.ticked,
             ticks: head.ticks.iter().map(|tick| base64url::encode(&tick.0)).collect(),
         };
         let first = serde_json::to_string(&first).map_err(CacheError::because)?;
@@ -207,8 +220,9 @@ impl Seal {
     /// # Errors
     /// [`CacheError`] for what was not made with this key for this log, or by a version that says more than this one knows.
     pub(super) fn open_head(&self, value: &Bytes) -> Result<Head> {
-        self.open(HEAD, &[], value).and_then(read_head).ok_or_else(|| {
-            CacheError::because(format!("`{}` holds what is no head of this fleet's log", self.head_key()))
+        self.open(HEAD, &[], value).and_then(read_head).ok_or_else(|| match self.head_key() {
+            Ok(key) => CacheError::because(format!("`{key}` holds what is no head of this fleet's log")),
+            Err(error) => error,
         })
     }
 
@@ -243,7 +257,10 @@ impl Seal {
     pub(super) fn open_page(&self, snapshot: &Snapshot, page: u32, value: &Bytes) -> Result<Vec<Fact>> {
         let body = self.open(PAGE, &[snapshot.address.as_bytes(), &page.to_be_bytes()], value);
         body.and_then(|body| body.split('\n').map(Fact::decode).collect()).ok_or_else(|| {
-            CacheError::because(format!("`{}` holds what is no page of this snapshot", self.page_key(snapshot, page)))
+            match self.page_key(snapshot, page) {
+                Ok(key) => CacheError::because(format!("`{key}` holds what is no page of this snapshot")),
+                Err(error) => error,
+            }
         })
     }
 
@@ -279,7 +296,8 @@ fn read_head(body: &str) -> Option<Head> {
     let ticks: Option<Vec<Tick>> = first.ticks.iter().map(|tick| read_tick(tick)).collect();
     let ticks = ticks.filter(|ticks| (1..=MAX_TICKS).contains(&ticks.len()))?;
     let start = Position { number: first.start, chain };
-    let head = Head { start, snapshot: first.snapshot, is_help_wanted: first.help, ticks, facts: facts? };
+    let (snapshot, is_help_wanted, ticked) = (first.snapshot, first.help, first.ticked);
+    let head = Head { start, snapshot, is_help_wanted, ticks, ticked, facts: facts? };
     (first.version == 1).then_some(head)
 }
 
@@ -313,12 +331,12 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_what_is_longer_is_not_even_authenticated() {
         let seal = seal();
-        let mut head = seal.begin().expect("a head");
+        let mut head = seal.begin(0).expect("a head");
         while !head.is_full_with(&[longest()]) {
             head = seal.extend(&head, &[longest()], None).expect("a head");
         }
         for _ in 0..2 * MAX_TICKS {
-            head = seal.tick(&head).expect("a head");
+            head = seal.tick(&head, 0).expect("a head");
         }
         assert_eq!(head.ticks.len(), MAX_TICKS);
         let value = seal.seal_head(&head).expect("a value");
@@ -332,7 +350,7 @@ mod tests {
 
         // In truth of the fleet, and never written by it.
         let facts = vec![longest(); 5];
-        let long = Head { facts, ..seal.begin().expect("a head") };
+        let long = Head { facts, ..seal.begin(0).expect("a head") };
         assert!(seal.open_head(&seal.seal_head(&long).expect("a value")).is_err());
     }
 
@@ -340,7 +358,7 @@ mod tests {
     fn a_head_has_ticks_and_not_too_many() {
         let seal = seal();
         for (ticks, is_head) in [(0, false), (1, true), (MAX_TICKS, true), (MAX_TICKS + 1, false)] {
-            let mut head = seal.begin().expect("a head");
+            let mut head = seal.begin(0).expect("a head");
             head.ticks = vec![Tick([7; TICK_LEN]); ticks];
             assert_eq!(seal.open_head(&seal.seal_head(&head).expect("a value")).is_ok(), is_head, "{ticks}");
         }

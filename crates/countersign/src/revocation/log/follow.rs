@@ -3,7 +3,7 @@
 use super::RevocationLog;
 use super::envelope::{Head, Position, Snapshot, Tick};
 use super::fact::{Fact, Facts, Kind, Now};
-use super::standing::View;
+use super::standing::{Clockwork, View};
 use super::{ATTEMPTS, MAX_KEYS};
 use crate::cache::{CacheError, Result};
 use crate::observe::Event;
@@ -18,6 +18,7 @@ const PENDING: Duration = Duration::from_secs(60 * 60);
 pub(super) struct Place {
     position: Position,
     tick: Option<Tick>,
+    ticked: u64,
     head: Bytes,
 }
 
@@ -65,7 +66,7 @@ impl RevocationLog {
     }
 
     async fn try_to_tick(&self, view: &View, head: &Head, raw: &Bytes, asked_at: Now) -> Result<bool> {
-        let ticked = self.seal.tick(head)?;
+        let ticked = self.seal.tick(head, view.clockwork.enough)?;
         let place = self.place(&ticked, self.seal.seal_head(&ticked)?)?;
         self.replace(|view| view.clockwork.own_tick = ticked.tick());
         let new = Some((place.head.clone(), Duration::MAX));
@@ -77,7 +78,7 @@ impl RevocationLog {
     }
 
     fn place(&self, head: &Head, raw: Bytes) -> Result<Place> {
-        Ok(Place { position: self.seal.end(head)?, tick: head.tick(), head: raw })
+        Ok(Place { position: self.seal.end(head)?, tick: head.tick(), ticked: head.ticked, head: raw })
     }
 
     async fn try_to_follow(&self) -> Result<(Head, Bytes)> {
@@ -137,7 +138,7 @@ impl RevocationLog {
     /// Puts a head where there is none, with what is known.
     async fn begin(&self, view: &View) -> Result<()> {
         let known = lost(view, &Facts::default(), self.now());
-        let head = self.seal.begin()?;
+        let head = self.seal.begin(view.clockwork.enough)?;
         self.replace(|view| view.clockwork.own_tick = head.tick());
         let written = self.write(None, &head, &known).await?;
         if written.is_some() && (view.position.is_some() || !known.is_empty()) {
@@ -170,7 +171,7 @@ impl RevocationLog {
     /// Puts a new log in the place of one of which a part is gone.
     async fn begin_again(&self, head: &Head, raw: &Bytes) -> Result<()> {
         let now = self.now();
-        let new = self.seal.begin()?;
+        let new = self.seal.begin(self.view.load().clockwork.enough.max(head.ticked))?;
         self.replace(|view| {
             join(view, head.facts(), now);
             view.position = None;
@@ -189,7 +190,7 @@ impl RevocationLog {
         let mut facts = Facts::default();
         if let Some(snapshot) = &head.snapshot {
             for page in 0..snapshot.pages {
-                let key = self.seal.page_key(snapshot, page);
+                let key = self.seal.page_key(snapshot, page)?;
                 let Some(found) = self.store.find(&key).await? else {
                     return Ok(None);
                 };
@@ -212,10 +213,18 @@ impl RevocationLog {
     /// The view has the facts beside those of `before`, and so all that stands before the place, read at that time.
     pub(super) fn learn(&self, before: &View, facts: &[Fact], place: Place, asked_at: Now, is_broken: bool) {
         let interval = self.interval();
+        let Clockwork { tick: last, enough, .. } = before.clockwork;
+        // From before what this process has seen: nothing that is said there counts until the ticks are past that.
+        let is_behind = place.ticked < enough;
+        let is_broken = is_broken || (is_behind && place.tick != last);
         // A word that help is wanted is a change of the head, and none of the log.
-        let is_moved = before.position.as_ref() != Some(&place.position) || before.clockwork.tick != place.tick;
+        let is_moved = !is_behind && (before.position.as_ref() != Some(&place.position) || place.tick != last);
         self.replace(|view| {
-            view.clockwork.look(place.tick, asked_at, interval, is_broken, is_moved);
+            view.clockwork.look(asked_at, interval, is_broken, is_moved);
+            // Unless another look has shown a later one meanwhile.
+            if view.clockwork.enough == enough || place.ticked >= view.clockwork.enough {
+                view.clockwork.go_to(place.tick, place.ticked, asked_at);
+            }
             if view.position == before.position {
                 view.place(place.position, place.head);
             } else if facts.iter().any(|fact| !view.facts.holds(fact)) {
@@ -242,7 +251,7 @@ impl RevocationLog {
             for (page, value) in (0..).zip(pages.unwrap_or_default()) {
                 // By comparison: one that was replaced meanwhile is not to come back. Where that fails, whoever reads it next
                 // does it.
-                let (key, stays) = (self.seal.page_key(snapshot, page), Some((value.clone(), Duration::MAX)));
+                let (key, stays) = (self.seal.page_key(snapshot, page)?, Some((value.clone(), Duration::MAX)));
                 let _ = self.store.compare_and_swap(&key, &value, stays).await;
             }
         }
@@ -254,7 +263,7 @@ impl RevocationLog {
         if let Some(snapshot) = useless {
             for page in 0..snapshot.pages {
                 // Where that fails it is left behind, and harms nobody.
-                let _ = self.store.remove(&self.seal.page_key(snapshot, page)).await;
+                let _ = self.store.remove(&self.seal.page_key(snapshot, page)?).await;
             }
         }
         Ok(is_written.then_some(place))
@@ -270,7 +279,7 @@ impl RevocationLog {
         let (snapshot, pages) = self.seal.snapshot(&facts.iter().collect::<Vec<_>>())?;
         for (page, value) in (0..).zip(&pages) {
             // It stays when a head leads to it.
-            self.store.put(&self.seal.page_key(&snapshot, page), value.clone(), PENDING).await?;
+            self.store.put(&self.seal.page_key(&snapshot, page)?, value.clone(), PENDING).await?;
         }
         Ok((snapshot, pages))
     }

@@ -38,6 +38,10 @@ pub(super) struct Clockwork {
     /// The latest tick in the log, and the last one of this process.
     pub(super) tick: Option<Tick>,
     pub(super) own_tick: Option<Tick>,
+    /// How many ticks a head must count that goes on from all that this process has seen.
+    pub(super) enough: u64,
+    /// Whether the latest tick is one from before that.
+    is_behind: bool,
     /// When a look first showed the latest tick, by monotonic time.
     ticked_at: Duration,
     /// When the last look began that was answered.
@@ -99,14 +103,7 @@ impl Clockwork {
 
     /// A look that began then was answered. `is_broken`: what it found does not lead on from where the view was; `is_moved`:
     /// it is not what was found before.
-    pub(super) fn look(
-        &mut self,
-        tick: Option<Tick>,
-        asked_at: Now,
-        interval: Duration,
-        is_broken: bool,
-        is_moved: bool,
-    ) {
+    pub(super) fn look(&mut self, asked_at: Now, interval: Duration, is_broken: bool, is_moved: bool) {
         // After a longer time a change may be lost that the view does not have, and its writer must have time to put it back.
         let is_late = self.seen_at.is_none_or(|seen_at| age(seen_at, asked_at) > 5 * interval / 2);
         self.footing = match self.footing {
@@ -121,9 +118,6 @@ impl Clockwork {
             }
             Footing::Firm => Footing::Firm,
         };
-        if tick != self.tick {
-            (self.tick, self.ticked_at) = (tick, asked_at.1);
-        }
         if self.seen_at.is_none_or(|seen_at| seen_at.1 <= asked_at.1) {
             self.seen_at = Some(asked_at);
         }
@@ -133,8 +127,23 @@ impl Clockwork {
         }
     }
 
+    /// The latest tick is this, of so many.
+    pub(super) fn go_to(&mut self, tick: Option<Tick>, ticked: u64, asked_at: Now) {
+        let is_other = tick != self.tick;
+        if is_other {
+            (self.tick, self.ticked_at) = (tick, asked_at.1);
+        }
+        self.is_behind = ticked < self.enough;
+        self.enough = match self.is_behind {
+            false => ticked,
+            // Past what was seen last, too: that has been on the way.
+            true => self.enough.saturating_add(u64::from(is_other)),
+        };
+    }
+
     /// Whether this process is to add a tick. The one that did last goes on; another takes over when it has not done so for
-    /// two looks. Who waits for the log to go on, or could count on it if it did, does not wait as long.
+    /// two looks. Who waits for the log to go on, or could count on it if it did, does not wait as long, and who knows that
+    /// it went back does not wait at all.
     pub(super) fn is_tick_due(&self, now: Now, interval: Duration) -> bool {
         let is_mine = self.own_tick.is_some() && self.own_tick == self.tick;
         let is_waiting = matches!(self.footing, Footing::Settling { is_moved: false, .. });
@@ -142,7 +151,9 @@ impl Clockwork {
         let nearly = |intervals: u32| intervals * interval * 7 / 8;
         let since = now.1.saturating_sub(self.ticked_at);
         let is_old = self.read_at.is_none_or(|read_at| now.1.saturating_sub(read_at.1) >= nearly(2));
-        since >= nearly(if is_mine || is_waiting { 1 } else { 2 }) || (self.footing == Footing::Firm && is_old)
+        self.is_behind
+            || since >= nearly(if is_mine || is_waiting { 1 } else { 2 })
+            || (self.footing == Footing::Firm && is_old)
     }
 }
 
