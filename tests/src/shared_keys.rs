@@ -15,7 +15,7 @@ use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest};
 use countersign::{Algorithm, Bytes, SigningKey, async_trait};
 use countersign_cache::MemoryCache;
 use countersign_keys::{FetchError, FetchRequest, Fetched, JwksFetch, JwksProvider, JwksProviderBuilder};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
@@ -138,14 +138,23 @@ impl Issuer {
 struct Client {
     issuer: Issuer,
     gate: Gate,
-    is_unreachable: Arc<AtomicBool>,
+    trouble: Arc<Mutex<Option<Trouble>>>,
+}
+
+/// What comes of each fetch of one process.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    NoConnection,
+    Status(u16),
 }
 
 #[async_trait]
 impl JwksFetch for Client {
     async fn fetch(&self, _: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
-        if self.is_unreachable.load(Ordering::SeqCst) {
-            return Err(FetchError::Connect("on purpose".into()));
+        match *self.trouble.lock().expect("lock") {
+            Some(Trouble::NoConnection) => return Err(FetchError::Connect("on purpose".into())),
+            Some(Trouble::Status(status)) => return Err(FetchError::status(status, None)),
+            None => {}
         }
         let publisher = &self.issuer.0;
         publisher.fetches.fetch_add(1, Ordering::SeqCst);
@@ -268,7 +277,7 @@ struct Process {
     told: Told,
     /// Closed, it does nothing: neither the issuer's answers nor the store's reach it.
     gate: Gate,
-    unreachable: Arc<AtomicBool>,
+    trouble: Arc<Mutex<Option<Trouble>>>,
 }
 
 impl Process {
@@ -281,6 +290,10 @@ impl Process {
             Err(_) => "unavailable",
         };
         (answer, asked_at.elapsed())
+    }
+
+    fn has_trouble(&self, trouble: impl Into<Option<Trouble>>) {
+        *self.trouble.lock().expect("lock") = trouble.into();
     }
 
     async fn has(&self, id: &str) -> bool {
@@ -319,7 +332,7 @@ impl Fleet {
         settings: impl FnOnce(JwksProviderBuilder) -> JwksProviderBuilder,
     ) -> Process {
         let (gate, told, clock) = (Gate::open(), Told::default(), Virtual::new(self.began, ahead_by));
-        let unreachable = Arc::new(AtomicBool::new(false));
+        let trouble = Arc::<Mutex<Option<Trouble>>>::default();
         let way = Way(Arc::new(Road {
             store: Arc::clone(&self.store),
             mood: Mutex::new(Mood::Well),
@@ -328,12 +341,12 @@ impl Fleet {
             tells_time,
         }));
         let builder = JwksProvider::url(URL)
-            .fetch(Client { issuer: self.issuer.clone(), gate: gate.clone(), is_unreachable: Arc::clone(&unreachable) })
+            .fetch(Client { issuer: self.issuer.clone(), gate: gate.clone(), trouble: Arc::clone(&trouble) })
             .clock(clock.clone())
             .observer(told.clone())
             .shared_cache(way.clone(), fleet_key());
         let keys = Arc::new(settings(builder).build().expect("a provider"));
-        Process { keys, way, clock, told, gate, unreachable }
+        Process { keys, way, clock, told, gate, trouble }
     }
 
     /// What all answer when asked at once, and the longest that one took.

@@ -194,9 +194,9 @@ impl Simulation {
     }
 
     fn provider(&self, began: Instant, time_to_live: u32, store: Option<Bridge>) -> JwksProvider {
-        let (gate, is_unreachable) = (Gate::open(), Arc::default());
+        let (gate, trouble) = (Gate::open(), Arc::default());
         let builder = JwksProvider::url(URL)
-            .fetch(Client { issuer: self.issuer.clone(), gate, is_unreachable })
+            .fetch(Client { issuer: self.issuer.clone(), gate, trouble })
             .clock(Virtual::new(began, 0))
             .time_to_live(time_to_live * SECOND)
             .observer(self.told.clone());

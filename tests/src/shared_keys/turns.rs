@@ -53,12 +53,14 @@ async fn made_up_ids_cost_the_issuer_what_one_process_would_at_once_and_one_afte
     for apart in [Duration::ZERO, Duration::from_millis(130)] {
         let fleet = Fleet::new(8);
         fleet.ask_all("v1").await;
+        let mut wrong = 0;
         for n in 0..100 {
             let asking = fleet.processes.iter().zip(0..).map(|(process, at)| async move {
                 sleep(apart * at).await;
                 process.ask(&format!("made up {n}")).await
             });
             let answers = futures_util::future::join_all(asking).await;
+            wrong += answers.iter().filter(|(answer, _)| *answer == "key").count();
             assert!(answers.iter().all(|(answer, _)| *answer == "not found"), "{answers:?}");
             sleep(SECOND).await;
         }
@@ -68,7 +70,7 @@ async fn made_up_ids_cost_the_issuer_what_one_process_would_at_once_and_one_afte
         assert_eq!(fleet.ask_all("v1").await, (vec!["key"; 8], Duration::ZERO));
         tell_fault(
             &format!("8 providers, made-up key ids {apart:?} apart"),
-            &[("seconds", usize::try_from(seconds).expect("a number")), ("fetches", fetches), ("wrong", 0)],
+            &[("seconds", usize::try_from(seconds).expect("a number")), ("fetches", fetches), ("wrong", wrong)],
         );
         // What is published meanwhile is found when it is asked for a while later.
         fleet.issuer.rotate();
@@ -280,25 +282,113 @@ async fn a_clock_that_is_hours_ahead_is_believed_by_nobody_and_stops_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn a_process_that_cannot_reach_the_issuer_holds_the_others_up_for_five_seconds_at_most() {
-    let fleet = Fleet::new(2);
-    let [cut_off, other] = &fleet.processes[..] else { panic!("two processes") };
-    // However often it has failed before, with each failure a longer pause.
-    cut_off.unreachable.store(true, Ordering::SeqCst);
-    for _ in 0..8 {
-        assert_eq!(cut_off.ask("v1").await.0, "unavailable");
-        sleep(MINUTE).await;
-    }
-    let _ = cut_off.keys.refresh_now().await;
-    let waited = async {
-        while !other.has("v1").await {
-            sleep(Duration::from_millis(100)).await;
+    // No connection, and one to a proxy that refuses.
+    for trouble in [Trouble::NoConnection, Trouble::Status(403)] {
+        let fleet = Fleet::new(2);
+        let [cut_off, other] = &fleet.processes[..] else { panic!("two processes") };
+        // However often it has failed before, with each failure a longer pause.
+        cut_off.has_trouble(trouble);
+        for _ in 0..8 {
+            assert_eq!(cut_off.ask("v1").await.0, "unavailable");
+            sleep(MINUTE).await;
         }
-    };
-    let asked_at = Instant::now();
-    waited.await;
-    assert!(asked_at.elapsed() <= 6 * SECOND, "{:?}", asked_at.elapsed());
-    sleep(11 * SECOND).await;
-    assert!(cut_off.has("v1").await, "and has what they fetch");
+        let _ = cut_off.keys.refresh_now().await;
+        let waited = async {
+            while !other.has("v1").await {
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let asked_at = Instant::now();
+        waited.await;
+        assert!(asked_at.elapsed() <= 6 * SECOND, "{trouble:?}: {:?}", asked_at.elapsed());
+        sleep(11 * SECOND).await;
+        assert!(cut_off.has("v1").await, "and has what they fetch");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_key_is_not_called_unknown_because_another_process_could_not_fetch() {
+    // What may be the issuer's own trouble holds all up for longer.
+    let troubles = [(Trouble::NoConnection, 8), (Trouble::Status(403), 8), (Trouble::Status(502), 150)];
+    for (trouble, seconds) in troubles {
+        let fleet = Fleet::new(2);
+        fleet.ask_all("v1").await;
+        let [cut_off, other] = &fleet.processes[..] else { panic!("two processes") };
+        sleep(MINUTE).await;
+        cut_off.has_trouble(trouble);
+        for _ in 0..7 {
+            assert!(cut_off.keys.refresh_now().await.is_err());
+            sleep(2 * SECOND).await;
+        }
+        fleet.issuer.rotate();
+        assert!(cut_off.keys.refresh_now().await.is_err());
+        let asked_at = Instant::now();
+        let mut answers = Vec::new();
+        while answers.last() != Some(&"key") && answers.len() < 400 {
+            answers.push(other.ask("v2").await.0);
+            sleep(Duration::from_millis(500)).await;
+        }
+        assert!(asked_at.elapsed() <= seconds * SECOND, "{trouble:?}: {:?}", asked_at.elapsed());
+        assert!(!answers.contains(&"not found"), "{trouble:?}: {answers:?}");
+    }
+}
+
+/// A store whose announcements anybody can make.
+#[derive(Debug)]
+struct Noisy(Way, watch::Sender<u64>);
+
+#[async_trait]
+impl CacheStore for Noisy {
+    async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError> {
+        self.0.get(key).await
+    }
+    async fn find(&self, key: &CacheKey) -> Result<Option<Found>, CacheError> {
+        self.0.find(key).await
+    }
+    async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<(), CacheError> {
+        self.0.put(key, value, ttl).await
+    }
+    async fn put_new(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<bool, CacheError> {
+        self.0.put_new(key, value, ttl).await
+    }
+    async fn compare_and_swap(
+        &self,
+        key: &CacheKey,
+        expected: &[u8],
+        new: Option<(Bytes, Duration)>,
+    ) -> Result<bool, CacheError> {
+        self.0.compare_and_swap(key, expected, new).await
+    }
+    async fn add(&self, key: &CacheKey, n: u64, window: Duration) -> Result<Counted, CacheError> {
+        self.0.add(key, n, window).await
+    }
+    async fn changed(&self, _: &CacheKey, heard: u64) -> u64 {
+        *self.1.subscribe().wait_for(|count| *count != heard).await.expect("this holds the sender")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn news_bring_a_look_soon_and_a_flood_of_them_one_in_a_second() {
+    let fleet = Fleet::new(2);
+    let news = watch::Sender::new(0);
+    let noisy = Noisy(fleet.processes[0].way.clone(), news.clone());
+    let process = fleet.process(0, true, |builder| builder.shared_cache(noisy, fleet_key()));
+    assert!(process.has("v1").await);
+    sleep(MINUTE).await;
+    // What another process has fetched is known soon after it says so.
+    fleet.issuer.rotate();
+    fleet.processes[1].keys.refresh_now().await.expect("a refresh");
+    news.send_modify(|count| *count += 1);
+    sleep(2 * SECOND).await;
+    assert_eq!(fleet.issuer.version_in_use(&process.keys), Some(2));
+    let (began, way) = (Instant::now(), &fleet.processes[0].way);
+    let asked = way.questions();
+    while began.elapsed() < 10 * SECOND {
+        news.send_modify(|count| *count += 1);
+        sleep(Duration::from_millis(1)).await;
+    }
+    let looks = way.questions() - asked;
+    assert!((5..=12).contains(&looks), "{looks} looks in 10 s");
 }
 
 #[tokio::test(start_paused = true)]

@@ -87,12 +87,18 @@ impl RefreshError {
 
     /// Whether it may be for reasons that other processes do not have.
     pub(super) fn may_be_ours(&self) -> bool {
-        use FetchError::{Address, Connect, Timeout, Tls, Transport};
-        matches!(self, Self::Abandoned | Self::Fetch(Address | Connect(_) | Timeout(_) | Tls(_) | Transport(_)))
+        use FetchError::{Address, Connect, Status, Timeout, Tls, Transport};
+        match self {
+            Self::Abandoned | Self::Fetch(Address | Connect(_) | Timeout(_) | Tls(_) | Transport(_)) => true,
+            // What a proxy on the way says who lets others pass. An issuer in trouble says another thing, and so does one that
+            // is asked too often.
+            Self::Fetch(Status { status, .. }) => (400..500).contains(status) && *status != 429,
+            _ => false,
+        }
     }
 
     /// How long the server asks to be left alone.
-    fn retry_after(&self) -> Duration {
+    pub(super) fn retry_after(&self) -> Duration {
         match self {
             Self::Fetch(FetchError::Status { retry_after: Some(wait), .. }) | Self::Paused { retry_after: wait } => {
                 *wait
@@ -430,9 +436,14 @@ impl Refresher {
     }
 
     /// The set lacks the key, and no newer one could be had: where the scheduled refreshes fail too, nobody can say what is
-    /// published.
+    /// published, nor while nobody asks because another process could not.
     fn unresolved(&self, snapshot: &Snapshot) -> KeyProviderError {
-        let is_unknown = snapshot.is_stale(self.now()) || self.state().schedule_fails;
+        let now = self.now();
+        let is_unknown = {
+            let state = self.state();
+            let is_paused = matches!(state.last_error.as_deref(), Some(RefreshError::Paused { .. }));
+            snapshot.is_stale(now) || state.schedule_fails || (is_paused && !self.due_in(now.monotonic).is_zero())
+        };
         if is_unknown { self.unavailable() } else { KeyProviderError::NotFound }
     }
 

@@ -41,6 +41,8 @@ pub(super) struct Shared {
     max_bytes: usize,
     /// When to look again what others have fetched, in milliseconds of monotonic time.
     look_at: AtomicU64,
+    /// When it was last looked; 0 before the first time.
+    looked_at: AtomicU64,
 }
 
 /// What stands in the entry of the document.
@@ -83,7 +85,8 @@ impl Shared {
         let parts = [kind, url, variant.as_bytes()];
         let name = |name| key.cache_key(name, &parts).map_err(|error| ConfigError::new(SETTING, error.to_string()));
         let (lease, document) = (name(LEASE_NAME)?, name(DOCUMENT_NAME)?);
-        Ok(Self { store: store.into(), key, lease, document, max_bytes, look_at: AtomicU64::new(u64::MAX) })
+        let (look_at, looked_at) = (AtomicU64::new(u64::MAX), AtomicU64::new(0));
+        Ok(Self { store: store.into(), key, lease, document, max_bytes, look_at, looked_at })
     }
 
     pub(super) fn look_at(&self) -> u64 {

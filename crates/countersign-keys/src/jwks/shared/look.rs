@@ -14,13 +14,22 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
 /// Within which time after news all have looked, not at once: one look is one question, and the document is the answer.
 const AFTER_NEWS: Duration = Duration::from_millis(500);
 
+/// Between two looks that news bring about: anybody who can announce something can do so as often as they like.
+const BETWEEN_NEWS: Duration = Duration::from_secs(1);
+
 impl Refresher {
     /// Brings the next look forward: there is news.
     pub(in crate::jwks) fn look_soon(&self) {
         if let Some(shared) = &self.settings.shared {
             let _unchanged = self.state();
-            let at = millis(self.clock().monotonic() + AFTER_NEWS.mul_f64(random_fraction()));
-            shared.look_at.store(at.min(shared.look_at()), Ordering::Release);
+            let now = self.clock().monotonic();
+            if shared.look_at() <= millis(now + AFTER_NEWS) {
+                return;
+            }
+            let at = millis(now + AFTER_NEWS.mul_f64(random_fraction()));
+            let earliest = shared.looked_at.load(Ordering::Acquire).saturating_add(millis(BETWEEN_NEWS));
+            // One that is due sooner than that stays.
+            shared.look_at.store(at.max(earliest).min(shared.look_at()), Ordering::Release);
             self.set_alarm();
         }
     }
@@ -39,6 +48,7 @@ impl Refresher {
         if shared.look_at() > millis(now) {
             return;
         }
+        shared.looked_at.store(millis(now), Ordering::Release);
         if let Err(error) = self.look(shared).await {
             self.observe(&Event::CacheFailed { error: &error });
         }

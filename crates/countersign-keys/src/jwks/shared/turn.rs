@@ -212,7 +212,7 @@ impl Refresher {
             Err(error) => {
                 let pause = self.backoff(&self.state(), error);
                 // A process that cannot reach the issuer holds up those that can for no longer than this.
-                let pause = if error.may_be_ours() { pause.min(PERIOD) } else { pause };
+                let pause = if error.may_be_ours() { pause.min(PERIOD.max(error.retry_after())) } else { pause };
                 let pause = Some(millis(pause));
                 Entry { pause, debt, ..self.entry(now, claimed.entry.aged(now.wall, None)) }
             }
