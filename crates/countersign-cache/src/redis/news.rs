@@ -6,14 +6,13 @@ use ::redis::{PushInfo, PushKind, RedisResult, Value};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// How long after a connection could not be had, or was lost, another one is tried: twice as long each time …
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -112,9 +111,11 @@ async fn listen(heard: Arc<Heard>, route: Arc<Route>, channel: String) {
         });
         let made = timeout(CONNECTION_TIMEOUT, route.dial_listener(pushes)).await;
         let made = made.unwrap_or_else(|_| Err(failed("no connection in time")));
-        if let Ok(connection) = made
-            && has_listened(connection, &heard, &channel).await
-        {
+        let listened_for = match made {
+            Ok(connection) => listen_on(connection, &heard, &channel).await,
+            Err(_) => Duration::ZERO,
+        };
+        if is_good(listened_for) {
             pause = FIRST_PAUSE;
         }
         sleep(pause).await;
@@ -122,12 +123,18 @@ async fn listen(heard: Arc<Heard>, route: Arc<Route>, channel: String) {
     }
 }
 
-/// Listens for as long as the connection lives; `false` where it was refused.
-async fn has_listened((mut connection, mut driver): Made, heard: &Heard, channel: &str) -> bool {
-    let has_listened = AtomicBool::new(false);
+/// Whether a connection that listened for so long is worth another one at once. One that is closed again and again as soon as
+/// it listens is not.
+fn is_good(listened_for: Duration) -> bool {
+    listened_for >= BETWEEN_PINGS
+}
+
+/// Listens for as long as the connection lives, and says how long that was; zero where it was refused.
+async fn listen_on((mut connection, mut driver): Made, heard: &Heard, channel: &str) -> Duration {
+    let since = OnceLock::new();
     let mut listening = pin!(async {
         connection.subscribe(channel).await?;
-        has_listened.store(true, Ordering::Relaxed);
+        let _ = since.set(Instant::now());
         // What was said while nobody listened is not said again.
         heard.tell_all();
         let mut misses = 0;
@@ -144,12 +151,19 @@ async fn has_listened((mut connection, mut driver): Made, heard: &Heard, channel
         if is_over { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    has_listened.load(Ordering::Relaxed)
+    since.get().map_or(Duration::ZERO, Instant::elapsed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_connection_that_listened_for_a_while_is_worth_another_one_at_once() {
+        for (millis, is_worth_it) in [(0, false), (1, false), (4_999, false), (5_000, true), (60_000, true)] {
+            assert_eq!(is_good(Duration::from_millis(millis)), is_worth_it, "{millis}");
+        }
+    }
 
     #[test]
     fn messages_count_for_those_who_wait_and_nothing_else_is_kept() {
