@@ -264,10 +264,17 @@ impl JwtVerifier {
     }
 
     /// The keys to try for a token that names none.
-    fn candidates(&self, token: &UnverifiedToken<'_>) -> Result<Vec<VerifyingKey>, Rejection> {
-        let keys = self.keys.candidates(&wanted_key(token));
+    fn candidates(&self, token: &UnverifiedToken<'_>) -> Result<Vec<VerifyingKey>, VerifyError> {
+        let wanted = wanted_key(token);
+        let keys = self.keys.candidates(&wanted);
+        if keys.is_empty()
+            && let Some(Err(error @ KeyProviderError::Unavailable(_))) = self.keys.key_now(&wanted)
+        {
+            // There were several a moment ago.
+            return Err(error.into());
+        }
         // More than are tried is as good as any number: which one comes first must not decide.
-        if keys.is_empty() || keys.len() > self.max_candidates { Err(Rejection::KeyAmbiguous) } else { Ok(keys) }
+        if keys.is_empty() || keys.len() > self.max_candidates { Err(Rejection::KeyAmbiguous.into()) } else { Ok(keys) }
     }
 }
 

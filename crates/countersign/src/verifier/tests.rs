@@ -279,6 +279,30 @@ fn a_token_without_kid_tries_as_many_keys_as_it_is_told() {
     assert_eq!(outcome(&strict, &last_of_eight).err(), Some(Rejection::KeyAmbiguous));
 }
 
+/// Its keys cannot be told any longer from when it has said that there are several.
+#[derive(Debug)]
+struct Aging(AtomicUsize);
+#[async_trait]
+impl KeyProvider for Aging {
+    fn key_now(&self, _: &KeyRequest<'_>) -> Option<Result<VerifyingKey, KeyProviderError>> {
+        Some(Err(match self.0.fetch_add(1, Ordering::Relaxed) {
+            0 => KeyProviderError::Ambiguous,
+            _ => KeyProviderError::Unavailable(Unavailable::default()),
+        }))
+    }
+    async fn key(&self, wanted: &KeyRequest<'_>) -> Result<VerifyingKey, KeyProviderError> {
+        self.key_now(wanted).unwrap_or(Err(KeyProviderError::NotFound))
+    }
+}
+
+#[test]
+fn keys_that_cannot_be_told_any_longer_are_no_reason_to_refuse() {
+    let token = JwtSigner::new(signing_key()).sign(&claims()).expect("sign");
+    let verifier = builder(Aging(AtomicUsize::new(0))).try_keys(8).build().expect("a verifier");
+    let answer = verifier.verify_now(&Credential::new("Bearer", &token)).expect("an answer");
+    assert!(matches!(answer, Err(VerifyError::Unavailable(_))), "{answer:?}");
+}
+
 #[test]
 fn each_danger_leaves_out_one_check() {
     let key = signing_key();
