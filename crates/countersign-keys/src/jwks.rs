@@ -212,7 +212,7 @@ impl KeyProvider for JwksProvider {
 /// assert_eq!(keys.health().provider, "auth0");
 ///
 /// let error = JwksProvider::url("http://issuer.example/jwks").build().unwrap_err();
-/// assert_eq!(error.to_string(), "`url`: not https");
+/// assert_eq!(error.to_string(), "`url`: `http://issuer.example/jwks`: not https");
 /// # Ok::<(), countersign::ConfigError>(())
 /// ```
 #[derive(Debug)]

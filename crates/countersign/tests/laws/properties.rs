@@ -270,8 +270,8 @@ proptest! {
         let cookie = CookieExtractor::new("t").expect("a name");
         let _ = HeaderExtractor::bearer().extract(&request);
         let _ = cookie.extract(&request);
-        let verifier = JwtVerifier::builder(KEY.verifying_key().clone()).issuer("me").audience("api").build();
-        let guard = Guard::builder(verifier.expect("a verifier"))
+        let verifier = JwtVerifier::builder(KEY.verifying_key().clone()).algorithms([Algorithm::HS256]);
+        let guard = Guard::builder(verifier.issuer("me").audience("api").build().expect("a verifier"))
             .extractor(HeaderExtractor::bearer())
             .extractor(cookie)
             .extractor(SubprotocolExtractor::new("t").expect("a prefix"));
