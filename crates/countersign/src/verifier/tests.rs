@@ -1,10 +1,13 @@
 use super::*;
+use crate::alg::Algorithm;
+use crate::danger::Danger;
 use crate::issue::JwtSigner;
+use crate::jws::MAX_BYTES;
 use crate::key::SigningKey;
 use crate::provider::KeySet;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const ISSUER: &str = "https://issuer.example/";
 const NOW: u64 = 1_800_000_000;
