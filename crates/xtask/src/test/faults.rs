@@ -38,7 +38,7 @@ impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.0.keys().map(|fault| fault.chars().count()).max().unwrap_or_default();
         if !self.0.is_empty() {
-            writeln!(f, "faults of shared state, how often each was tried without a wrong verdict, and what was counted the last time:")?;
+            writeln!(f, "faults of shared state, how often each passed, and what was counted the last time:")?;
         }
         for (fault, (counts, times)) in &self.0 {
             writeln!(f, "  {fault:width$}  {times:2} x  {counts}")?;
@@ -67,7 +67,7 @@ mod tests {
         let mut more = Faults::default();
         more.read("fault: killed: fetches=1 wrong=0\n");
         faults += more;
-        let expected = "faults of shared state, how often each was tried without a wrong verdict, and what was counted the last time:\n  \
+        let expected = "faults of shared state, how often each passed, and what was counted the last time:\n  \
             cut off: after   1 x  fetches=1\n  \
             killed           2 x  fetches=1 wrong=0\n";
         assert_eq!(faults.to_string(), expected);
