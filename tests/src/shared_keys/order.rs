@@ -110,3 +110,17 @@ proptest! {
         run([0; 3], &steps);
     }
 }
+
+/// Who was behind had published the newest document, and the others took it for old, being as old as their clocks were ahead.
+#[test]
+fn a_document_is_no_older_because_the_clock_of_whoever_fetched_it_is_behind() {
+    use Step::{Flush, Meet, Pass, Refresh, Rotate};
+    let steps = [
+        [Meet(0), Rotate, Meet(2), Flush, Meet(1), Meet(0), Rotate].as_slice(),
+        &[Pass(108), Meet(1), Rotate, Pass(182), Flush, Pass(99), Refresh(0)],
+    ];
+    // Who looks first is a matter of chance.
+    for _ in 0..100 {
+        run([13, -33, 15], &steps.concat());
+    }
+}

@@ -124,6 +124,7 @@ impl Refresher {
             validators,
             asked_at,
             had_age: Duration::ZERO,
+            had_least_age: Duration::ZERO,
             is_own: true,
             fetched_at: asked_at.wall,
             order,

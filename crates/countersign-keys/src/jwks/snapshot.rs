@@ -37,8 +37,10 @@ pub(super) struct Snapshot {
     pub(super) validators: Validators,
     /// When the request that confirmed it was sent, or when it was found where another process had left it …
     pub(super) asked_at: Moment,
-    /// … and how old it was then.
+    /// … how old it was then …
     pub(super) had_age: Duration,
+    /// … and how old at least, as far as clocks of several processes have no part in it.
+    pub(super) had_least_age: Duration,
     /// Whether this process sent that request.
     pub(super) is_own: bool,
     /// When it was sent, by the clock of the process that sent it.
@@ -71,6 +73,11 @@ impl Snapshot {
 
     pub(super) fn age(&self, now: Moment) -> Duration {
         now.since(self.asked_at).saturating_add(self.had_age)
+    }
+
+    /// For telling which of two is older. By [`Self::age`], one is old because the clock of whoever fetched it is behind.
+    pub(super) fn least_age(&self, now: Moment) -> Duration {
+        now.since(self.asked_at).saturating_add(self.had_least_age)
     }
 
     /// Past its time to live.

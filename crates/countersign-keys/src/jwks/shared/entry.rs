@@ -42,8 +42,10 @@ pub(super) struct Head {
     pub(super) order: u64,
     /// When the request was sent, by the clock of the process that sent it.
     pub(super) fetched_at: u64,
-    /// How old it was when the entry was written.
+    /// How old it was when the entry was written …
     pub(super) age: u64,
+    /// … and how old at least, as far as clocks that differ have no part in it.
+    pub(super) least_age: u64,
     /// Where it came from, if the issuer's metadata said so and nothing secret stands in it.
     pub(super) url: Option<String>,
     pub(super) etag: Option<String>,
@@ -122,9 +124,9 @@ impl Entry {
         expires_in.map_or(0, |left| self.kept_for.saturating_sub(millis(left)))
     }
 
-    /// How long ago the request for the document was sent, at least, as far as clocks that differ have no part in it.
+    /// How long ago the request for the document was sent, at least: as far as clocks that differ have no part in it.
     pub(super) fn document_age_by_the_store(&self, head: &Head, expires_in: Option<Duration>) -> Duration {
-        Duration::from_millis(self.age_by_the_store(expires_in).saturating_add(head.age))
+        Duration::from_millis(self.age_by_the_store(expires_in).saturating_add(head.least_age))
     }
 
     /// How long ago the request for the document was sent.
@@ -137,6 +139,7 @@ impl Entry {
     pub(super) fn aged(&self, now: SystemTime, expires_in: Option<Duration>) -> Option<Document> {
         let mut document = self.document.clone()?;
         document.head.age = millis(self.document_age(&document.head, now, expires_in));
+        document.head.least_age = millis(self.document_age_by_the_store(&document.head, expires_in));
         let since = millis(self.age(now, expires_in));
         document.head.metadata_age = document.head.metadata_age.map(|age| age.saturating_add(since));
         Some(document)
@@ -163,6 +166,7 @@ mod tests {
             order: 7,
             fetched_at: 1_000,
             age: 500,
+            least_age: 400,
             url: Some("https://issuer.example/jwks".to_owned()),
             etag: Some("\"é\"".to_owned()),
             last_modified: None,

@@ -101,5 +101,5 @@ fn is_older(found: &Found, current: &Snapshot, now: Moment) -> bool {
     let Some((entry, document)) = found.entry.as_ref().and_then(|entry| Some((entry, entry.document.as_ref()?))) else {
         return false;
     };
-    entry.document_age_by_the_store(&document.head, found.expires_in) > current.age(now)
+    entry.document_age_by_the_store(&document.head, found.expires_in) > current.least_age(now)
 }

@@ -50,6 +50,15 @@ struct Claimed {
     order: u64,
     /// With the document that was there before, for when the fetch fails.
     entry: Entry,
+    /// By this process's monotonic clock.
+    written_at: Duration,
+}
+
+impl Claimed {
+    /// What is left of the entry's time. Its writer knows without asking the store.
+    fn expires_in(&self, now: Moment) -> Duration {
+        Duration::from_millis(self.entry.kept_for).saturating_sub(now.monotonic.saturating_sub(self.written_at))
+    }
 }
 
 impl Refresher {
@@ -186,7 +195,7 @@ impl Refresher {
             let claim = Some(Claim { owner: lease.owner.clone(), order });
             let entry = Entry { claim, debt: millis(debt), ..self.entry(now, kept) };
             if let Some(raw) = shared.swap(found.raw.as_ref(), &entry).await? {
-                return Ok(Turn::Fetch(Box::new(Claimed { lease, raw, order, entry })));
+                return Ok(Turn::Fetch(Box::new(Claimed { lease, raw, order, entry, written_at: now.monotonic })));
             }
         }
         drop(shared.release(&lease).await);
@@ -206,7 +215,8 @@ impl Refresher {
             }
         };
         let now = self.now();
-        let debt = millis(claimed.entry.debt_left(now.wall, None));
+        let expires_in = Some(claimed.expires_in(now));
+        let debt = millis(claimed.entry.debt_left(now.wall, expires_in));
         let entry = match &fetched {
             Ok(snapshot) => Entry { debt, ..self.entry(now, Some(self.document(snapshot, now))) },
             Err(error) => {
@@ -214,7 +224,7 @@ impl Refresher {
                 // A process that cannot reach the issuer holds up those that can for no longer than this.
                 let pause = if error.may_be_ours() { pause.min(PERIOD.max(error.retry_after())) } else { pause };
                 let pause = Some(millis(pause));
-                Entry { pause, debt, ..self.entry(now, claimed.entry.aged(now.wall, None)) }
+                Entry { pause, debt, ..self.entry(now, claimed.entry.aged(now.wall, expires_in)) }
             }
         };
         let outcome = match self.publish(shared, &claimed, &entry).await {
@@ -287,7 +297,7 @@ impl Refresher {
         // The order is as good as the clocks where it was given while the store was away, or has lost what it held. The store
         // has one clock.
         let at_least = entry.document_age_by_the_store(head, found.expires_in);
-        if current.as_ref().is_some_and(|current| at_least > current.age(now)) {
+        if current.as_ref().is_some_and(|current| at_least > current.least_age(now)) {
             return Err(SharedKeysOutcome::Outdated);
         }
         let max_age = head.max_age.map(Duration::from_millis);
@@ -309,6 +319,7 @@ impl Refresher {
             validators: Validators::new(head.etag.clone(), head.last_modified.clone()),
             asked_at: now,
             had_age,
+            had_least_age: at_least,
             is_own: false,
             fetched_at: UNIX_EPOCH.checked_add(Duration::from_millis(head.fetched_at)).unwrap_or(now.wall),
             order: head.order,
@@ -344,6 +355,7 @@ impl Refresher {
             order: snapshot.order,
             fetched_at: since_1970(snapshot.fetched_at),
             age: millis(snapshot.age(now)),
+            least_age: millis(snapshot.least_age(now)),
             url: discovered.as_ref().map(|known| known.url.clone()),
             etag: snapshot.validators.etag.clone(),
             last_modified: snapshot.validators.last_modified.clone(),
