@@ -18,8 +18,10 @@ fn routes(demo: Demo) -> Result<impl Filter<Extract = impl Reply, Error = Reject
     let echo =
         path!("echo").and(get()).guarded(read.clone(), |route| route.and(demo.clone()).and(warp::ws()).map(echo));
     let seconds = path!("seconds").and(get()).guarded(read, |route| {
-        let events = |tenure: Tenure| reply::stream(tenure.limit(websocket::seconds()));
-        route.map(events).map(|events| reply::with_header(events, "content-type", "text/event-stream"))
+        route.map(|tenure: Tenure| {
+            let events = reply::stream(tenure.limit(websocket::seconds()));
+            reply::with_header(events, "content-type", "text/event-stream")
+        })
     });
     let log_out = path!("logout").and(post()).guarded(protect, |route| route.and(demo.clone()).map(log_out));
     let log_in = path!("login").and(post()).and(demo.clone()).and(warp_body()).map(

@@ -64,6 +64,12 @@ pub trait Ask: sealed::Sealed + Clone + Send + Sync + 'static {
     /// Asks.
     #[doc(hidden)]
     fn ask(&self, request: Seen) -> impl Future<Output = Result<Self::Answer, Denial>> + Send;
+
+    /// Whether the request is a preflight that nobody is asked about.
+    #[doc(hidden)]
+    fn is_exempt(&self, _: &Seen) -> bool {
+        false
+    }
 }
 
 /// A request, as much of it as a verdict needs. warp's filters lend nothing, so it is owned.

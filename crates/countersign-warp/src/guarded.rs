@@ -1,5 +1,5 @@
 use crate::ask::Seen;
-use crate::{Ask, Refusal};
+use crate::{Ask, GuardedReply, GuardedRoute, Refusal};
 use countersign::Denial;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -9,6 +9,7 @@ use std::future::ready;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, Method};
 use warp::path::FullPath;
+use warp::reply::Response;
 use warp::{Filter, Rejection, Reply, reject};
 
 /// Adds [`guarded`](Self::guarded) to filters that extract up to four values. `E` is what they extract.
@@ -32,25 +33,31 @@ use warp::{Filter, Rejection, Reply, reject};
 /// }
 /// ```
 pub trait Guarded<E>: sealed::Sealed<E> {
-    /// The filter that the rest of the route starts from: it extracts what the head extracts, and then the answer.
+    /// What the rest of the route starts from: it has what the head extracts, and then the answer.
     type Start<A: Ask>;
 
     /// A route: this filter as its head, then the question, then the rest.
     ///
-    /// A denial is this route's answer; everything else that the head or the rest rejects falls through as always.
+    /// A denial is this route's answer; everything else that the head or the rest rejects falls through as always. The rest
+    /// goes on from the closure's [`GuardedRoute`], and from nothing else, so that nothing can answer in the stead of a denial:
     ///
-    /// **Inside the closure a denial is still a rejection.** What stands there beside `route`, in an `.or(…)` or a `.recover(…)`,
-    /// is asked when `route` denies, and answers in its stead; and a closure that leaves `route` aside serves whoever comes. Begin
-    /// with `route`, and put other routes and recovery outside. [`GuardedRoutes`](crate::GuardedRoutes) leave no room for it.
+    /// ```compile_fail,E0599
+    /// # use countersign::Guard;
+    /// # use countersign_warp::{GuardExt, Guarded};
+    /// # use warp::Filter;
+    /// # fn leak(guard: &Guard) {
+    /// warp::path!("posts").guarded(guard.protect(), |route| route.map(|_| "private").or(warp::any().map(|| "public")));
+    /// # }
+    /// ```
     ///
-    /// What the closure's route has may be nobody only where the question says so ([`optional`](crate::GuardExt::optional)):
-    /// [`pass_preflight`](countersign::screening::GuardBuilder::pass_preflight) lets nothing pass here.
-    fn guarded<A, F, R, X>(self, ask: A, rest: F) -> BoxedFilter<(warp::reply::Response,)>
+    /// Other routes and `recover` stand outside. What the closure's route has may be nobody only where the question says so
+    /// ([`optional`](crate::GuardExt::optional)). A CORS preflight that the guard
+    /// [lets pass](countersign::screening::GuardBuilder::pass_preflight) is none of this route's: it falls through to whatever
+    /// answers `OPTIONS`.
+    fn guarded<A, F>(self, ask: A, rest: F) -> BoxedFilter<(Response,)>
     where
         A: Ask,
-        F: FnOnce(Self::Start<A>) -> R,
-        R: Filter<Extract = (X,), Error = Rejection> + Clone + Send + Sync + 'static,
-        X: Reply + Send + 'static;
+        F: FnOnce(Self::Start<A>) -> GuardedReply;
 }
 
 macro_rules! guarded {
@@ -66,16 +73,15 @@ macro_rules! guarded {
             H: Filter<Extract = ($($extract,)*), Error = Rejection> + Clone + Send + Sync + 'static,
             $($extract: Send + 'static,)*
         {
-            type Start<A: Ask> = BoxedFilter<($($extract,)* A::Answer,)>;
+            type Start<A: Ask> = GuardedRoute<BoxedFilter<($($extract,)* A::Answer,)>, ()>;
 
-            fn guarded<A, F, R, X>(self, ask: A, rest: F) -> BoxedFilter<(warp::reply::Response,)>
+            fn guarded<A, F>(self, ask: A, rest: F) -> BoxedFilter<(Response,)>
             where
                 A: Ask,
-                F: FnOnce(Self::Start<A>) -> R,
-                R: Filter<Extract = (X,), Error = Rejection> + Clone + Send + Sync + 'static,
-                X: Reply + Send + 'static,
+                F: FnOnce(Self::Start<A>) -> GuardedReply,
             {
-                rest(self.and(asking(ask)).boxed()).map(X::into_response).recover(answer).unify().boxed()
+                let route = GuardedRoute::by_hand(self.and(asking(ask)).boxed());
+                rest(route).filter.recover(answer).unify().boxed()
             }
         }
     )*};
@@ -93,7 +99,14 @@ pub(crate) fn asking<A: Ask>(
     warp::method().and(warp::path::full()).and(query()).and(warp::header::headers_cloned()).and_then(
         move |method: Method, path: FullPath, query: String, headers: HeaderMap| {
             let ask = ask.clone();
-            async move { ask.ask(Seen::new(method, path, query, headers)).await.map_err(denied) }
+            async move {
+                let request = Seen::new(method, path, query, headers);
+                // There is no token to hand on, so it is for other routes.
+                if ask.is_exempt(&request) {
+                    return Err(reject::not_found());
+                }
+                ask.ask(request).await.map_err(denied)
+            }
         },
     )
 }
@@ -134,7 +147,7 @@ pub(crate) fn denied(denial: Denial) -> Rejection {
     reject::custom(Denied(denial))
 }
 
-pub(crate) async fn answer(rejection: Rejection) -> Result<warp::reply::Response, Rejection> {
+pub(crate) async fn answer(rejection: Rejection) -> Result<Response, Rejection> {
     match rejection.find::<Denied>() {
         Some(Denied(denial)) => Ok(Refusal(denial.clone()).into_response()),
         None => Err(rejection),

@@ -2,8 +2,8 @@
 //!
 //! In warp a rejection falls through to the next route, so a check is not one filter among others but the owner of
 //! the rest of its route: `head.guarded(check, |route| …)` matches `head`, judges, and runs the rest; a denial is an
-//! answer, and no sibling route is asked. Inside the closure a denial is still a rejection: what stands there beside `route`,
-//! in an `.or(…)` or a `.recover(…)`, is not guarded, so put those outside. [`GuardedRoutes`] leave no room for it.
+//! answer, and no sibling route is asked. The closure's `route` is no filter: it can be gone on from, and nothing can be put
+//! beside it.
 //!
 //! ```
 //! use countersign::authorize::scopes;

@@ -11,11 +11,12 @@ use warp::filters::BoxedFilter;
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply, reject};
 
-/// The beginning of a route of [`GuardedRoutes`](crate::GuardedRoutes), to be made a [`GuardedReply`].
+/// The beginning of a guarded route, to be made a [`GuardedReply`].
 ///
-/// Method, path and requirement stand before whatever is done with it, and there is no other way to a reply, so that a
-/// route is what its declaration says. It has the values that the closures are given: [`PathParams`] first, and then the
-/// token, what is asked for in its stead, or what [`and`](Self::and) adds.
+/// What was matched and asked stands before whatever is done with it, and there is no other way to a reply: nothing can be put
+/// beside it that would answer in the stead of a denial. It has the values that closures are given: of
+/// [`guarded`](crate::Guarded::guarded) what the head extracts, and then the answer; of [`GuardedRoutes`](crate::GuardedRoutes)
+/// [`PathParams`] first, and then the token, or what is asked for in its stead; and then what [`and`](Self::and) adds.
 ///
 /// ```
 /// use countersign::authorize::scopes;
@@ -47,13 +48,14 @@ use warp::{Filter, Rejection, Reply, reject};
 /// # routes(&Guard::builder(verifier.build()?).build()?).build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct GuardedRoute<F> {
+pub struct GuardedRoute<F, D = Declared> {
     filter: F,
-    declared: Declared,
+    declared: D,
 }
 
-/// What a route is made from: with it, the token can be asked for in another form, in one verdict.
-struct Declared {
+/// What a route of a table is made from: with it, the token can be asked for in another form, in one verdict.
+#[derive(Debug)]
+pub struct Declared {
     guard: Guard,
     /// What stands before the question; nothing once something has been added behind it.
     head: Option<BoxedFilter<(PathParams,)>>,
@@ -63,7 +65,34 @@ struct Declared {
     error: Option<ConfigError>,
 }
 
-/// The end of a route of [`GuardedRoutes`](crate::GuardedRoutes).
+/// What is known of a route besides its filter: of one whose head was made by hand, nothing.
+pub trait Origin {
+    /// Something stands behind the question.
+    fn is_gone_on_from(&mut self);
+
+    /// Why the route cannot be.
+    fn error(self) -> Option<ConfigError>;
+}
+
+impl Origin for Declared {
+    fn is_gone_on_from(&mut self) {
+        self.head = None;
+    }
+
+    fn error(self) -> Option<ConfigError> {
+        self.error
+    }
+}
+
+impl Origin for () {
+    fn is_gone_on_from(&mut self) {}
+
+    fn error(self) -> Option<ConfigError> {
+        None
+    }
+}
+
+/// The end of a guarded route.
 ///
 /// ```
 /// use countersign_warp::{GuardedReply, GuardedRoute};
@@ -89,9 +118,17 @@ impl<F> GuardedRoute<F> {
     pub(crate) fn new(filter: F, head: BoxedFilter<(PathParams,)>, guard: Guard, required: Required) -> Self {
         Self { filter, declared: Declared { guard, head: Some(head), required, error: None } }
     }
+}
 
+impl<F> GuardedRoute<F, ()> {
+    pub(crate) fn by_hand(filter: F) -> Self {
+        Self { filter, declared: () }
+    }
+}
+
+impl<F, D: Origin> GuardedRoute<F, D> {
     fn reply(self, filter: impl FnOnce(F) -> BoxedFilter<(Response,)>) -> GuardedReply {
-        GuardedReply { filter: filter(self.filter), error: self.declared.error }
+        GuardedReply { filter: filter(self.filter), error: self.declared.error() }
     }
 }
 
@@ -210,20 +247,18 @@ impl<F> GuardedRoute<F> {
 
 macro_rules! arities {
     ($(($($extract:ident),*))*) => {$(
-        impl<$($extract: Send + 'static),*> GuardedRoute<BoxedFilter<($($extract,)*)>> {
+        impl<D: Origin, $($extract: Send + 'static),*> GuardedRoute<BoxedFilter<($($extract,)*)>, D> {
             /// Adds the value of a filter, such as `warp::body::json()`. It runs when the request may pass.
             #[must_use]
-            pub fn and<G, More>(self, more: G) -> GuardedRoute<BoxedFilter<($($extract,)* More,)>>
+            pub fn and<G, More>(self, more: G) -> GuardedRoute<BoxedFilter<($($extract,)* More,)>, D>
             where
                 G: Filter<Extract = (More,)> + Send + Sync + 'static,
                 G::Error: Into<Rejection>,
                 More: Send + 'static,
             {
-                let Self { filter, declared } = self;
-                GuardedRoute {
-                    filter: filter.and(more.boxed()).boxed(),
-                    declared: Declared { head: None, ..declared },
-                }
+                let Self { filter, mut declared } = self;
+                declared.is_gone_on_from();
+                GuardedRoute { filter: filter.and(more.boxed()).boxed(), declared }
             }
 
             /// The reply, at once.
@@ -260,9 +295,12 @@ macro_rules! arities {
         }
     )*};
 }
-arities! { (A1) (A1, A2) (A1, A2, A3) (A1, A2, A3, A4) (A1, A2, A3, A4, A5) (A1, A2, A3, A4, A5, A6) }
+arities! {
+    (A1) (A1, A2) (A1, A2, A3) (A1, A2, A3, A4) (A1, A2, A3, A4, A5) (A1, A2, A3, A4, A5, A6) (A1, A2, A3, A4, A5, A6, A7)
+    (A1, A2, A3, A4, A5, A6, A7, A8)
+}
 
-impl<F> fmt::Debug for GuardedRoute<F> {
+impl<F, D> fmt::Debug for GuardedRoute<F, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GuardedRoute").finish_non_exhaustive()
     }

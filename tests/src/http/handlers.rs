@@ -46,7 +46,6 @@ fn counting(guard: &Guard) -> [(&'static str, SocketAddr, Runs); 3] {
     let warp_runs = Runs::default();
     let warp = {
         use countersign_warp::{Claims, GuardExt, Guarded};
-        use warp::Filter;
         let runs = warp_runs.clone();
         let route = warp::get().guarded(guard.optional().claims(), |route| {
             route.map(move |_: Option<Claims<AnyClaims>>| {

@@ -84,6 +84,10 @@ impl Ask for Required {
     async fn ask(&self, request: Seen) -> Result<VerifiedToken, Denial> {
         judge(&self.check, &self.check.screening(None), &request.view()).await
     }
+
+    fn is_exempt(&self, request: &Seen) -> bool {
+        self.check.is_exempt(&request.view())
+    }
 }
 
 /// From memory where that is possible: then no future of the verifier's is boxed.
@@ -117,6 +121,10 @@ impl Ask for RequiredSent {
         judge(&self.check, &screening, &request).await?;
         screening.sent_token(&request).ok_or_else(Denial::unguarded)
     }
+
+    fn is_exempt(&self, request: &Seen) -> bool {
+        self.check.is_exempt(&request.view())
+    }
 }
 
 /// [`Required`], handing on a [`Tenure`](crate::Tenure).
@@ -134,6 +142,10 @@ impl Ask for RequiredTenure {
         let (screening, request) = (self.check.screening(None), request.view());
         judge(&self.check, &screening, &request).await?;
         screening.tenure(&request).await.map(crate::Tenure)
+    }
+
+    fn is_exempt(&self, request: &Seen) -> bool {
+        self.check.is_exempt(&request.view())
     }
 }
 
@@ -172,6 +184,10 @@ impl<C: DeserializeOwned + Send + 'static> Ask for RequiredClaims<C> {
         let screening = self.check.screening(None);
         let token = judge(&self.check, &screening, &request.view()).await?;
         screening.claims(&token).map(Claims)
+    }
+
+    fn is_exempt(&self, request: &Seen) -> bool {
+        self.check.is_exempt(&request.view())
     }
 }
 
@@ -223,6 +239,10 @@ impl<R: Requires> Ask for Proven<R> {
         judge(&self.first, &screening, &request).await?;
         screening.prove(&request).await
     }
+
+    fn is_exempt(&self, request: &Seen) -> bool {
+        self.first.is_exempt(&request.view())
+    }
 }
 
 /// Demands a token, and hands on a [`Proving`]. Made by [`Required::prove_on`].
@@ -247,6 +267,10 @@ impl<R: Requires> Ask for ProvenOn<R> {
         let screening = self.first.screening(None);
         let token = judge(&self.first, &screening, &request.view()).await?;
         Ok(Proving { token, screening, request, of: PhantomData })
+    }
+
+    fn is_exempt(&self, request: &Seen) -> bool {
+        self.first.is_exempt(&request.view())
     }
 }
 
