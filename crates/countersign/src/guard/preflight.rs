@@ -12,8 +12,8 @@ impl GuardBuilder {
     /// that take every method must not be behind such a guard, unless the handler asks for claims. Extractors of handlers
     /// refuse preflights as they do any request.
     ///
-    /// Layers of axum and middleware of actix-web ask for this. **In warp it does nothing**: what stands behind a check is handed
-    /// the token, and a preflight has none. There `warp::cors()` around the route answers them, or a route of their own beside it.
+    /// Layers of axum and middleware of actix-web hand a preflight on to the handler. In warp a route is handed the token, and a
+    /// preflight has none: it falls through to whatever route answers `OPTIONS`.
     pub fn pass_preflight(mut self) -> Self {
         self.pass_preflight = true;
         self
