@@ -10,6 +10,7 @@ pub(crate) mod servers;
 mod shared_cases;
 mod table;
 mod typed;
+mod warp_groups;
 pub(crate) mod world;
 
 pub(crate) use countersign_testkit::client;

@@ -7,8 +7,6 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::ready;
 use warp::filters::BoxedFilter;
-use warp::http::{HeaderMap, Method};
-use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply, reject};
 
@@ -96,19 +94,34 @@ mod sealed {
 pub(crate) fn asking<A: Ask>(
     ask: A,
 ) -> impl Filter<Extract = (A::Answer,), Error = Rejection> + Clone + Send + Sync + 'static {
-    warp::method().and(warp::path::full()).and(query()).and(warp::header::headers_cloned()).and_then(
-        move |method: Method, path: FullPath, query: String, headers: HeaderMap| {
-            let ask = ask.clone();
-            async move {
-                let request = Seen::new(method, path, query, headers);
-                // There is no token to hand on, so it is for other routes.
-                if ask.is_exempt(&request) {
-                    return Err(reject::not_found());
-                }
-                ask.ask(request).await.map_err(denied)
+    seen().and_then(move |request: Seen| {
+        let ask = ask.clone();
+        async move {
+            // There is no token to hand on, so it is for other routes.
+            if ask.is_exempt(&request) {
+                return Err(reject::not_found());
             }
-        },
-    )
+            ask.ask(request).await.map_err(denied)
+        }
+    })
+}
+
+/// Asks, and lets preflights by that nobody is asked about.
+pub(crate) fn standing_before<F, R>(ask: impl Ask, routes: F) -> BoxedFilter<(Response,)>
+where
+    F: Filter<Extract = (R,), Error = Rejection> + Clone + Send + Sync + 'static,
+    R: Reply + 'static,
+{
+    let asks = seen().and_then(move |request: Seen| {
+        let ask = ask.clone();
+        async move { if ask.is_exempt(&request) { Ok(()) } else { ask.ask(request).await.map(drop).map_err(denied) } }
+    });
+    asks.untuple_one().and(routes).map(R::into_response).recover(answer).unify().boxed()
+}
+
+/// As much of the request as a verdict needs.
+fn seen() -> impl Filter<Extract = (Seen,), Error = Infallible> + Clone + Send + Sync + 'static {
+    warp::method().and(warp::path::full()).and(query()).and(warp::header::headers_cloned()).map(Seen::new)
 }
 
 /// The query, empty where there is none. warp allocates a rejection for a query that is not there, so it is looked for

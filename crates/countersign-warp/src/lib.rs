@@ -38,6 +38,7 @@
 //!
 //! - [`require`](GuardExt::require) refuses whoever does not meet the requirement, and gives the rest of the route the
 //!   verified token; [`protect`](GuardExt::protect) demands a valid token alone.
+//! - [`around`](Required::around) on either of them stands before many routes at once.
 //! - [`prove`](GuardExt::prove) demands what a type says, and gives the rest of the route the proof to hand on;
 //!   `guard.optional().prove::<R>()` takes nobody, too. `guard.protect().prove_on::<R>()` gives a [`Proving`], which decides on
 //!   the thing that the route has loaded.

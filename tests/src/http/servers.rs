@@ -185,7 +185,7 @@ pub(super) fn warp_server(guard: &Guard) -> SocketAddr {
     let read = path!("read").and(get()).guarded(require(permissions(["posts:read"])), |r| r.map(|_| "read"));
     let admin = path!("admin").and(get()).guarded(require(role("admin")), |route| route.map(|_| "admin"));
     let scoped = path!("scoped").and(get()).guarded(require(scopes(["a", "c"])), |route| route.map(|_| "scoped"));
-    let page = path!("protected" / "page").and(get()).guarded(guard.protect(), |route| route.map(|_| "page"));
+    let page = path("protected").and(guard.protect().around(path!("page").and(get()).map(|| "page")));
     // The catch-all would answer 200 to whatever fell through a denial.
     let open = path("read").or(path("admin")).unify().map(|| "fell through");
     let routes = public.or(me).or(optional).or(nickname).or(optional_nickname).or(subject).or(unjudged);

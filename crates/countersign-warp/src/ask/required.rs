@@ -1,5 +1,5 @@
 use super::{Ask, Claims, Seen};
-use crate::guarded::denied;
+use crate::guarded::{denied, standing_before};
 use countersign::authorize::{AsResource, Authorized, Proof, Requires};
 use countersign::request::{RequestView, SentToken};
 use countersign::screening::{Check, Screening};
@@ -7,7 +7,9 @@ use countersign::{ConfigError, Denial, VerifiedToken};
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::marker::PhantomData;
-use warp::Rejection;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
+use warp::{Filter, Rejection, Reply};
 
 /// Demands a token, and perhaps more of it. Made by [`GuardExt::require`](crate::GuardExt::require) and
 /// [`GuardExt::protect`](crate::GuardExt::protect).
@@ -38,6 +40,36 @@ pub struct Required {
 impl Required {
     pub(crate) fn new(check: Check) -> Self {
         Self { check }
+    }
+
+    /// Stands before all of `routes`, whatever they are made of: none of them is asked before this is met, and a denial is the
+    /// answer. It asks whoever comes this far, so what leads to the routes stands before it; what it leads to and they do not
+    /// know is 401 for strangers, and warp's 404 for those who may come in.
+    ///
+    /// A route that wants the token asks for it by [`guarded`](crate::Guarded::guarded): the token is judged once more then, from
+    /// memory where verdicts are kept.
+    ///
+    /// ```
+    /// use countersign::authorize::role;
+    /// use countersign::{ConfigError, Guard};
+    /// use countersign_warp::GuardExt;
+    /// use warp::Filter;
+    /// use warp::filters::BoxedFilter;
+    /// use warp::reply::Response;
+    ///
+    /// fn admin(guard: &Guard) -> Result<BoxedFilter<(Response,)>, ConfigError> {
+    ///     let users = warp::path!("users").and(warp::get()).map(|| "users");
+    ///     let jobs = warp::path!("jobs").and(warp::get()).map(|| "jobs");
+    ///     let inside = guard.require(role("admin"))?.around(users.or(jobs));
+    ///     Ok(warp::path("admin").and(inside).boxed())
+    /// }
+    /// ```
+    pub fn around<F, R>(self, routes: F) -> BoxedFilter<(Response,)>
+    where
+        F: Filter<Extract = (R,), Error = Rejection> + Clone + Send + Sync + 'static,
+        R: Reply + 'static,
+    {
+        standing_before(self, routes)
     }
 
     /// Hands on the token's claims. Tokens whose claims do not fit the type are refused.
