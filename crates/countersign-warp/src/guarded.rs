@@ -79,7 +79,7 @@ macro_rules! guarded {
                 F: FnOnce(Self::Start<A>) -> GuardedReply,
             {
                 let route = GuardedRoute::by_hand(self.and(asking(ask)).boxed());
-                rest(route).filter.recover(answer).unify().boxed()
+                rest(route).filter
             }
         }
     )*};

@@ -1,4 +1,4 @@
-use crate::guarded::asking;
+use crate::guarded::{answer, asking};
 use crate::{Ask, Claims, GuardExt, Proving, Required};
 use countersign::authorize::{Proof, Requires};
 use countersign::manifest::PathParams;
@@ -105,6 +105,7 @@ impl Origin for () {
 /// }
 /// ```
 pub struct GuardedReply {
+    /// Its denials are answers already.
     pub(crate) filter: BoxedFilter<(Response,)>,
     pub(crate) error: Option<ConfigError>,
 }
@@ -268,7 +269,7 @@ macro_rules! arities {
                 H: Fn($($extract),*) -> R + Clone + Send + Sync + 'static,
                 R: Reply + 'static,
             {
-                self.reply(|filter| filter.map(handler).map(R::into_response).boxed())
+                self.reply(|filter| filter.map(handler).map(R::into_response).recover(answer).unify().boxed())
             }
 
             /// The reply of a future.
@@ -279,7 +280,7 @@ macro_rules! arities {
                 N: Future<Output = R> + Send + 'static,
                 R: Reply + Send + 'static,
             {
-                self.reply(|filter| filter.then(handler).map(R::into_response).boxed())
+                self.reply(|filter| filter.then(handler).map(R::into_response).recover(answer).unify().boxed())
             }
 
             /// The reply of a future, or its rejection, which goes on as warp's rejections do.
@@ -290,7 +291,7 @@ macro_rules! arities {
                 N: Future<Output = Result<R, Rejection>> + Send + 'static,
                 R: Reply + Send + 'static,
             {
-                self.reply(|filter| filter.and_then(handler).map(R::into_response).boxed())
+                self.reply(|filter| filter.and_then(handler).map(R::into_response).recover(answer).unify().boxed())
             }
         }
     )*};

@@ -1,4 +1,4 @@
-use crate::guarded::{answer, asking};
+use crate::guarded::asking;
 use crate::{GuardedReply, GuardedRoute, Required};
 use countersign::authorize::Requirement;
 use countersign::manifest::{Declarations, Gate, Manifest, Method, PathParams, PathTemplate, TagPolicy};
@@ -165,8 +165,7 @@ impl GuardedRoutes {
                 if let Some(error) = reply.error {
                     return Err(error);
                 }
-                let filter = reply.filter.recover(answer).unify().boxed();
-                branches.push(Branch { paths: vec![path.path.clone()], filter });
+                branches.push(Branch { paths: vec![path.path.clone()], filter: reply.filter });
             }
         }
         Ok((one_of(branches), plan.manifest))
