@@ -51,6 +51,12 @@ impl TokenVerifier for Contrary {
     async fn verify(&self, _: &Credential<'_>) -> Result<VerifiedToken, VerifyError> {
         Err(Rejection::Expired.into())
     }
+    fn recheck_now(&self, _: &VerifiedToken) -> Option<Result<(), VerifyError>> {
+        Some(Err(Rejection::UnknownKey.into()))
+    }
+    async fn recheck(&self, _: &VerifiedToken) -> Result<(), VerifyError> {
+        Err(Rejection::Signature.into())
+    }
 }
 
 #[async_trait]
@@ -139,6 +145,11 @@ async fn check_verifier(verifier: impl TokenVerifier) {
     assert!(matches!(now, Some(Err(VerifyError::Rejected(Rejection::Credentials)))));
     let later = verifier.verify(&credential).await;
     assert!(matches!(later, Err(VerifyError::Rejected(Rejection::Expired))));
+    let token = VerifiedToken::vouched(&serde_json::json!({})).expect("claims");
+    let now = verifier.recheck_now(&token);
+    assert!(matches!(now, Some(Err(VerifyError::Rejected(Rejection::UnknownKey)))));
+    let later = verifier.recheck(&token).await;
+    assert!(matches!(later, Err(VerifyError::Rejected(Rejection::Signature))));
 }
 
 async fn check_judges(revocation: impl RevocationCheck, authorizer: impl Authorizer) {

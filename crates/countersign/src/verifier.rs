@@ -2,6 +2,7 @@
 
 mod builder;
 mod explain;
+mod recheck;
 mod router;
 #[cfg(feature = "token-cache")]
 mod token_cache;
@@ -105,6 +106,26 @@ pub trait TokenVerifier: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`VerifyError`]: "not proven" and "could not be checked" are different answers.
     async fn verify(&self, credential: &Credential<'_>) -> Result<VerifiedToken, VerifyError>;
+
+    /// What [`recheck`](Self::recheck) says, from memory without waiting; `None` where that must be asked.
+    fn recheck_now(&self, token: &VerifiedToken) -> Option<Result<(), VerifyError>> {
+        let _ = token;
+        None
+    }
+
+    /// Whether what vouched for a token that this verifier has given still does: asked every so often while a connection lasts
+    /// that the token has opened. A [`JwtVerifier`] looks whether the token's key is trusted still, and at nothing else.
+    ///
+    /// A verifier that withdraws nothing of what it has said need not implement it: nothing speaks against the token then. One
+    /// that is made of others passes the question on, and asks about no token that they have not given.
+    ///
+    /// # Errors
+    /// [`VerifyError`]: [`Rejected`](VerifyError::Rejected) ends the connection; [`Unavailable`](VerifyError::Unavailable) is
+    /// borne as long as that nobody can tell.
+    async fn recheck(&self, token: &VerifiedToken) -> Result<(), VerifyError> {
+        let _ = token;
+        Ok(())
+    }
 }
 
 macro_rules! forward {
@@ -126,6 +147,22 @@ macro_rules! forward {
                 Self: 'f,
             {
                 (**self).verify(credential)
+            }
+
+            fn recheck_now(&self, token: &VerifiedToken) -> Option<Result<(), VerifyError>> {
+                (**self).recheck_now(token)
+            }
+
+            fn recheck<'s, 't, 'f>(
+                &'s self,
+                token: &'t VerifiedToken,
+            ) -> Pin<Box<dyn Future<Output = Result<(), VerifyError>> + Send + 'f>>
+            where
+                's: 'f,
+                't: 'f,
+                Self: 'f,
+            {
+                (**self).recheck(token)
             }
         }
     )*};
@@ -197,7 +234,7 @@ impl JwtVerifier {
         let accept = |claimed: &Claimed<'_>| self.rules.check(claimed, since_epoch(self.clock.now()));
         let token = match key {
             Err(KeyProviderError::Ambiguous) if self.max_candidates > 1 => {
-                let keys = self.candidates(&token)?;
+                let keys = self.candidates(&wanted_key(&token))?;
                 token.verify(&keys, &self.known, accept)?
             }
             key => token.verify(std::slice::from_ref(&key?), &self.known, accept)?,
@@ -238,11 +275,10 @@ impl JwtVerifier {
     }
 
     /// The keys to try for a token that names none.
-    fn candidates(&self, token: &UnverifiedToken<'_>) -> Result<Vec<VerifyingKey>, VerifyError> {
-        let wanted = wanted_key(token);
-        let keys = self.keys.candidates(&wanted);
+    fn candidates(&self, wanted: &KeyRequest<'_>) -> Result<Vec<VerifyingKey>, VerifyError> {
+        let keys = self.keys.candidates(wanted);
         if keys.is_empty()
-            && let Some(Err(error @ KeyProviderError::Unavailable(_))) = self.keys.key_now(&wanted)
+            && let Some(Err(error @ KeyProviderError::Unavailable(_))) = self.keys.key_now(wanted)
         {
             // There were several a moment ago.
             return Err(error.into());
@@ -280,6 +316,14 @@ impl TokenVerifier for JwtVerifier {
         let token = self.parse(credential.expose())?;
         let key = self.keys.key(&wanted_key(&token)).await;
         self.finish(credential, token, key)
+    }
+
+    fn recheck_now(&self, token: &VerifiedToken) -> Option<Result<(), VerifyError>> {
+        self.has_key_now(token)
+    }
+
+    async fn recheck(&self, token: &VerifiedToken) -> Result<(), VerifyError> {
+        self.has_key(token).await
     }
 }
 

@@ -31,16 +31,18 @@ use std::time::Duration;
 ///
 /// - At the token's `exp`, without leeway: leeway is for the differences of clocks at the moment of a request. It is measured
 ///   on both of the guard's clocks, and the one counts that comes first.
-/// - When the revocation check says so, or the authorizer no longer allows what the route required. Both are asked every
-///   [`recheck_every`](Self::recheck_every), and at once after [`wake`](Self::wake).
-/// - When either cannot tell for longer than [`stale_for`](Self::stale_for).
+/// - When the revocation check says so, when the key that signed the token is trusted no longer, or when the authorizer does not
+///   allow any longer what the route required. All are asked every [`recheck_every`](Self::recheck_every), and at once after
+///   [`wake`](Self::wake).
+/// - When any of them cannot tell for longer than [`stale_for`](Self::stale_for).
 ///
 /// An ended tenure stays ended. Until then [`renew`](Self::renew) lets it go on with another token of the same subject.
 ///
 /// The authorizer is asked about the requirements that the request met, of this guard, with the request's method, path and
 /// query; its header fields are not kept, and neither is a resource that a handler has loaded. The signature is not verified
-/// again: a key that its issuer withdraws ends no tenure. Nothing is told of looks that change nothing. Where the guard is
-/// [handed over](Guard::later) anew, the new one looks.
+/// again: the verifier is asked whether the key that it was verified with [still counts](crate::verify::TokenVerifier::recheck),
+/// and one that its issuer withdraws, or that is distrusted, ends the tenure as a revocation does. Nothing is told of looks that
+/// change nothing. Where the guard is [handed over](Guard::later) anew, the new one looks.
 ///
 /// Cloning is cheap, and a clone is the same tenure: keep one where [`wake`](Self::wake) can reach it. Adapters have the
 /// extractors that make one, and the helpers that close a connection at its end.
@@ -80,7 +82,7 @@ impl Tenure {
         if is_expired { Err(tenure.refuse(Reason::Rejected(Rejection::Expired))) } else { Ok(tenure) }
     }
 
-    /// How often revocation and authorizer are asked: every 30 s unless set. Held to between 1 s and 10 min.
+    /// How often revocation, verifier and authorizer are asked: every 30 s unless set. Held to between 1 s and 10 min.
     ///
     /// It also bounds how late the end is noticed when the system's clock is set or the process sleeps.
     #[must_use]

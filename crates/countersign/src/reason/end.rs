@@ -13,7 +13,7 @@ use std::fmt;
 pub enum End {
     /// The token has expired. 4401.
     Expired,
-    /// The token has been revoked. 4401.
+    /// The token has been revoked, or the key that signed it is trusted no longer. 4401.
     Revoked,
     /// The token no longer allows what the route requires. 4403.
     NotAllowed,

@@ -238,7 +238,7 @@ impl JwtVerifier {
         };
         let keys = match self.keys.key(&wanted_key(&unverified)).await {
             Ok(key) => Ok(vec![key]),
-            Err(KeyProviderError::Ambiguous) if self.max_candidates > 1 => self.candidates(&unverified),
+            Err(KeyProviderError::Ambiguous) if self.max_candidates > 1 => self.candidates(&wanted_key(&unverified)),
             Err(error) => Err(error.into()),
         };
         let verdict = keys.and_then(|keys| Ok(unverified.verify(&keys, &self.known, |_| Ok(()))?));

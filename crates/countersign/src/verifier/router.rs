@@ -60,7 +60,11 @@ impl IssuerRouter {
     fn verifier(&self, credential: &Credential<'_>) -> Result<&JwtVerifier, Rejection> {
         let token =
             UnverifiedToken::parse_with(credential.expose(), &self.policy, None, &WantedClaims::default(), |_| Ok(()))?;
-        let at = token.unverified_issuer().and_then(|issuer| self.by_issuer.get(issuer));
+        self.of_issuer(token.unverified_issuer())
+    }
+
+    fn of_issuer(&self, issuer: Option<&str>) -> Result<&JwtVerifier, Rejection> {
+        let at = issuer.and_then(|issuer| self.by_issuer.get(issuer));
         at.and_then(|at| self.verifiers.get(*at)).ok_or(Rejection::Issuer)
     }
 }
@@ -76,6 +80,17 @@ impl TokenVerifier for IssuerRouter {
 
     async fn verify(&self, credential: &Credential<'_>) -> Result<VerifiedToken, VerifyError> {
         self.verifier(credential)?.verify(credential).await
+    }
+
+    fn recheck_now(&self, token: &VerifiedToken) -> Option<Result<(), VerifyError>> {
+        match self.of_issuer(token.issuer()) {
+            Ok(verifier) => verifier.recheck_now(token),
+            Err(rejection) => Some(Err(rejection.into())),
+        }
+    }
+
+    async fn recheck(&self, token: &VerifiedToken) -> Result<(), VerifyError> {
+        self.of_issuer(token.issuer())?.recheck(token).await
     }
 }
 

@@ -13,6 +13,7 @@ use crate::reason::{End, Reason, Rejection};
 use crate::request::Credential;
 use crate::revocation::TokenStatus;
 use crate::token::VerifiedToken;
+use crate::verifier::VerifyError;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Poll, Waker};
@@ -51,7 +52,7 @@ impl Tenure {
         }
     }
 
-    /// Looks now: at the clock, the revocation check and the authorizer. `Ok` while they may stay, and while it cannot be told
+    /// Looks now: at the clock, the revocation check, the verifier and the authorizer. `Ok` while they may stay, and while it cannot be told
     /// but has been for less than [`stale_for`](Tenure::stale_for).
     ///
     /// # Errors
@@ -129,10 +130,10 @@ impl Tenure {
         }
     }
 
-    /// What revocation and authorizer say. A definite answer outweighs that nobody can tell.
+    /// What revocation, verifier and authorizer say. A definite answer outweighs that nobody can tell.
     async fn ask(&self, token: &VerifiedToken) -> (Found, Against) {
         let parts = self.parts();
-        let mut found = match status(&parts, token).await {
+        let mut found = match standing(&parts, token).await {
             TokenStatus::Revoked => return (Found::Bad(End::Revoked), None),
             TokenStatus::Unknown => Found::Unsure,
             TokenStatus::Active => Found::Good,
@@ -227,9 +228,27 @@ impl Tenure {
 }
 
 async fn status(parts: &Parts, token: &VerifiedToken) -> TokenStatus {
-    match &parts.revocation {
-        Some(revocation) => revocation.status(token).await,
-        None => TokenStatus::Active,
+    let Some(revocation) = &parts.revocation else { return TokenStatus::Active };
+    match revocation.status_now(token) {
+        Some(status) => status,
+        None => revocation.status(token).await,
+    }
+}
+
+/// The status of the token, and of what vouched for it: a key that is not trusted any longer revokes what it has signed.
+async fn standing(parts: &Parts, token: &VerifiedToken) -> TokenStatus {
+    let status = status(parts, token).await;
+    if status == TokenStatus::Revoked {
+        return status;
+    }
+    let answer = match parts.verifier.recheck_now(token) {
+        Some(answer) => answer,
+        None => parts.verifier.recheck(token).await,
+    };
+    match answer {
+        Ok(()) => status,
+        Err(VerifyError::Rejected(_)) => TokenStatus::Revoked,
+        Err(VerifyError::Unavailable(_)) => TokenStatus::Unknown,
     }
 }
 

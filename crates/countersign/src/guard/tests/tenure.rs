@@ -35,9 +35,9 @@ impl Clock for Clocks {
     }
 }
 
-/// Takes `issuer/subject/exp`, with `-` for what is absent.
+/// Takes `issuer/subject/exp`, with `-` for what is absent, and goes on vouching for it as it is told to.
 #[derive(Debug)]
-struct Spelt;
+struct Spelt(Now);
 #[async_trait]
 impl TokenVerifier for Spelt {
     async fn verify(&self, credential: &Credential<'_>) -> Result<VerifiedToken, VerifyError> {
@@ -46,6 +46,13 @@ impl TokenVerifier for Spelt {
             return Err(VerifyError::Unavailable(Unavailable::because("no route")));
         }
         token(credential.expose()).ok_or(Rejection::Malformed.into())
+    }
+    async fn recheck(&self, _: &VerifiedToken) -> Result<(), VerifyError> {
+        match answer(|| self.0.lock().key).await {
+            TokenStatus::Active => Ok(()),
+            TokenStatus::Revoked => Err(Rejection::UnknownKey.into()),
+            TokenStatus::Unknown => Err(VerifyError::Unavailable(Unavailable::default())),
+        }
     }
 }
 
@@ -62,16 +69,34 @@ fn token(text: &str) -> Option<VerifiedToken> {
     VerifiedToken::vouched(&claims).ok()
 }
 
-/// What revocation and authorizer say at the moment; nothing where they hang.
+/// What is said at the moment; nothing where somebody hangs.
+#[derive(Debug)]
+struct Said {
+    status: Option<TokenStatus>,
+    key: Option<TokenStatus>,
+    decision: Option<Decision>,
+}
+
+/// Revocation and authorizer.
 #[derive(Clone, Debug)]
-struct Now(Arc<Mutex<(Option<TokenStatus>, Option<Decision>)>>, Arc<AtomicUsize>);
+struct Now(Arc<Mutex<Said>>, Arc<AtomicUsize>);
 
 impl Now {
+    fn good() -> Self {
+        let (status, key) = (Some(TokenStatus::Active), Some(TokenStatus::Active));
+        Self(Arc::new(Mutex::new(Said { status, key, decision: Some(Decision::Allow) })), Arc::default())
+    }
+    fn lock(&self) -> std::sync::MutexGuard<'_, Said> {
+        self.0.lock().expect("lock")
+    }
     fn status(&self, status: impl Into<Option<TokenStatus>>) {
-        self.0.lock().expect("lock").0 = status.into();
+        self.lock().status = status.into();
+    }
+    fn key(&self, key: impl Into<Option<TokenStatus>>) {
+        self.lock().key = key.into();
     }
     fn decide(&self, decision: impl Into<Option<Decision>>) {
-        self.0.lock().expect("lock").1 = decision.into();
+        self.lock().decision = decision.into();
     }
     /// How often revocation was asked since the last time.
     fn looks(&self) -> usize {
@@ -88,7 +113,7 @@ async fn answer<T>(ask: impl Fn() -> Option<T>) -> T {
 impl RevocationCheck for Now {
     async fn status(&self, _: &VerifiedToken) -> TokenStatus {
         self.1.fetch_add(1, Ordering::Relaxed);
-        answer(|| self.0.lock().expect("lock").0).await
+        answer(|| self.lock().status).await
     }
 }
 
@@ -99,7 +124,7 @@ impl Authorizer for Now {
     }
     async fn decide(&self, question: &AccessRequest<'_>) -> Decision {
         assert!(question.request.is_none_or(|request| (request.method, request.path) == ("GET", "/ws")));
-        answer(|| self.0.lock().expect("lock").1).await
+        answer(|| self.lock().decision).await
     }
 }
 
@@ -114,9 +139,9 @@ const WHY: Why = Why::new("switch", "off");
 
 fn world() -> World {
     let clocks = Clocks::default();
-    let now = Now(Arc::new(Mutex::new((Some(TokenStatus::Active), Some(Decision::Allow)))), Arc::default());
+    let now = Now::good();
     let seen = Seen::default();
-    let builder = Guard::builder(Spelt).revocation(now.clone()).authorizer(now.clone());
+    let builder = Guard::builder(Spelt(now.clone())).revocation(now.clone()).authorizer(now.clone());
     let guard = builder.observer(seen.clone()).clock(clocks.clone()).build().expect("a guard");
     World { clocks, now, seen, check: guard.check(role("admin")).expect("judged") }
 }
@@ -206,25 +231,34 @@ fn a_token_within_its_leeway_opens_nothing() {
 #[test]
 fn what_is_found_at_a_look_decides() {
     let unsure = Decision::Indeterminate(WHY);
-    let cases: [(TokenStatus, Decision, Result<(), End>, Result<(), End>); 8] = [
-        (TokenStatus::Active, Decision::Allow, Ok(()), Ok(())),
-        (TokenStatus::Revoked, Decision::Allow, Err(End::Revoked), Err(End::Revoked)),
-        (TokenStatus::Revoked, Decision::Deny(WHY), Err(End::Revoked), Err(End::Revoked)),
-        (TokenStatus::Active, Decision::Deny(WHY), Err(End::NotAllowed), Err(End::NotAllowed)),
-        (TokenStatus::Unknown, Decision::Deny(WHY), Err(End::NotAllowed), Err(End::NotAllowed)),
-        (TokenStatus::Unknown, Decision::Allow, Ok(()), Err(End::Unknown)),
-        (TokenStatus::Active, unsure, Ok(()), Err(End::Unknown)),
-        (TokenStatus::Unknown, unsure, Ok(()), Err(End::Unknown)),
+    use TokenStatus::{Active, Revoked, Unknown};
+    let (allow, deny) = (Decision::Allow, Decision::Deny(WHY));
+    let cases: [(TokenStatus, TokenStatus, Decision, Result<(), End>, Result<(), End>); 14] = [
+        (Active, Active, allow, Ok(()), Ok(())),
+        (Revoked, Active, allow, Err(End::Revoked), Err(End::Revoked)),
+        (Revoked, Active, deny, Err(End::Revoked), Err(End::Revoked)),
+        (Revoked, Unknown, allow, Err(End::Revoked), Err(End::Revoked)),
+        (Active, Revoked, allow, Err(End::Revoked), Err(End::Revoked)),
+        (Active, Revoked, deny, Err(End::Revoked), Err(End::Revoked)),
+        (Unknown, Revoked, allow, Err(End::Revoked), Err(End::Revoked)),
+        (Active, Active, deny, Err(End::NotAllowed), Err(End::NotAllowed)),
+        (Unknown, Active, deny, Err(End::NotAllowed), Err(End::NotAllowed)),
+        (Active, Unknown, deny, Err(End::NotAllowed), Err(End::NotAllowed)),
+        (Unknown, Active, allow, Ok(()), Err(End::Unknown)),
+        (Active, Unknown, allow, Ok(()), Err(End::Unknown)),
+        (Active, Active, unsure, Ok(()), Err(End::Unknown)),
+        (Unknown, Active, unsure, Ok(()), Err(End::Unknown)),
     ];
-    for (status, decision, patient, strict) in cases {
+    for (status, key, decision, patient, strict) in cases {
         for (stale_for, expected) in [(60, patient), (0, strict)] {
             let world = world();
             let tenure = world.tenure("i/me/-").expect("a tenure").stale_for(Duration::from_secs(stale_for));
             world.now.status(status);
+            world.now.key(key);
             world.now.decide(decision);
-            assert_eq!(now(tenure.look()), expected, "{status:?} {decision:?} {stale_for}");
+            assert_eq!(now(tenure.look()), expected, "{status:?} {key:?} {decision:?} {stale_for}");
             let told = world.seen.take();
-            let by_authorizer = expected.is_err() && status != TokenStatus::Revoked && decision != Decision::Allow;
+            let by_authorizer = expected.is_err() && ![status, key].contains(&Revoked) && decision != allow;
             let decisions = told.iter().filter(|line| line.ends_with("by switch/off")).count();
             assert_eq!(decisions, usize::from(by_authorizer), "{told:?}");
             assert_eq!(told.len(), usize::from(expected.is_err()) + decisions, "{told:?}");
@@ -283,7 +317,7 @@ fn doubt_is_borne_for_a_time_and_forgotten_when_it_is_over() {
 #[test]
 fn who_does_not_answer_cannot_tell_and_does_not_hold_up_the_expiry() {
     type Hang = fn(&Now);
-    let hangs: [Hang; 2] = [|now| now.status(None), |now| now.decide(None)];
+    let hangs: [Hang; 3] = [|now| now.status(None), |now| now.key(None), |now| now.decide(None)];
     for hang in hangs {
         let world = world();
         let tenure = world.tenure("i/me/100").expect("a tenure").stale_for(Duration::from_secs(10));
@@ -465,7 +499,8 @@ fn every_requirement_that_the_request_met_is_asked_again_and_once() {
         }
     }
     let asked = Asked::default();
-    let guard = Guard::builder(Spelt).authorizer(asked.clone()).clock(Clocks::default()).build().expect("a guard");
+    let guard =
+        Guard::builder(Spelt(Now::good())).authorizer(asked.clone()).clock(Clocks::default()).build().expect("a guard");
     let request = RequestView::new("GET", "/ws", None, &[(AUTH, "Bearer i/me/100")]);
     let screening = Screening::enter(&guard, None);
     for (required, passes) in [("a", true), ("never", false), ("b", true), ("c", true)] {
@@ -609,7 +644,11 @@ fn a_peer_that_keeps_the_application_busy_keeps_no_connection_open() {
 fn a_guard_that_is_handed_over_looks_at_connections_that_are_open() {
     let clocks = Clocks::default();
     let build = |revocation: TokenStatus| {
-        Guard::builder(Spelt).revocation(Status(revocation)).clock(clocks.clone()).build().expect("a guard")
+        Guard::builder(Spelt(Now::good()))
+            .revocation(Status(revocation))
+            .clock(clocks.clone())
+            .build()
+            .expect("a guard")
     };
     let (guard, hand_over) = Guard::later();
     hand_over.hand_over(&build(TokenStatus::Active)).expect("a guard");
