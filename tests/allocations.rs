@@ -5,6 +5,7 @@
 #![expect(clippy::expect_used, reason = "nothing here but a test")]
 
 use countersign::issue::{Claims as Claimed, JwtSigner};
+use countersign::revocation::Changes;
 use countersign::verify::TokenCache;
 use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
 use http::{Request, header};
@@ -167,4 +168,28 @@ fn a_guard_adds_few_allocations_to_a_request() {
         println!("{what}: {beyond}");
         assert!(beyond <= BEYOND, "{what}: {beyond} allocations");
     }
+    assert_eq!(told(&runtime()), 0, "who tells a thousand connections of a change allocates nothing");
+}
+
+/// What is allocated where a thousand wait for changes, and one is told.
+fn told(runtime: &Runtime) -> usize {
+    let changes = Changes::new();
+    runtime.block_on(async {
+        let waiting = (0..1_000).map(|_| {
+            tokio::spawn({
+                let changes = changes.clone();
+                async move { changes.changed(0).await }
+            })
+        });
+        let waiting: Vec<_> = waiting.collect();
+        tokio::task::yield_now().await;
+        let allocated = || COUNTING.stats().allocations + COUNTING.stats().reallocations;
+        let before = allocated();
+        changes.tell();
+        let allocated = allocated() - before;
+        for one in waiting {
+            assert_eq!(one.await.expect("no panic"), 1);
+        }
+        allocated
+    })
 }

@@ -8,7 +8,7 @@ use countersign::observe::{Event, Observer};
 use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest};
 use countersign::reason::Rejection;
 use countersign::request::{Credential, RequestView};
-use countersign::revocation::{RevocationCheck, TokenStatus};
+use countersign::revocation::{Changes, RevocationCheck, TokenStatus};
 use countersign::verify::{TokenVerifier, VerifyError};
 use countersign::{Algorithm, Bytes, ConfigError, VerifiedToken, VerifyingKey, async_trait};
 use countersign_cache::MemoryCache;
@@ -41,6 +41,9 @@ impl KeyProvider for Contrary {
     fn algorithms(&self) -> Option<Vec<Algorithm>> {
         Some(vec![Algorithm::ES384])
     }
+    fn changes(&self) -> Option<Changes> {
+        Some(Changes::new())
+    }
 }
 
 #[async_trait]
@@ -57,6 +60,9 @@ impl TokenVerifier for Contrary {
     async fn recheck(&self, _: &VerifiedToken) -> Result<(), VerifyError> {
         Err(Rejection::Signature.into())
     }
+    fn changes(&self) -> Option<Changes> {
+        Some(Changes::new())
+    }
 }
 
 #[async_trait]
@@ -66,6 +72,9 @@ impl RevocationCheck for Contrary {
     }
     async fn status(&self, _: &VerifiedToken) -> TokenStatus {
         TokenStatus::Unknown
+    }
+    fn changes(&self) -> Option<Changes> {
+        Some(Changes::new())
     }
 }
 
@@ -137,6 +146,7 @@ async fn check(keys: impl KeyProvider, identity: countersign::keys::KeyIdentity)
     assert_eq!(keys.candidates(&wanted).len(), 1);
     assert!(keys.trusts(&identity));
     assert_eq!(keys.algorithms().as_deref(), Some(&[Algorithm::ES384][..]));
+    assert!(keys.changes().is_some());
 }
 
 async fn check_verifier(verifier: impl TokenVerifier) {
@@ -150,12 +160,14 @@ async fn check_verifier(verifier: impl TokenVerifier) {
     assert!(matches!(now, Some(Err(VerifyError::Rejected(Rejection::UnknownKey)))));
     let later = verifier.recheck(&token).await;
     assert!(matches!(later, Err(VerifyError::Rejected(Rejection::Signature))));
+    assert!(verifier.changes().is_some());
 }
 
 async fn check_judges(revocation: impl RevocationCheck, authorizer: impl Authorizer) {
     let token = VerifiedToken::vouched(&serde_json::json!({})).expect("claims");
     assert_eq!(revocation.status_now(&token), Some(TokenStatus::Revoked));
     assert_eq!(revocation.status(&token).await, TokenStatus::Unknown);
+    assert!(revocation.changes().is_some());
     let requirement = role("admin");
     let question = AccessRequest::new(&token, &requirement);
     assert!(authorizer.accepts(&requirement).is_err() && authorizer.judges(&requirement));

@@ -2,6 +2,7 @@
 //! the right code at the right time, renewed, and gone without a trace.
 
 mod client;
+mod fleet;
 mod handlers;
 mod programs;
 mod servers;
@@ -93,8 +94,11 @@ async fn a_peer_that_never_sends_and_a_handler_that_does_neither_are_closed_too(
 #[tokio::test(flavor = "multi_thread")]
 async fn what_changes_is_found_at_the_next_look() {
     type Change = fn(&World);
-    let cases: [(Change, u32, Closing); 4] = [
-        (|world| world.revoke("t1"), 30, closing(4401, "The access token has been revoked")),
+    let revoked = || closing(4401, "The access token has been revoked");
+    let cases: [(Change, u32, Closing); 6] = [
+        (|world| world.revoke("t1"), 30, revoked()),
+        (World::withdraw_key, 30, revoked()),
+        (World::lose_keys, 90, closing(4503, "The request cannot be judged at the moment")),
         (|world| world.take_role(), 30, closing(4403, "The access token does not allow this")),
         (|world| world.doubt.set(true), 90, closing(4503, "The request cannot be judged at the moment")),
         (

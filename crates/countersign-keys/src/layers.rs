@@ -2,6 +2,7 @@
 
 use countersign::keys::KeyIdentity;
 use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest};
+use countersign::revocation::Changes;
 use countersign::{VerifyingKey, async_trait};
 
 /// Several sources of keys as one: keys from configuration beside those that an issuer publishes.
@@ -130,6 +131,10 @@ impl KeyProvider for LayeredKeys {
     fn trusts(&self, key: &KeyIdentity) -> bool {
         self.layers.iter().any(|layer| layer.trusts(key))
     }
+
+    fn changes(&self) -> Option<Changes> {
+        Changes::any_of(self.layers.iter().filter_map(KeyProvider::changes))
+    }
 }
 
 /// A source of keys, and another for when the first cannot be asked: a second endpoint that publishes the same keys, a copy
@@ -193,6 +198,10 @@ impl KeyProvider for FailoverKeys {
     /// keys are not used again.
     fn trusts(&self, key: &KeyIdentity) -> bool {
         self.first.trusts(key)
+    }
+
+    fn changes(&self) -> Option<Changes> {
+        Changes::any_of(self.first.changes().into_iter().chain(self.second.changes()))
     }
 }
 

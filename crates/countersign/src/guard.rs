@@ -20,6 +20,7 @@ use parts::Parts;
 
 use crate::authorize::{Authorizer, Requirement, Requires, ScopeAuthorizer};
 use crate::challenge::check_text;
+use crate::changes::Changes;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
 use crate::denial::{BodyStyle, CorrelationId, Denial, Presentation, Renderer};
@@ -603,11 +604,14 @@ impl GuardBuilder {
         }
         let presentation =
             Presentation { schemes, realm: self.realm, scope: self.scope, resource_metadata, body: self.body };
+        let told = self.revocation.as_ref().and_then(RevocationCheck::changes);
+        let changes = Changes::any_of(told.into_iter().chain(self.verifier.changes()));
         Ok(Guard(Wiring::Fixed(Arc::new(Parts {
             extractors: self.extractors,
             first_wins: self.first_wins,
             verifier: self.verifier,
             revocation: self.revocation,
+            changes,
             authorizer: self.authorizer,
             observer: self.observer,
             clock: self.clock,

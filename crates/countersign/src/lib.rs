@@ -101,6 +101,7 @@ pub mod authorize;
 mod base64url;
 pub mod cache;
 pub mod challenge;
+mod changes;
 pub mod claims;
 pub mod clock;
 mod config;

@@ -17,6 +17,7 @@ mod key_set;
 pub use key_set::KeySet;
 
 use crate::alg::Algorithm;
+use crate::changes::Changes;
 use crate::key::{KeyIdentity, VerifyingKey};
 use async_trait::async_trait;
 use std::error::Error;
@@ -211,6 +212,13 @@ pub trait KeyProvider: Debug + Send + Sync + 'static {
     fn algorithms(&self) -> Option<Vec<Algorithm>> {
         None
     }
+
+    /// What is told when a key that was trusted may not be so any longer; `None` where nobody tells. Connections that are open
+    /// wait for it, as for [`RevocationCheck::changes`](crate::revocation::RevocationCheck::changes). Asked once, when a guard
+    /// is built.
+    fn changes(&self) -> Option<Changes> {
+        None
+    }
 }
 
 macro_rules! forward {
@@ -244,6 +252,10 @@ macro_rules! forward {
 
             fn algorithms(&self) -> Option<Vec<Algorithm>> {
                 (**self).algorithms()
+            }
+
+            fn changes(&self) -> Option<Changes> {
+                (**self).changes()
             }
         }
     )*};

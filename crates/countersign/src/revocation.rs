@@ -26,6 +26,7 @@ mod memory;
 #[cfg(any(feature = "aws-lc", feature = "ring"))]
 mod store;
 
+pub use crate::changes::Changes;
 #[cfg(any(feature = "aws-lc", feature = "ring"))]
 pub use distrusting::Distrusting;
 #[cfg(any(feature = "aws-lc", feature = "ring"))]
@@ -105,6 +106,13 @@ pub trait RevocationCheck: Debug + Send + Sync + 'static {
 
     /// The status.
     async fn status(&self, token: &VerifiedToken) -> TokenStatus;
+
+    /// What is told when a token that was active may not be so any longer; `None` where nobody tells. Connections that are open
+    /// wait for it, and ask then: at most once a second each, all of them at about the same time. So it is for what answers
+    /// from memory. Asked once, when a guard is built.
+    fn changes(&self) -> Option<Changes> {
+        None
+    }
 }
 
 macro_rules! forward {
@@ -125,6 +133,10 @@ macro_rules! forward {
                 Self: 'f,
             {
                 (**self).status(token)
+            }
+
+            fn changes(&self) -> Option<Changes> {
+                (**self).changes()
             }
         }
     )*};

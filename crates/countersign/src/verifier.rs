@@ -14,6 +14,7 @@ pub use router::IssuerRouter;
 #[cfg(feature = "token-cache")]
 pub use token_cache::TokenCache;
 
+use crate::changes::Changes;
 use crate::clock::{Clock, since_epoch};
 use crate::jws::{Header, KnownHeaders, Policy};
 use crate::key::VerifyingKey;
@@ -126,6 +127,12 @@ pub trait TokenVerifier: Debug + Send + Sync + 'static {
         let _ = token;
         Ok(())
     }
+
+    /// What is told when [`recheck`](Self::recheck) may give another answer; `None` where nobody tells. As
+    /// [`RevocationCheck::changes`](crate::revocation::RevocationCheck::changes).
+    fn changes(&self) -> Option<Changes> {
+        None
+    }
 }
 
 macro_rules! forward {
@@ -163,6 +170,10 @@ macro_rules! forward {
                 Self: 'f,
             {
                 (**self).recheck(token)
+            }
+
+            fn changes(&self) -> Option<Changes> {
+                (**self).changes()
             }
         }
     )*};
@@ -324,6 +335,10 @@ impl TokenVerifier for JwtVerifier {
 
     async fn recheck(&self, token: &VerifiedToken) -> Result<(), VerifyError> {
         self.has_key(token).await
+    }
+
+    fn changes(&self) -> Option<Changes> {
+        self.keys.changes()
     }
 }
 

@@ -3,12 +3,13 @@
 use super::source::{self, is_word};
 
 /// The modules of `countersign`, low to high. A room may name those before it.
-const ROOMS: [&str; 33] = [
+const ROOMS: [&str; 34] = [
     "config",
     "alg",
     "base64url",
     "json",
     "clock",
+    "changes",
     "secret",
     "authority",
     "key_error",

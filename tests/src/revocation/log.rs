@@ -5,6 +5,7 @@ mod fleet;
 mod laws;
 mod redis;
 mod standing;
+mod told;
 
 use super::{FAR_AWAY, at, token};
 use countersign::cache::{CacheError, CacheKey, CacheStore, Counted, FleetKey, Found};

@@ -2,10 +2,11 @@
 
 use super::servers;
 use countersign::authorize::permissions;
+use countersign::jwk::Thumbprint;
 use countersign::observe::{Event, Observer};
-use countersign::revocation::{MemoryDenylist, RevocationCheck, TokenStatus};
-use countersign::screening::Tenure;
-use countersign::{Algorithm, Guard, VerifiedToken, async_trait};
+use countersign::revocation::{Distrusting, MemoryDenylist, RevocationCheck, RevocationLog, TokenStatus};
+use countersign::screening::{GuardBuilder, Tenure};
+use countersign::{Algorithm, Guard, JwtVerifier, VerifiedToken, async_trait};
 use countersign_rbac::{Catalog, LiveCatalog, RbacAuthorizer};
 use countersign_testkit::clock::FakeClock;
 use countersign_testkit::issuer::TestIssuer;
@@ -101,14 +102,29 @@ fn catalog(permissions: &[&str]) -> Catalog {
 }
 
 impl World {
+    /// With revocations that are found by looking.
     pub(super) fn start(framework: &str) -> Self {
         let clock = FakeClock::at(NOW);
         let issuer = TestIssuer::builder().algorithm(Algorithm::HS256).clock(clock.clone()).lifetime(LIFETIME).build();
         let doubt = Doubt(Arc::default(), Arc::new(MemoryDenylist::with_clock(clock.clone())));
+        let builder = Guard::builder(issuer.verifier()).revocation(doubt.clone());
+        Self::open(framework, clock, doubt, issuer, builder)
+    }
+
+    /// With revocations and keys as this log has them.
+    pub(super) fn start_with_log(framework: &str, clock: FakeClock, log: &Arc<RevocationLog>) -> Self {
+        let issuer = TestIssuer::builder().algorithm(Algorithm::ES256).clock(clock.clone()).lifetime(LIFETIME).build();
+        let verifier = JwtVerifier::builder(Distrusting::new(issuer.keys(), log.clone()));
+        let verifier = verifier.issuer(issuer.issuer()).audience(issuer.audience()).clock(clock.clone());
+        let builder = Guard::builder(verifier.build().expect("a verifier")).revocation(log.clone());
+        Self::open(framework, clock, Doubt(Arc::default(), Arc::default()), issuer, builder)
+    }
+
+    fn open(framework: &str, clock: FakeClock, doubt: Doubt, issuer: TestIssuer, builder: GuardBuilder) -> Self {
         let catalog = LiveCatalog::new(catalog(&["chat:join"]));
         let ends = Ends::default();
-        let builder = Guard::builder(issuer.verifier()).authorizer(RbacAuthorizer::new(catalog.clone()));
-        let builder = builder.revocation(doubt.clone()).observer(ends.clone()).clock(clock.clone());
+        let builder = builder.authorizer(RbacAuthorizer::new(catalog.clone()));
+        let builder = builder.observer(ends.clone()).clock(clock.clone());
         let guard = builder.build().expect("a guard");
         let stage = Stage::default();
         let requirement = || permissions(["chat:join"]);
@@ -129,8 +145,28 @@ impl World {
         claims.iter().fold(token, |token, (name, value)| token.claim(name, value)).sign()
     }
 
+    pub(super) fn issuer(&self) -> &str {
+        self.issuer.issuer()
+    }
+
+    /// Of the key that it signs with.
+    pub(super) fn thumbprint(&self) -> Thumbprint {
+        self.issuer.signing_key().verifying_key().thumbprint().expect("a public key")
+    }
+
     pub(super) fn revoke(&self, token_id: &str) {
         self.doubt.1.revoke_token(self.issuer.issuer(), token_id, UNIX_EPOCH + Duration::from_secs(NOW + 9_999));
+    }
+
+    /// Whatever was signed so far is signed with a key that nobody publishes.
+    pub(super) fn withdraw_key(&self) {
+        self.issuer.rotate();
+        self.issuer.withdraw_old_keys();
+    }
+
+    /// Nobody can tell which keys are published.
+    pub(super) fn lose_keys(&self) {
+        self.issuer.go_down();
     }
 
     /// Members may not join any longer.

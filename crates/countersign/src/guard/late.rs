@@ -151,6 +151,7 @@ fn nobody(observer: impl Observer) -> Parts {
         first_wins: false,
         verifier: Box::new(Nobody),
         revocation: None,
+        changes: None,
         authorizer: Box::new(Nobody),
         observer: Box::new(observer),
         clock: Box::new(SystemClock::new()),

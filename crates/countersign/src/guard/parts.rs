@@ -1,6 +1,7 @@
 use super::fingerprint::Fingerprint;
 use super::{NoToken, Refusal, Verdict};
 use crate::authorize::Authorizer;
+use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::denial::{CorrelationId, Denial, Presentation};
 use crate::extract::{ExtractError, Place, TokenExtractor};
@@ -23,6 +24,8 @@ pub(super) struct Parts {
     pub(super) first_wins: bool,
     pub(super) verifier: Box<dyn TokenVerifier>,
     pub(super) revocation: Option<Box<dyn RevocationCheck>>,
+    /// What revocation and verifier tell.
+    pub(super) changes: Option<Changes>,
     pub(super) authorizer: Box<dyn Authorizer>,
     pub(super) observer: Box<dyn Observer>,
     pub(super) clock: Box<dyn Clock>,

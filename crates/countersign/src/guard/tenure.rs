@@ -33,7 +33,8 @@ use std::time::Duration;
 ///   on both of the guard's clocks, and the one counts that comes first.
 /// - When the revocation check says so, when the key that signed the token is trusted no longer, or when the authorizer does not
 ///   allow any longer what the route required. All are asked every [`recheck_every`](Self::recheck_every), and at once after
-///   [`wake`](Self::wake).
+///   [`wake`](Self::wake). Revocation and key are asked as well when they [tell](crate::revocation::Changes) of a change, once a
+///   second at most, and once in the first second.
 /// - When any of them cannot tell for longer than [`stale_for`](Self::stale_for).
 ///
 /// An ended tenure stays ended. Until then [`renew`](Self::renew) lets it go on with another token of the same subject.
@@ -124,8 +125,8 @@ impl Tenure {
         self.state().ended
     }
 
-    /// Whoever awaits the [end](Self::end) looks at once. For an application that is told of a logout or a changed role: it does
-    /// not wait and may be called from anywhere.
+    /// Whoever awaits the [end](Self::end) looks at once, at everything. For an application that is told of a changed role, or of
+    /// a logout where revocation does not [tell](crate::revocation::Changes): it does not wait and may be called from anywhere.
     pub fn wake(&self) {
         let wakers = self.state().look_again();
         wakers.into_iter().for_each(Waker::wake);

@@ -1,7 +1,9 @@
 //! Keys without those that a [`RevocationLog`] distrusts.
 
+use super::RevocationCheck;
 use super::log::{RevocationLog, Standing};
 use crate::alg::Algorithm;
+use crate::changes::Changes;
 use crate::key::{KeyIdentity, VerifyingKey};
 use crate::provider::{KeyProvider, KeyProviderError, KeyRequest, Unavailable};
 use async_trait::async_trait;
@@ -120,5 +122,9 @@ impl<P: KeyProvider> KeyProvider for Distrusting<P> {
 
     fn algorithms(&self) -> Option<Vec<Algorithm>> {
         self.keys.algorithms()
+    }
+
+    fn changes(&self) -> Option<Changes> {
+        Changes::any_of(self.log.changes().into_iter().chain(self.keys.changes()))
     }
 }

@@ -8,7 +8,7 @@ mod standing;
 
 pub use builder::RevocationLogBuilder;
 
-use super::{RevocationCheck, TokenStatus};
+use super::{Changes, RevocationCheck, TokenStatus};
 use crate::cache::{CacheError, CacheKey, CacheStore, FleetKey, Result};
 use crate::clock::Clock;
 use crate::jwk::Thumbprint;
@@ -139,6 +139,8 @@ pub struct RevocationLog {
     goes_on: bool,
     max_entries: usize,
     view: ArcSwap<View>,
+    /// Told where the view has other facts, and where it counts again.
+    changes: Changes,
     /// Held while the view is replaced, and never while something is awaited.
     replacing: Mutex<()>,
     /// Whether a request looks at a log that was not looked at before.
@@ -189,6 +191,7 @@ impl RevocationLog {
             }
         } else if self.told.swap(TOLD_CONFIRMED, Ordering::Relaxed) != TOLD_CONFIRMED {
             self.observer.observe(&Event::RevocationsConfirmed { entries: self.entries() });
+            self.changes.tell();
         }
         outcome
     }
@@ -385,5 +388,9 @@ impl RevocationCheck for RevocationLog {
             Standing::Untried | Standing::Unknown => TokenStatus::Unknown,
             Standing::Known(known) => known.status(token),
         }
+    }
+
+    fn changes(&self) -> Option<Changes> {
+        Some(self.changes.clone())
     }
 }

@@ -1,6 +1,6 @@
 //! A denylist in the memory of this process.
 
-use super::{RevocationCheck, TokenStatus, judge};
+use super::{Changes, RevocationCheck, TokenStatus, judge};
 use crate::clock::{Clock, SystemClock};
 use crate::token::VerifiedToken;
 use async_trait::async_trait;
@@ -33,6 +33,7 @@ use std::time::{Duration, SystemTime};
 pub struct MemoryDenylist {
     clock: Box<dyn Clock>,
     entries: RwLock<Entries>,
+    changes: Changes,
 }
 
 /// Keyed by issuer and name, because a token id or a subject is unique within its issuer only.
@@ -81,7 +82,7 @@ impl MemoryDenylist {
     #[must_use]
     pub fn with_clock(clock: impl Clock) -> Self {
         let entries = Entries { sweep_at: FIRST_SWEEP, ..Entries::default() };
-        Self { clock: Box::new(clock), entries: RwLock::new(entries) }
+        Self { clock: Box::new(clock), entries: RwLock::new(entries), changes: Changes::new() }
     }
 
     /// Revokes the token with this `jti` from this issuer. `until` is when the token expires, leeway included: the
@@ -115,6 +116,8 @@ impl MemoryDenylist {
             entries.subjects.retain(|_, entry| !entry.end.is_over(now, monotonic));
             entries.sweep_at = FIRST_SWEEP.max(2 * (entries.tokens.len() + entries.subjects.len()));
         }
+        drop(entries);
+        self.changes.tell();
     }
 
     fn look_up(&self, token: &VerifiedToken) -> TokenStatus {
@@ -152,6 +155,10 @@ impl RevocationCheck for MemoryDenylist {
 
     async fn status(&self, token: &VerifiedToken) -> TokenStatus {
         self.look_up(token)
+    }
+
+    fn changes(&self) -> Option<Changes> {
+        Some(self.changes.clone())
     }
 }
 

@@ -1,4 +1,5 @@
 use super::{JwtVerifier, TokenVerifier, VerifyError};
+use crate::changes::Changes;
 use crate::claims::WantedClaims;
 use crate::config::ConfigError;
 use crate::jws::Policy;
@@ -91,6 +92,10 @@ impl TokenVerifier for IssuerRouter {
 
     async fn recheck(&self, token: &VerifiedToken) -> Result<(), VerifyError> {
         self.of_issuer(token.issuer())?.recheck(token).await
+    }
+
+    fn changes(&self) -> Option<Changes> {
+        Changes::any_of(self.verifiers.iter().filter_map(TokenVerifier::changes))
     }
 }
 

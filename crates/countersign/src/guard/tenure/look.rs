@@ -4,8 +4,9 @@ use super::super::parts::Parts;
 use super::super::{Refusal, Verdict};
 use super::Tenure;
 use super::opened::Opened;
-use super::state::{Found, Next, is_expired};
+use super::state::{Asked, Found, Moment, Next, Scope, is_expired};
 use crate::authorize::{Decision, Noted};
+use crate::changes::Changes;
 use crate::denial::Denial;
 use crate::extract::{SCHEME_OF_TOKENS, token68};
 use crate::observe::Event;
@@ -14,7 +15,7 @@ use crate::request::Credential;
 use crate::revocation::TokenStatus;
 use crate::token::VerifiedToken;
 use crate::verifier::VerifyError;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -27,8 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 type Against = Option<(usize, Decision)>;
 
 impl Tenure {
-    /// Waits for the end, and says why. Looks again when it is time to, at once after [`wake`](Tenure::wake), and goes on after
-    /// [`renew`](Tenure::renew).
+    /// Waits for the end, and says why. Looks again when it is time to, at once after [`wake`](Tenure::wake), within a second
+    /// when something is [told](crate::revocation::Changes), and goes on after [`renew`](Tenure::renew).
     ///
     /// `sleep` is the timer of the runtime. A clock that is set by hand has [alarms](crate::clock::Clock::alarm) in its place,
     /// except for the wait for an answer.
@@ -39,15 +40,23 @@ impl Tenure {
     {
         let alarm = self.parts().clock.alarm();
         loop {
-            let next = self.state().next(self.now());
-            match (next, &alarm) {
-                (Next::Ended(end), _) => return end,
-                (Next::Look, _) => self.look_within(&sleep).await,
-                (Next::Rest { at, version, .. }, Some(alarm)) => {
-                    alarm.set(Some(at));
-                    self.rest(version, alarm.gone_off()).await;
+            let parts = self.parts();
+            let next = self.state().next(Moment::of(&*parts.clock), told(&parts));
+            let (left, at, version, heard) = match next {
+                Next::Ended(end) => return end,
+                Next::Look(scope) => {
+                    self.look_within(scope, &sleep).await;
+                    continue;
                 }
-                (Next::Rest { left, version, .. }, None) => self.rest(version, sleep(left)).await,
+                Next::Rest { left, at, version, heard } => (left, at, version, heard),
+            };
+            let news = news(parts.changes.as_ref(), heard);
+            match &alarm {
+                Some(alarm) => {
+                    alarm.set(Some(at));
+                    self.rest(version, news, alarm.gone_off()).await;
+                }
+                None => self.rest(version, news, sleep(left)).await,
             }
         }
     }
@@ -58,20 +67,28 @@ impl Tenure {
     /// # Errors
     /// Why the connection has to end.
     pub async fn look(&self) -> Result<(), End> {
+        self.look_at(Scope::All).await
+    }
+
+    async fn look_at(&self, scope: Scope) -> Result<(), End> {
         loop {
-            let (token, version, found) = {
-                let state = self.state();
-                let found = state.is_over(self.now()).then_some(Found::Bad(End::Expired));
-                (state.token.clone(), state.version(), found)
+            // Before anything is asked: what is told meanwhile is news.
+            let (token, asked) = self.asking(scope);
+            let is_over = self.state().is_over(self.now());
+            let (found, against) = match is_over {
+                true => (Found::Bad(End::Expired), None),
+                false => self.ask(&token, scope).await,
             };
-            let (found, against) = match found {
-                Some(found) => (found, None),
-                None => self.ask(&token).await,
-            };
-            if let Some(answer) = self.conclude(version, found, against, &token) {
+            if let Some(answer) = self.conclude(asked, found, against, &token) {
                 return answer;
             }
         }
+    }
+
+    fn asking(&self, scope: Scope) -> (VerifiedToken, Asked) {
+        let heard = told(&self.parts());
+        let state = self.state();
+        (state.token.clone(), state.asking(scope, heard))
     }
 
     /// Goes on with another token, which the client has sent over the connection: one that this guard's verifier takes as a
@@ -131,7 +148,7 @@ impl Tenure {
     }
 
     /// What revocation, verifier and authorizer say. A definite answer outweighs that nobody can tell.
-    async fn ask(&self, token: &VerifiedToken) -> (Found, Against) {
+    async fn ask(&self, token: &VerifiedToken, scope: Scope) -> (Found, Against) {
         let parts = self.parts();
         let mut found = match standing(&parts, token).await {
             TokenStatus::Revoked => return (Found::Bad(End::Revoked), None),
@@ -139,6 +156,9 @@ impl Tenure {
             TokenStatus::Active => Found::Good,
         };
         let mut against = None;
+        if scope == Scope::Standing {
+            return (found, against);
+        }
         let request = self.0.opened.request();
         for (nth, check) in self.0.opened.checks.iter().enumerate() {
             let question = Opened::question(check, token, request.as_ref());
@@ -155,17 +175,14 @@ impl Tenure {
     }
 
     /// Looks, and gives up where no answer comes.
-    async fn look_within<S, F>(&self, sleep: &S)
+    async fn look_within<S, F>(&self, scope: Scope, sleep: &S)
     where
         S: Fn(Duration) -> F,
         F: Future,
     {
-        let (version, token) = {
-            let state = self.state();
-            (state.version(), state.token.clone())
-        };
+        let (token, asked) = self.asking(scope);
         let is_answered = {
-            let mut looking = pin!(self.look());
+            let mut looking = pin!(self.look_at(scope));
             // Most answers come from memory, and need no timer.
             let mut patience = pin!(None);
             poll_fn(|context| {
@@ -184,13 +201,13 @@ impl Tenure {
             .await
         };
         if !is_answered {
-            let _ = self.conclude(version, Found::Unsure, None, &token);
+            let _ = self.conclude(asked, Found::Unsure, None, &token);
         }
     }
 
     /// Takes what was found, and tells the end where this is it.
-    fn conclude(&self, version: u64, found: Found, against: Against, token: &VerifiedToken) -> Option<Result<(), End>> {
-        let concluded = self.state().conclude(version, self.now(), found)?;
+    fn conclude(&self, asked: Asked, found: Found, against: Against, token: &VerifiedToken) -> Option<Result<(), End>> {
+        let concluded = self.state().conclude(asked, self.now(), found)?;
         let Err((end, wakers)) = concluded else { return Some(Ok(())) };
         if let Some(wakers) = wakers {
             self.tell(end, against, token);
@@ -213,17 +230,30 @@ impl Tenure {
         parts.observer.observe(&Event::Ended { end, correlation_id });
     }
 
-    /// Until the timer is over or the version is another one.
-    async fn rest(&self, version: u64, timer: impl Future) {
-        let mut timer = pin!(timer);
+    /// Until the timer is over, there is news, or the version is another one.
+    async fn rest(&self, version: u64, news: impl Future, timer: impl Future) {
+        let (mut news, mut timer) = (pin!(news), pin!(timer));
         let mut waiting = Waiting { tenure: self, number: None };
         poll_fn(|context| {
-            if waiting.is_over(version, context.waker()) {
+            if waiting.is_over(version, context.waker()) || news.as_mut().poll(context).is_ready() {
                 return Poll::Ready(());
             }
             timer.as_mut().poll(context).map(drop)
         })
         .await;
+    }
+}
+
+/// How many changes have been told; `None` where nobody tells.
+fn told(parts: &Parts) -> Option<u64> {
+    parts.changes.as_ref().map(Changes::count)
+}
+
+/// When more is told than so much.
+async fn news(changes: Option<&Changes>, heard: Option<u64>) {
+    match (changes, heard) {
+        (Some(changes), Some(heard)) => drop(changes.changed(heard).await),
+        _ => pending().await,
     }
 }
 

@@ -11,6 +11,9 @@ const RECHECK_MAX: Duration = Duration::from_secs(600);
 const STALE_FOR: Duration = Duration::from_secs(60);
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
+/// How far apart two looks are at least of which the second comes because something was told: somebody may tell all the time.
+const APART: Duration = Duration::from_secs(1);
+
 /// A time by both clocks: one may be set, the other may sleep with the process.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
@@ -44,16 +47,36 @@ pub(super) enum Found {
     Unsure,
 }
 
+/// What a look asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    All,
+    /// Whether the token still counts, and not what it allows: what may have changed where something was told. An authorizer
+    /// may be far away, and all connections look at once.
+    Standing,
+}
+
+/// A question that is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    scope: Scope,
+    version: u64,
+    /// How many changes had been told when it was asked.
+    heard: Option<u64>,
+}
+
 /// What to do next.
 #[derive(Debug)]
 pub(super) enum Next {
     Ended(End),
-    Look,
-    /// Nothing for so long, and unless the version changes.
+    Look(Scope),
+    /// Nothing for so long, and unless the version changes, or another number of changes has been told.
     Rest {
         left: Duration,
         at: Duration,
         version: u64,
+        /// `None` where nobody tells, and where it has changed already.
+        heard: Option<u64>,
     },
 }
 
@@ -68,6 +91,11 @@ pub(super) struct State {
     pub(super) close_within: Duration,
     /// `None` where somebody must look at once.
     looked_at: Option<Moment>,
+    /// When somebody last looked, at whatever.
+    asked_at: Moment,
+    /// How many changes had been told then. `None` before the first look: what was told between the verdict on the request and
+    /// the beginning of the tenure, nobody has heard.
+    heard: Option<u64>,
     unsure_since: Option<Moment>,
     pub(super) ended: Option<End>,
     /// Counts what makes an answer that is still awaited one to an old question.
@@ -85,6 +113,8 @@ impl State {
             stale_for: STALE_FOR,
             close_within: CLOSE_WITHIN,
             looked_at: Some(now),
+            asked_at: now,
+            heard: None,
             unsure_since: None,
             ended: None,
             version: 0,
@@ -110,7 +140,13 @@ impl State {
         self.version
     }
 
-    pub(super) fn next(&self, now: Moment) -> Next {
+    /// A question of this scope, where so many changes have been told.
+    pub(super) fn asking(&self, scope: Scope, heard: Option<u64>) -> Asked {
+        Asked { scope, version: self.version, heard }
+    }
+
+    /// What to do, where so many changes have been told; `None` where nobody tells.
+    pub(super) fn next(&self, now: Moment, told: Option<u64>) -> Next {
         if let Some(end) = self.ended {
             return Next::Ended(end);
         }
@@ -119,9 +155,17 @@ impl State {
         if let Some(since) = self.unsure_since {
             look = look.min(left_of(self.stale_for, since));
         }
+        let is_news = told.is_some() && told != self.heard;
+        let (look, scope) = match left_of(APART, self.asked_at) {
+            sooner if is_news && sooner < look => (sooner, Scope::Standing),
+            _ => (look, Scope::All),
+        };
         match self.left(now).map_or(look, |left| left.min(look)) {
-            Duration::ZERO => Next::Look,
-            left => Next::Rest { left, at: now.monotonic.saturating_add(left), version: self.version },
+            Duration::ZERO => Next::Look(scope),
+            left => {
+                let (at, heard) = (now.monotonic.saturating_add(left), told.filter(|_| !is_news));
+                Next::Rest { left, at, version: self.version, heard }
+            }
         }
     }
 
@@ -129,21 +173,24 @@ impl State {
     /// this is it.
     pub(super) fn conclude(
         &mut self,
-        version: u64,
+        asked: Asked,
         now: Moment,
         found: Found,
     ) -> Option<Result<(), (End, Option<Vec<Waker>>)>> {
         if let Some(end) = self.ended {
             return Some(Err((end, None)));
         }
-        if version != self.version {
+        if asked.version != self.version {
             return None;
         }
         let end = match found {
             Found::Bad(end) => Some(end),
             _ if self.is_over(now) => Some(End::Expired),
             Found::Good => {
-                self.unsure_since = None;
+                // Of what was not asked, nobody can tell still.
+                if asked.scope == Scope::All {
+                    self.unsure_since = None;
+                }
                 None
             }
             Found::Unsure => {
@@ -151,7 +198,10 @@ impl State {
                 (now.since(since) >= self.stale_for).then_some(End::Unknown)
             }
         };
-        self.looked_at = Some(now);
+        (self.asked_at, self.heard) = (now, asked.heard);
+        if asked.scope == Scope::All {
+            self.looked_at = Some(now);
+        }
         let Some(end) = end else { return Some(Ok(())) };
         self.ended = Some(end);
         Some(Err((end, Some(self.change()))))

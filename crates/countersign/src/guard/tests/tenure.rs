@@ -1,4 +1,5 @@
 use super::*;
+use crate::changes::Changes;
 use crate::claims::NumericDate;
 use crate::reason::End;
 use crate::screening::Tenure;
@@ -75,6 +76,10 @@ struct Said {
     status: Option<TokenStatus>,
     key: Option<TokenStatus>,
     decision: Option<Decision>,
+    /// How often the authorizer was asked.
+    decisions: usize,
+    /// What tells, where anybody does.
+    changes: Option<Changes>,
 }
 
 /// Revocation and authorizer.
@@ -84,7 +89,10 @@ struct Now(Arc<Mutex<Said>>, Arc<AtomicUsize>);
 impl Now {
     fn good() -> Self {
         let (status, key) = (Some(TokenStatus::Active), Some(TokenStatus::Active));
-        Self(Arc::new(Mutex::new(Said { status, key, decision: Some(Decision::Allow) })), Arc::default())
+        Self(
+            Arc::new(Mutex::new(Said { status, key, decision: Some(Decision::Allow), decisions: 0, changes: None })),
+            Arc::default(),
+        )
     }
     fn lock(&self) -> std::sync::MutexGuard<'_, Said> {
         self.0.lock().expect("lock")
@@ -115,6 +123,9 @@ impl RevocationCheck for Now {
         self.1.fetch_add(1, Ordering::Relaxed);
         answer(|| self.lock().status).await
     }
+    fn changes(&self) -> Option<Changes> {
+        self.lock().changes.clone()
+    }
 }
 
 #[async_trait]
@@ -124,6 +135,7 @@ impl Authorizer for Now {
     }
     async fn decide(&self, question: &AccessRequest<'_>) -> Decision {
         assert!(question.request.is_none_or(|request| (request.method, request.path) == ("GET", "/ws")));
+        self.lock().decisions += 1;
         answer(|| self.lock().decision).await
     }
 }
@@ -138,8 +150,11 @@ struct World {
 const WHY: Why = Why::new("switch", "off");
 
 fn world() -> World {
+    world_of(Now::good())
+}
+
+fn world_of(now: Now) -> World {
     let clocks = Clocks::default();
-    let now = Now::good();
     let seen = Seen::default();
     let builder = Guard::builder(Spelt(now.clone())).revocation(now.clone()).authorizer(now.clone());
     let guard = builder.observer(seen.clone()).clock(clocks.clone()).build().expect("a guard");
@@ -168,6 +183,8 @@ macro_rules! ending {
         assert!(poll($end.as_mut()).is_pending());
     };
 }
+
+mod told;
 
 #[test]
 fn it_ends_at_the_moment_of_expiry_without_leeway_and_stays_ended() {

@@ -1,6 +1,6 @@
-use super::RevocationLog;
 use super::envelope::Seal;
 use super::standing::{Clockwork, TOLD_NOTHING, View};
+use super::{Changes, RevocationLog};
 use crate::cache::{CacheStore, FleetKey};
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
@@ -118,6 +118,7 @@ impl RevocationLogBuilder {
             goes_on: self.goes_on,
             max_entries: self.max_entries,
             view: ArcSwap::from_pointee(view),
+            changes: Changes::new(),
             replacing: Mutex::new(()),
             is_trying: AtomicBool::new(false),
             told: AtomicU8::new(TOLD_NOTHING),

@@ -24,10 +24,16 @@ pub(super) struct Place {
 
 impl RevocationLog {
     pub(super) fn replace(&self, change: impl FnOnce(&mut View)) {
-        let _replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut view = View::clone(&self.view.load());
+        let replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.view.load_full();
+        let mut view = View::clone(&before);
         change(&mut view);
+        let is_news = !Arc::ptr_eq(&before.facts, &view.facts);
         self.view.store(Arc::new(view));
+        drop(replacing);
+        if is_news {
+            self.changes.tell();
+        }
     }
 
     pub(super) fn lose_footing(&self) {
