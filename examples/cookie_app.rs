@@ -58,11 +58,8 @@ async fn log_out(State(app): App, Verified(token): Verified) -> Answer {
 }
 
 /// Nothing is said: it is closed when the session ends.
-async fn follow(tenure: Tenure, State(app): App, upgrade: WebSocketUpgrade) -> Response {
-    tenure.on_upgrade(upgrade, async move |mut socket: Socket| {
-        let _open = app.connections.open(socket.tenure());
-        while let Some(Ok(_)) = socket.recv().await {}
-    })
+async fn follow(tenure: Tenure, upgrade: WebSocketUpgrade) -> Response {
+    tenure.on_upgrade(upgrade, async |mut socket: Socket| while let Some(Ok(_)) = socket.recv().await {})
 }
 
 fn fields(headers: &HeaderMap) -> Vec<(&str, &[u8])> {

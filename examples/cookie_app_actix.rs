@@ -62,15 +62,9 @@ async fn log_out(app: Data<CookieApp>, Verified(token): Verified) -> Answer {
 }
 
 /// Nothing is said: it is closed when the session ends.
-async fn follow(
-    tenure: Tenure,
-    app: Data<CookieApp>,
-    request: HttpRequest,
-    body: Payload,
-) -> Result<HttpResponse, Error> {
+async fn follow(tenure: Tenure, request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
     let opened = actix_ws::handle(&request, body)?;
-    Ok(tenure.on_upgrade(opened, async move |mut socket: Socket| {
-        let _open = app.connections.open(socket.tenure());
+    Ok(tenure.on_upgrade(opened, async |mut socket: Socket| {
         while let Some(Ok(message)) = socket.recv().await {
             let is_over = match message {
                 Message::Ping(payload) => socket.send(Message::Pong(payload)).await.is_err(),

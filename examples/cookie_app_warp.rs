@@ -42,21 +42,15 @@ fn routes(app: App) -> Result<impl Filter<Extract = impl Reply, Error = Rejectio
     });
     let log_out = path!("logout")
         .and(post())
-        .and(with_app.clone())
-        .guarded(guard.protect(), |route| route.map(|app: App, token: VerifiedToken| app.log_out(&token)));
-    let follow = path!("ws")
-        .and(get())
         .and(with_app)
-        .guarded(guard.protect().tenure(), |route| route.and(warp::ws()).map(follow));
+        .guarded(guard.protect(), |route| route.map(|app: App, token: VerifiedToken| app.log_out(&token)));
+    let follow = path!("ws").and(get()).guarded(guard.protect().tenure(), |route| route.and(warp::ws()).map(follow));
     Ok(page.or(log_in).or(me).or(notes).or(add_note).or(log_out).or(follow))
 }
 
 /// Nothing is said: it is closed when the session ends.
-fn follow(app: App, tenure: Tenure, ws: Ws) -> Response {
-    tenure.on_upgrade(ws, async move |mut socket: Socket| {
-        let _open = app.connections.open(socket.tenure());
-        while let Some(Ok(_)) = socket.recv().await {}
-    })
+fn follow(tenure: Tenure, ws: Ws) -> Response {
+    tenure.on_upgrade(ws, async |mut socket: Socket| while let Some(Ok(_)) = socket.recv().await {})
 }
 
 fn fields(headers: &HeaderMap) -> Vec<(&str, &[u8])> {

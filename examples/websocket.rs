@@ -28,9 +28,8 @@ fn router(demo: Demo) -> Result<Router, ConfigError> {
         .with_state(demo))
 }
 
-async fn echo(tenure: Tenure, State(demo): State<Demo>, upgrade: WebSocketUpgrade) -> Response {
-    tenure.on_upgrade(upgrade, async move |mut socket: Socket| {
-        let _open = demo.connections.open(socket.tenure());
+async fn echo(tenure: Tenure, upgrade: WebSocketUpgrade) -> Response {
+    tenure.on_upgrade(upgrade, async |mut socket: Socket| {
         while let Some(Ok(message)) = socket.recv().await {
             let Message::Text(text) = message else { continue };
             let answer = websocket::answer(socket.tenure(), &text).await;

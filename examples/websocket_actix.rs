@@ -19,10 +19,9 @@ fn routes(config: &mut ServiceConfig, read: RequireLayer) {
         .service(web::resource("/.well-known/openid-configuration").get(metadata));
 }
 
-async fn echo(tenure: Tenure, demo: Data<Demo>, request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
+async fn echo(tenure: Tenure, request: HttpRequest, body: Payload) -> Result<HttpResponse, Error> {
     let opened = actix_ws::handle(&request, body)?;
-    Ok(tenure.on_upgrade(opened, async move |mut socket: Socket| {
-        let _open = demo.connections.open(socket.tenure());
+    Ok(tenure.on_upgrade(opened, async |mut socket: Socket| {
         while let Some(Ok(message)) = socket.recv().await {
             let answer = match message {
                 Message::Text(text) => Message::Text(websocket::answer(socket.tenure(), &text).await.into()),

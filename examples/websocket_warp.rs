@@ -15,8 +15,7 @@ fn routes(demo: Demo) -> Result<impl Filter<Extract = impl Reply, Error = Reject
     let read = demo.guard.require(permissions(["posts:read"]))?.tenure();
     let protect = demo.guard.protect();
     let demo = warp::any().map(move || demo.clone());
-    let echo =
-        path!("echo").and(get()).guarded(read.clone(), |route| route.and(demo.clone()).and(warp::ws()).map(echo));
+    let echo = path!("echo").and(get()).guarded(read.clone(), |route| route.and(warp::ws()).map(echo));
     let seconds = path!("seconds").and(get()).guarded(read, |route| {
         route.map(|tenure: Tenure| {
             let events = reply::stream(tenure.limit(websocket::seconds()));
@@ -35,9 +34,8 @@ fn routes(demo: Demo) -> Result<impl Filter<Extract = impl Reply, Error = Reject
     Ok(echo.or(seconds).or(log_out).or(log_in).or(jwks).or(metadata))
 }
 
-fn echo(tenure: Tenure, demo: Demo, ws: Ws) -> Response {
-    tenure.on_upgrade(ws, async move |mut socket: Socket| {
-        let _open = demo.connections.open(socket.tenure());
+fn echo(tenure: Tenure, ws: Ws) -> Response {
+    tenure.on_upgrade(ws, async |mut socket: Socket| {
         while let Some(Ok(message)) = socket.recv().await {
             let Ok(text) = message.to_str() else { continue };
             let answer = websocket::answer(socket.tenure(), text).await;

@@ -8,7 +8,6 @@ mod notes;
 pub use command::start;
 
 use crate::quickstart::Answer;
-use crate::websocket::Connections;
 use countersign::cache::FleetKey;
 use countersign::claims::NumericDate;
 use countersign::cookie::HostCookie;
@@ -38,8 +37,6 @@ pub type Fields<'r> = [(&'r str, &'r [u8])];
 /// The service, as far as it does not matter by which framework it is reached.
 #[derive(Debug)]
 pub struct CookieApp {
-    /// The WebSockets by which pages learn that their session has ended.
-    pub connections: Connections,
     url: String,
     guard: Guard,
     signer: JwtSigner,
@@ -91,8 +88,7 @@ impl CookieApp {
             .realm(AUDIENCE)
             .build()?;
         let signer = JwtSigner::new(signing_key);
-        let (connections, notes) = (Connections::default(), Notes::default());
-        Ok(Self { connections, url, guard, signer, session, extractor, csrf_tokens, revoked, notes })
+        Ok(Self { url, guard, signer, session, extractor, csrf_tokens, revoked, notes: Notes::default() })
     }
 
     /// The guard of its routes.
@@ -168,7 +164,7 @@ impl CookieApp {
     }
 
     /// `POST /logout`: the browser forgets the cookie, a copy of the token that somebody took is worth nothing, and what is open
-    /// by it is closed.
+    /// by it is closed: the guard is told.
     #[must_use]
     pub fn log_out(&self, token: &VerifiedToken) -> Answer {
         let until = token.expires_at().and_then(NumericDate::to_system_time);
@@ -176,7 +172,6 @@ impl CookieApp {
             return Answer::empty(500);
         };
         self.revoked.revoke_token(issuer, token_id, until);
-        self.connections.wake();
         Answer::empty(204).with("set-cookie", self.session.clear()).with("cache-control", "no-store")
     }
 }

@@ -1,9 +1,5 @@
-//! The parts of the websocket examples that no framework has a say in: a guard that asks a denylist, the connections that are
-//! open, and what is said on them.
-
-mod connections;
-
-pub use connections::{Connections, Open};
+//! The parts of the websocket examples that no framework has a say in: a guard that asks a denylist, and what is said on
+//! connections.
 
 use crate::quickstart::{self, AUDIENCE, DemoIssuer, roles};
 use countersign::clock::{Clock, SystemClock};
@@ -29,8 +25,6 @@ pub struct Demo {
     pub issuer: Arc<DemoIssuer>,
     /// Protects the API.
     pub guard: Guard,
-    /// Who is there.
-    pub connections: Connections,
     denylist: Arc<MemoryDenylist>,
 }
 
@@ -62,17 +56,16 @@ impl Demo {
         // extractor here that reads what they can send.
         let builder = Guard::builder(verifier).revocation(denylist.clone()).authorizer(roles().build()?);
         let guard = builder.realm(AUDIENCE).build()?;
-        Ok(Self { issuer, guard, connections: Connections::default(), denylist })
+        Ok(Self { issuer, guard, denylist })
     }
 
-    /// Revokes whatever the subject of this token has been given so far, and has the connections that are open by it closed at
-    /// once. Others look, and stay.
+    /// Revokes whatever the subject of this token has been given so far. The denylist tells the connections that are open: those
+    /// of the subject are closed within a second.
     pub fn log_out(&self, token: &VerifiedToken) {
         let now = SystemClock::new().now();
         if let (Some(issuer), Some(subject)) = (token.issuer(), token.subject()) {
             self.denylist.revoke_subject_before(issuer, subject, now, now + LONGEST_LIFETIME);
         }
-        self.connections.wake();
     }
 }
 
@@ -113,7 +106,7 @@ fn instructions(framework: &str, url: &str) -> String {
         &format!("curl -i {bearer} -N {url}/seconds  # 200: counts, and ends when the token expires"),
         &format!("npx wscat {bearer} -c {socket}/echo  # echoes, and is closed with 4401 when the token expires"),
         "\nOn the WebSocket, {\"token\": \"…\"} with another token of the same user lets it go on. In another shell, with a token\nof its own:\n",
-        &format!("curl -i -X POST {bearer} {url}/logout  # 204, and whatever the user has open is closed at once\n"),
+        &format!("curl -i -X POST {bearer} {url}/logout  # 204, and whatever the user has open is closed within a second\n"),
         "Ctrl-C ends it.\n",
     ]
     .join("\n")
