@@ -149,9 +149,7 @@ impl Route {
                 let sentinels = sentinels.clone();
                 let dial = move || sentinels.clone().dial();
                 let answer = link.ask(dial, async |connection| command.send(connection, false).await).await;
-                let was_demoted =
-                    |error: &::redis::RedisError| error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
-                if answer.as_ref().is_err_and(was_demoted) {
+                if answer.as_ref().is_err_and(takes_no_writes) {
                     link.give_up();
                 }
                 answer
@@ -168,6 +166,12 @@ impl Route {
             Self::Cluster(cluster) => cluster.dial_listener(pushes),
         }
     }
+}
+
+/// What a master says that has become a replica, or that is cut off from its replicas where it is to take writes with them
+/// alone: the sentinels may know of another.
+fn takes_no_writes(error: &::redis::RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) || error.code() == Some("NOREPLICAS")
 }
 
 impl RedisCache {

@@ -94,8 +94,9 @@ const MAX_NAME: usize = 16 * 1024;
 /// # What it cannot notice
 ///
 /// - A server that was cut off from its replicas and goes on taking writes, by a process that was cut off together with it: what
-///   is said to the server that took over does not reach it. Have a master refuse writes then (`min-replicas-to-write 1`,
-///   `min-replicas-max-lag` of a fifth of the bound at most).
+///   is said to the server that took over does not reach it. Have a master refuse writes before another takes over
+///   (`min-replicas-to-write 1`, and a `min-replicas-max-lag` at least 2 s shorter than what the sentinels wait): then no tick is
+///   written there, and nothing counts when the bound is over.
 /// - What no running process has seen: a log that was removed or put back before this process' first look, while no other
 ///   process ran, and the change that a server loses with the process that made it before anybody else polled.
 /// - What only processes know that do not poll in time, asleep or cut off from the store.

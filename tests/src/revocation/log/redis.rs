@@ -1,5 +1,7 @@
 //! A real server: killed, out of reach, flushed, failed over to a replica that lacks the last change, and full of lies.
 
+mod split;
+
 use super::*;
 use crate::machine::{QUIET, tell_fault};
 use TokenStatus::{Active, Revoked, Unknown};

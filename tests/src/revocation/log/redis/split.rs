@@ -1,0 +1,128 @@
+//! A master that is cut off from its replicas and its sentinels, together with a process.
+
+use super::*;
+use countersign::claims::NumericDate;
+use countersign::issue::JwtSigner;
+use countersign::request::RequestView;
+use countersign::screening::Check;
+use countersign::{Guard, JwtVerifier};
+use countersign_testkit::redis_server::RedisSentinels;
+use std::error::Error;
+
+/// With a revocation log of its own, and a guard that asks it.
+struct Judge {
+    member: Member,
+    guard: Check,
+    key: SigningKey,
+}
+
+impl Judge {
+    fn new(store: impl CacheStore) -> Self {
+        let (member, key) = (Member::new(store), SigningKey::generate(Algorithm::ES256).expect("generate"));
+        let verifier = JwtVerifier::builder(key.verifying_key().clone()).issuer("a").audience("api");
+        let verifier = verifier.clock(FakeClock::at(1_000)).build().expect("a verifier");
+        let guard = Guard::builder(verifier).revocation(member.log.clone()).build().expect("a guard");
+        Self { member, guard: guard.check_authenticated(), key }
+    }
+
+    /// What a request with this token is answered.
+    async fn answer(&self, id: &str) -> u16 {
+        let claims = json!({"iss": "a", "aud": "api", "exp": NumericDate::from_secs(2_000), "jti": id});
+        let token = JwtSigner::new(self.key.clone()).sign(&claims).expect("a token");
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str())];
+        let request = RequestView::new("GET", "/", None, &headers);
+        match self.guard.judge(&self.guard.screening(None), &request).await {
+            Ok(_) => 200,
+            Err(denial) => denial.status(),
+        }
+    }
+
+    async fn says(&self, id: &str, status: u16) {
+        insist(async || {
+            let _ = self.member.log.poll().await;
+            self.member.clock.advance(INTERVAL);
+            self.answer(id).await == status
+        })
+        .await;
+    }
+}
+
+fn is_refusal(error: &CacheError) -> bool {
+    error.source().is_some_and(|source| source.to_string().contains("NOREPLICAS"))
+}
+
+/// Real servers and sentinels on a real clock, which decide on a failover by themselves; the processes' clock is set by hand.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_cut_off_with_the_master_is_told_no_write_and_says_503_within_the_bound() {
+    let _busy = QUIET.read().await;
+    let world = RedisSentinels::start().await.expect("a master, replicas and sentinels");
+    let by_sentinels = |urls| RedisCache::sentinel("redis://mymaster", urls).build().expect("settings");
+    // Nothing tells it of another master, and the old one answers.
+    let address = RedisProxy::start(world.master().port()).await.expect("a proxy");
+    let cut_off = Judge::new(store(address.url()));
+    // Its connection is to the old master, and it can ask all sentinels.
+    let between = Judge::new(by_sentinels([vec![world.near_url()], world.urls()].concat()));
+    let beyond = Judge::new(by_sentinels(world.far_urls()));
+    beyond.member.revoke("before").await;
+    for judge in [&cut_off, &between, &beyond] {
+        judge.member.confirm().await;
+        assert_eq!((judge.answer("before").await, judge.answer("good").await), (401, 200));
+    }
+
+    world.isolate();
+    // What is acknowledged before the master misses its replicas must not be lost.
+    let mut acknowledged = Vec::new();
+    let mut refused = 0;
+    insist(async || {
+        let id = format!("near {}", acknowledged.len());
+        match cut_off.member.log.revoke_token("a", &id, at(FAR_AWAY)).await {
+            Ok(()) => acknowledged.push(id),
+            Err(error) => refused += usize::from(is_refusal(&error)),
+        }
+        refused > 0
+    })
+    .await;
+    world.replica().until("INFO replication", "role:master").await.expect("a failover");
+    let refusal = world.master().say("SET k v").await.expect("an answer");
+    assert!(refusal.starts_with("-NOREPLICAS"), "{refusal}");
+    // What is said on the other side is not heard here, and this side lets nobody through who may be meant.
+    beyond.member.revoke("beyond").await;
+    for _ in 0..5 {
+        cut_off.member.clock.advance(INTERVAL);
+        let _ = cut_off.member.log.poll().await;
+    }
+    let (mut answers, reads) = (0, store(address.url()));
+    for _ in 0..10 {
+        for id in ["before", "beyond", "good"] {
+            assert_eq!(cut_off.answer(id).await, 503, "{id}");
+            answers += 1;
+        }
+        assert!(got(&reads, &head_key()).await.is_some(), "it answers all the while");
+        let written = cut_off.member.log.revoke_token("a", "refused", at(FAR_AWAY)).await;
+        assert!(written.is_err(), "nobody says that it was heard");
+        refused += usize::from(written.is_err_and(|error| is_refusal(&error)));
+        cut_off.member.clock.advance(INTERVAL);
+        let _ = cut_off.member.log.poll().await;
+    }
+    // Who can ask the other sentinels is with the new master, though its old connection lives.
+    between.says("beyond", 401).await;
+    between.says("good", 200).await;
+
+    world.rejoin();
+    address.lead_to(world.replica().port());
+    // One after the other: who comes back puts back what it was told, and the next look of the others shows it.
+    let mut lost = 0;
+    for judge in [&cut_off, &between, &beyond] {
+        judge.says("good", 200).await;
+        insist(async || judge.member.log.poll().await.is_ok()).await;
+        for id in acknowledged.iter().map(String::as_str).chain(["before", "beyond"]) {
+            lost += usize::from(judge.answer(id).await != 401);
+        }
+    }
+    assert_eq!(lost, 0);
+    tell_fault(
+        "Redis master cut off from its replicas, with a process",
+        &[("acknowledged", acknowledged.len()), ("refused", refused), ("answers_503", answers), ("lost", lost)],
+    );
+}
