@@ -146,21 +146,24 @@ struct Client {
 enum Trouble {
     NoConnection,
     Status(u16),
+    /// It comes so much later.
+    Late(Duration),
 }
 
 #[async_trait]
 impl JwksFetch for Client {
     async fn fetch(&self, _: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
-        match *self.trouble.lock().expect("lock") {
+        let late = match *self.trouble.lock().expect("lock") {
             Some(Trouble::NoConnection) => return Err(FetchError::Connect("on purpose".into())),
             Some(Trouble::Status(status)) => return Err(FetchError::status(status, None)),
-            None => {}
-        }
+            Some(Trouble::Late(late)) => late,
+            None => Duration::ZERO,
+        };
         let publisher = &self.issuer.0;
         publisher.fetches.fetch_add(1, Ordering::SeqCst);
         let is_down = *publisher.is_down.lock().expect("lock");
         let published = set_of(&[&publisher.keys[self.issuer.version() - 1]]);
-        sleep(publisher.takes).await;
+        sleep(publisher.takes + late).await;
         self.gate.pass().await;
         if is_down { Err(FetchError::status(500, None)) } else { Ok(Fetched::new(published)) }
     }

@@ -281,6 +281,8 @@ pub enum SharedKeysOutcome {
     Unusable,
     /// Another process had taken over before what was fetched here could be published. It was dropped.
     LeaseLost,
+    /// This process fetches for itself, whatever the others do: the store failed, or those who were to fetch took too long.
+    Alone,
 }
 
 impl SharedKeysOutcome {
@@ -294,6 +296,7 @@ impl SharedKeysOutcome {
             Self::Outdated => "outdated",
             Self::Unusable => "unusable",
             Self::LeaseLost => "lease_lost",
+            Self::Alone => "alone",
         }
     }
 }

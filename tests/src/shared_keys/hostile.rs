@@ -18,6 +18,7 @@ async fn without_a_store_each_fetches_for_itself_and_in_time() {
         if matches!(mood, Mood::Fails | Mood::Hangs | Mood::Lies) {
             assert_eq!(fleet.issuer.fetches(), 8, "{mood:?}");
             assert!(fleet.told("cache failed") >= 8, "{mood:?}");
+            assert_eq!(fleet.told("alone"), 8, "{mood:?}");
         }
         assert_eq!(fleet.ask_all("v2").await, (vec!["key"; 4], Duration::ZERO), "{mood:?}");
         fleet.processes.iter().for_each(|process| process.way.set(Mood::Well));
@@ -149,7 +150,42 @@ async fn a_lease_that_is_forged_or_never_ends_keeps_nobody_from_fetching_in_time
         fleet.put(&lease_name(), lease).await;
         let (answers, took) = fleet.ask_all("v1").await;
         assert_eq!((answers, took < at_most), (vec!["key"; 3], true), "{what}: {took:?}");
-        assert_eq!(fleet.issuer.fetches(), 3, "{what}");
+        assert_eq!((fleet.issuer.fetches(), fleet.told("alone")), (3, 3), "{what}");
+    }
+}
+
+/// By somebody who has recorded leases, and puts them back in turns.
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_kept_alive_delays_a_refresh_by_less_than_half_a_minute() {
+    let fleet = Fleet::new(1);
+    let [process] = &fleet.processes[..] else { panic!("one process") };
+    assert!(process.has("v1").await);
+    let leases = ["me 0", "me 1"].map(|text| {
+        let tag = fleet_key().tag("jwks-lease", &[lease_name().as_str().as_bytes(), text.as_bytes()]).expect("a tag");
+        Bytes::from([&tag[..], text.as_bytes()].concat())
+    });
+    let keeping_alive = async {
+        for lease in leases.iter().cycle() {
+            fleet.put(&lease_name(), lease.clone()).await;
+            sleep(SECOND).await;
+        }
+    };
+    let refreshing = async {
+        sleep(2 * SECOND).await;
+        fleet.issuer.rotate();
+        // Who is told to refresh waits no longer than one without keys.
+        let asked_at = Instant::now();
+        process.keys.refresh_now().await.expect("a refresh");
+        assert!(asked_at.elapsed() < 9 * SECOND, "{:?}", asked_at.elapsed());
+        assert_eq!((fleet.issuer.version_in_use(&process.keys), process.told.count("alone")), (Some(2), 1));
+        // Due after nine minutes at the latest.
+        fleet.issuer.rotate();
+        sleep(9 * MINUTE + 30 * SECOND).await;
+        assert_eq!((fleet.issuer.version_in_use(&process.keys), process.told.count("alone")), (Some(3), 2));
+    };
+    tokio::select! {
+        () = refreshing => {}
+        () = keeping_alive => {}
     }
 }
 

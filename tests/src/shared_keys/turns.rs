@@ -333,6 +333,52 @@ async fn a_new_key_is_not_called_unknown_because_another_process_could_not_fetch
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_slow_fetch_is_left_to_whoever_is_at_it_by_those_who_have_keys() {
+    let fleet = Fleet::new(8);
+    fleet.ask_all("v1").await;
+    sleep(MINUTE).await;
+    let [slow, others @ ..] = &fleet.processes[..] else { panic!("eight processes") };
+    slow.has_trouble(Trouble::Late(12 * SECOND));
+    fleet.issuer.rotate();
+    let fetching = tokio::spawn({
+        let keys = slow.keys.clone();
+        async move { keys.refresh_now().await.is_ok() }
+    });
+    sleep(SECOND).await;
+    let answers = futures_util::future::join_all(others.iter().map(|process| process.ask("v2"))).await;
+    assert!(answers.iter().all(|(answer, took)| *answer != "key" && *took <= NEXT_WAIT), "{answers:?}");
+    sleep(9 * SECOND).await;
+    assert!(
+        others.iter().all(|process| fleet.issuer.version_in_use(&process.keys) == Some(1)),
+        "they serve what they have"
+    );
+    assert!(fetching.await.expect("no panic"));
+    sleep(SECOND).await;
+    assert!(fleet.processes.iter().all(|process| fleet.issuer.version_in_use(&process.keys) == Some(2)));
+    assert_eq!((fleet.told("alone"), fleet.issuer.fetches()), (0, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_no_keys_waits_eight_seconds_for_a_slow_fetch_and_tells_that_it_fetches_alone() {
+    let fleet = Fleet::new(2);
+    let [slow, other] = &fleet.processes[..] else { panic!("two processes") };
+    slow.has_trouble(Trouble::Late(12 * SECOND));
+    let ready = |process: &Process| {
+        let keys = process.keys.clone();
+        tokio::spawn(async move { keys.ready().await.is_ok() })
+    };
+    let fetching = ready(slow);
+    sleep(SECOND).await;
+    assert!(!ready(other).await.expect("no panic"), "no request waits as long");
+    assert_eq!(other.told.count("alone"), 0);
+    sleep(4 * SECOND).await;
+    assert_eq!((fleet.issuer.version_in_use(&other.keys), other.told.count("alone")), (Some(1), 1));
+    assert!(!fetching.await.expect("no panic"));
+    sleep(4 * SECOND).await;
+    assert_eq!((fleet.issuer.version_in_use(&slow.keys), slow.told.count("alone")), (Some(1), 0));
+}
+
 /// A store whose announcements anybody can make.
 #[derive(Debug)]
 struct Noisy(Way, watch::Sender<u64>);

@@ -221,7 +221,7 @@ impl Refresher {
         let now = self.now();
         let (wait, is_due, trigger) = match self.usable(now) {
             None => {
-                let is_due = !self.is_failing.load(Ordering::Acquire) || self.due_in(now.monotonic).is_zero();
+                let is_due = !self.is_failing() || self.due_in(now.monotonic).is_zero();
                 (FIRST_WAIT, is_due, RefreshTrigger::Start)
             }
             Some(snapshot) => {
@@ -259,7 +259,12 @@ impl Refresher {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn usable(&self, now: Moment) -> Option<Arc<Snapshot>> {
+    /// Whether the last refresh failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.is_failing.load(Ordering::Acquire)
+    }
+
+    pub(super) fn usable(&self, now: Moment) -> Option<Arc<Snapshot>> {
         self.snapshot.load_full().filter(|snapshot| self.may_serve(snapshot, now))
     }
 
@@ -270,7 +275,7 @@ impl Refresher {
     /// Past its time, without a refresh having been tried: a process that slept. While refreshes fail nobody waits for
     /// the next.
     fn is_worth_waiting(&self, snapshot: &Snapshot, now: Moment) -> bool {
-        snapshot.is_stale(now) && !self.is_failing.load(Ordering::Acquire)
+        snapshot.is_stale(now) && !self.is_failing()
     }
 
     /// Whether a refresh is due: by the timer, or because the world's clock says that the set is past its time, and the

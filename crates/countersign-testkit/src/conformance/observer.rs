@@ -89,9 +89,15 @@ fn tell(observer: &dyn Observer) {
         events.push(Event::UnknownKey { provider: "a", outcome });
     }
     use SharedKeysOutcome as Shared;
-    for outcome in
-        [Shared::Published, Shared::Forged, Shared::Future, Shared::Outdated, Shared::Unusable, Shared::LeaseLost]
-    {
+    for outcome in [
+        Shared::Published,
+        Shared::Forged,
+        Shared::Future,
+        Shared::Outdated,
+        Shared::Unusable,
+        Shared::LeaseLost,
+        Shared::Alone,
+    ] {
         events.push(Event::SharedKeys { provider: "a", outcome });
     }
     events.extend([

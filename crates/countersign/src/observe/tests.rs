@@ -255,6 +255,7 @@ fn the_page_lists_the_values_of_labels() {
         SharedKeysOutcome::Outdated,
         SharedKeysOutcome::Unusable,
         SharedKeysOutcome::LeaseLost,
+        SharedKeysOutcome::Alone,
     ];
     assert_eq!(listed("`outcome` of shared keys"), set(&outcomes.map(SharedKeysOutcome::name)));
 

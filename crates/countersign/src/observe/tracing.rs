@@ -122,7 +122,10 @@ impl Observer for TracingObserver {
             Event::SharedKeys { provider, outcome } => {
                 let is_amiss = matches!(
                     outcome,
-                    SharedKeysOutcome::Forged | SharedKeysOutcome::Future | SharedKeysOutcome::Unusable
+                    SharedKeysOutcome::Forged
+                        | SharedKeysOutcome::Future
+                        | SharedKeysOutcome::Unusable
+                        | SharedKeysOutcome::Alone
                 );
                 let outcome = outcome.name();
                 macro_rules! line {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 use url::Url;
 
-/// How long others are waited for, however lively they are.
+/// How long others are waited for, however lively they are, by one that has nothing to serve meanwhile.
 const TURN_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long a lease may go without being renewed: longer than an honest store keeps one.
 const LEASE_PATIENCE: Duration = Duration::from_millis(3_500);
@@ -72,7 +72,7 @@ impl Refresher {
     ) -> Result<Option<Snapshot>, RefreshError> {
         let before = self.snapshot.load().as_ref().map(|snapshot| snapshot.order);
         for _ in 0..TURNS {
-            let turn = within(TURN_TIMEOUT, self.turn(shared, trigger, before)).await.unwrap_or(Ok(Turn::Alone));
+            let turn = self.turn_in_time(shared, trigger, before).await;
             match turn.unwrap_or_else(|error| self.without_store(&error)) {
                 Turn::Install(snapshot) => return Ok(Some(*snapshot)),
                 Turn::Nothing => return Ok(None),
@@ -87,7 +87,31 @@ impl Refresher {
                 }
             }
         }
+        self.tell_shared(SharedKeysOutcome::Alone);
         self.fetch_alone().await.map(Some)
+    }
+
+    /// A turn that is waited for no longer than it may. One that has keys to serve leaves a slow fetch to whoever is at it, for
+    /// as long as its own flight lasts, or all would ask an issuer that is slow already. It does so once: whoever can write to
+    /// the store can keep a lease alive.
+    async fn turn_in_time(
+        &self,
+        shared: &Shared,
+        trigger: RefreshTrigger,
+        before: Option<u64>,
+    ) -> Result<Turn, CacheError> {
+        let mut turn = pin!(self.turn(shared, trigger, before));
+        let mut patience = TURN_TIMEOUT;
+        loop {
+            if let Some(turn) = within(patience, turn.as_mut()).await {
+                return turn;
+            }
+            let has_time = trigger != RefreshTrigger::Request && !self.is_failing();
+            if !has_time || self.usable(self.now()).is_none() {
+                return Ok(Turn::Alone);
+            }
+            patience = RENEWAL;
+        }
     }
 
     fn without_store(&self, error: &CacheError) -> Turn {
