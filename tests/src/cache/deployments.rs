@@ -1,6 +1,6 @@
 //! Redis as people run it: over TLS with a name and a password, watched over by sentinels, as a cluster, and Valkey.
 
-use super::{HANGS, QUIET, TTL, assert_no_verb_works, assert_recovers, every_verb, value};
+use super::{HANGS, QUIET, TTL, assert_no_verb_works, assert_recovers, every_verb, put, value};
 use countersign::Bytes;
 use countersign::cache::{CacheError, CacheKey, CacheStore};
 use countersign_cache::{RedisCache, RedisCacheBuilder};
@@ -169,7 +169,7 @@ fn names() -> impl Iterator<Item = CacheKey> {
 
 #[tokio::test]
 async fn entries_spread_over_a_cluster_that_is_found_through_one_node() {
-    let _busy = QUIET.read().await;
+    let _quiet = QUIET.write().await;
     let cluster = cluster().await;
     let store = on_cluster(cluster.urls().into_iter().take(1));
     assert_recovers(&store).await;
@@ -227,7 +227,7 @@ async fn a_replica_that_takes_the_place_of_its_master_is_found() {
     let store = on_cluster(cluster.urls());
     assert_recovers(&store).await;
     for name in names() {
-        store.put(&name, value(), TTL).await.expect("put");
+        put(&store, &name).await;
     }
     let moved = cluster.nodes()[0].say("DBSIZE").await.expect("a number");
     replica.until("DBSIZE", moved.trim()).await.expect("it has what its master has");
@@ -283,7 +283,7 @@ async fn a_cluster_that_hangs_is_an_error_by_the_deadline_and_works_when_it_goes
 /// A slot on its way from one node to another, and then there: each verb counts once, whoever has the slot.
 #[tokio::test]
 async fn a_slot_that_moves_is_followed() {
-    let _busy = QUIET.read().await;
+    let _quiet = QUIET.write().await;
     let cluster = cluster().await;
     let store = on_cluster(cluster.urls());
     assert_recovers(&store).await;
@@ -360,7 +360,7 @@ async fn a_demoted_master_is_left() {
     world.replica().until("INFO replication", "role:master").await.expect("a failover");
     world.master_mut().until("INFO replication", "role:slave").await.expect("a failover");
     assert_recovers(&store).await;
-    store.put(&CacheKey::named("after"), value(), TTL).await.expect("put");
+    put(&store, &CacheKey::named("after")).await;
     assert!(world.replica().say("KEYS *").await.expect("the keys").contains("countersign:after"));
 }
 
@@ -368,7 +368,7 @@ async fn a_demoted_master_is_left() {
 /// master.
 #[tokio::test]
 async fn a_master_that_says_it_is_none_is_asked_for_again() {
-    let _busy = QUIET.read().await;
+    let _quiet = QUIET.write().await;
     let mut world = RedisSentinels::start().await.expect("a master, a replica and sentinels");
     let store = built(RedisCache::sentinel("redis://mymaster", world.urls()));
     assert_recovers(&store).await;
