@@ -194,6 +194,8 @@ struct Road {
     gate: Gate,
     /// Whether it tells what is left of an entry's time.
     tells_time: bool,
+    /// How often something was announced, as anybody can.
+    news: watch::Sender<u64>,
 }
 
 impl Way {
@@ -202,6 +204,9 @@ impl Way {
     }
     fn questions(&self) -> usize {
         self.0.questions.load(Ordering::SeqCst)
+    }
+    fn announce(&self) {
+        self.0.news.send_modify(|count| *count += 1);
     }
     async fn ask<T>(&self, answer: impl Future<Output = Result<T, CacheError>>) -> Result<T, CacheError> {
         self.0.questions.fetch_add(1, Ordering::SeqCst);
@@ -246,6 +251,9 @@ impl CacheStore for Way {
     }
     async fn add(&self, key: &CacheKey, n: u64, window: Duration) -> Result<Counted, CacheError> {
         self.ask(self.0.store.add(key, n, window)).await
+    }
+    async fn changed(&self, _: &CacheKey, heard: u64) -> u64 {
+        *self.0.news.subscribe().wait_for(|count| *count != heard).await.expect("this holds the sender")
     }
 }
 
@@ -342,6 +350,7 @@ impl Fleet {
             questions: AtomicUsize::new(0),
             gate: gate.clone(),
             tells_time,
+            news: watch::Sender::new(0),
         }));
         let builder = JwksProvider::url(URL)
             .fetch(Client { issuer: self.issuer.clone(), gate: gate.clone(), trouble: Arc::clone(&trouble) })

@@ -379,61 +379,24 @@ async fn who_has_no_keys_waits_eight_seconds_for_a_slow_fetch_and_tells_that_it_
     assert_eq!((fleet.issuer.version_in_use(&slow.keys), slow.told.count("alone")), (Some(1), 0));
 }
 
-/// A store whose announcements anybody can make.
-#[derive(Debug)]
-struct Noisy(Way, watch::Sender<u64>);
-
-#[async_trait]
-impl CacheStore for Noisy {
-    async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError> {
-        self.0.get(key).await
-    }
-    async fn find(&self, key: &CacheKey) -> Result<Option<Found>, CacheError> {
-        self.0.find(key).await
-    }
-    async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<(), CacheError> {
-        self.0.put(key, value, ttl).await
-    }
-    async fn put_new(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<bool, CacheError> {
-        self.0.put_new(key, value, ttl).await
-    }
-    async fn compare_and_swap(
-        &self,
-        key: &CacheKey,
-        expected: &[u8],
-        new: Option<(Bytes, Duration)>,
-    ) -> Result<bool, CacheError> {
-        self.0.compare_and_swap(key, expected, new).await
-    }
-    async fn add(&self, key: &CacheKey, n: u64, window: Duration) -> Result<Counted, CacheError> {
-        self.0.add(key, n, window).await
-    }
-    async fn changed(&self, _: &CacheKey, heard: u64) -> u64 {
-        *self.1.subscribe().wait_for(|count| *count != heard).await.expect("this holds the sender")
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn news_bring_a_look_soon_and_a_flood_of_them_one_in_a_second() {
     let fleet = Fleet::new(2);
-    let news = watch::Sender::new(0);
-    let noisy = Noisy(fleet.processes[0].way.clone(), news.clone());
-    let process = fleet.process(0, true, |builder| builder.shared_cache(noisy, fleet_key()));
+    let [process, other] = &fleet.processes[..] else { panic!("two processes") };
     assert!(process.has("v1").await);
     sleep(MINUTE).await;
     // What another process has fetched is known soon after it says so.
     fleet.issuer.rotate();
-    fleet.processes[1].keys.refresh_now().await.expect("a refresh");
-    news.send_modify(|count| *count += 1);
+    other.keys.refresh_now().await.expect("a refresh");
+    process.way.announce();
     sleep(2 * SECOND).await;
     assert_eq!(fleet.issuer.version_in_use(&process.keys), Some(2));
-    let (began, way) = (Instant::now(), &fleet.processes[0].way);
-    let asked = way.questions();
+    let (began, asked) = (Instant::now(), process.way.questions());
     while began.elapsed() < 10 * SECOND {
-        news.send_modify(|count| *count += 1);
+        process.way.announce();
         sleep(Duration::from_millis(1)).await;
     }
-    let looks = way.questions() - asked;
+    let looks = process.way.questions() - asked;
     assert!((5..=12).contains(&looks), "{looks} looks in 10 s");
 }
 
