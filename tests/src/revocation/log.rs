@@ -5,6 +5,7 @@ mod fleet;
 mod laws;
 mod redis;
 mod standing;
+mod together;
 mod told;
 
 use super::{FAR_AWAY, at, token};
@@ -33,6 +34,8 @@ fn fleet_key() -> FleetKey {
 struct Server {
     states: Mutex<Vec<BTreeMap<CacheKey, Bytes>>>,
     questions: AtomicUsize,
+    /// How many pages were put.
+    pages: AtomicUsize,
     /// What was put for a time, and would go by itself.
     passing: Mutex<BTreeSet<CacheKey>>,
 }
@@ -93,6 +96,8 @@ const FAILS_AFTER_SWAP: u8 = 4;
 /// The next answer to `find` is held back, until it is let go.
 const HOLDS_BACK: u8 = 5;
 const HOLDS: u8 = 6;
+/// Others go on before it is asked.
+const YIELDS: u8 = 7;
 
 impl Link {
     fn new(server: &Arc<Server>) -> Self {
@@ -101,6 +106,12 @@ impl Link {
 
     fn mode(&self) -> u8 {
         self.1.load(Ordering::SeqCst)
+    }
+
+    async fn give_way(&self) {
+        if self.mode() == YIELDS {
+            tokio::task::yield_now().await;
+        }
     }
 
     fn let_go(&self) {
@@ -130,6 +141,7 @@ impl Link {
 #[async_trait]
 impl CacheStore for Link {
     async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError> {
+        self.give_way().await;
         self.ask(|state| state.get(key).cloned())
     }
     async fn find(&self, key: &CacheKey) -> Result<Option<Found>, CacheError> {
@@ -142,11 +154,14 @@ impl CacheStore for Link {
         Ok(found)
     }
     async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<(), CacheError> {
+        self.give_way().await;
+        self.0.pages.fetch_add(1, Ordering::SeqCst);
         self.ask(|state| drop(state.insert(key.clone(), value)))?;
         self.0.keep(key, ttl);
         Ok(())
     }
     async fn put_new(&self, key: &CacheKey, value: Bytes, _: Duration) -> Result<bool, CacheError> {
+        self.give_way().await;
         self.ask(|state| {
             let is_new = !state.contains_key(key);
             state.entry(key.clone()).or_insert(value);
@@ -164,6 +179,7 @@ impl CacheStore for Link {
             FAILS_AFTER_SWAP => self.set(FAILS_AFTER),
             _ => {}
         }
+        self.give_way().await;
         let ttl = new.as_ref().map(|(_, ttl)| *ttl);
         let is_swapped = self.ask(|state| {
             let is_expected = state.get(key).is_some_and(|value| value == expected);

@@ -139,6 +139,11 @@ impl Seal {
         self.key.cache_key("revocations", &parts)
     }
 
+    /// Where a process says that it writes a snapshot that others would write too. It vouches for nothing, and so has no tag.
+    pub(super) fn claim_key(&self) -> Result<CacheKey> {
+        self.key.cache_key("revocations", &[self.name.as_bytes(), b"claim"])
+    }
+
     /// The head of a log that has no facts, like that of no other log. `enough`: what the count of its ticks must exceed for
     /// those who have seen another one.
     pub(super) fn begin(&self, enough: u64) -> Result<Head> {

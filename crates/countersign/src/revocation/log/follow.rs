@@ -14,6 +14,11 @@ use std::time::Duration;
 /// How long a page stays that nothing leads to yet.
 const PENDING: Duration = Duration::from_secs(60 * 60);
 
+/// How often one of many that would write the same snapshot looks whether another one has, and after how many facts once more:
+/// about as often as the other asks the store meanwhile, and some.
+const LOOKS: usize = 16;
+const FACTS_PER_LOOK: usize = 256;
+
 /// A place in the log, and the head as it stood in the store then.
 pub(super) struct Place {
     position: Position,
@@ -88,14 +93,14 @@ impl RevocationLog {
     }
 
     async fn try_to_follow(&self) -> Result<(Head, Bytes)> {
-        let (mut gone, mut is_broken) = (Bytes::new(), false);
+        let (mut gone, mut is_broken, mut has_claim) = (Bytes::new(), false, false);
         for _ in 0..ATTEMPTS {
             let asked_at = self.now();
             let view = self.view.load_full();
             // `find` and not `get`: no store answers it from a copy.
             let Some(found) = self.store.find(&self.head_key).await? else {
                 is_broken = true;
-                self.begin(&view).await?;
+                self.begin(&view, &mut has_claim).await?;
                 continue;
             };
             let raw = found.value;
@@ -108,7 +113,7 @@ impl RevocationLog {
             };
             if let Some(facts) = next {
                 if head.is_help_wanted {
-                    self.begin_again(&head, &raw).await?;
+                    self.begin_again(&head, &raw, &mut has_claim).await?;
                     continue;
                 }
                 self.learn(&view, facts, place, asked_at, is_broken);
@@ -118,7 +123,7 @@ impl RevocationLog {
             let Some(theirs) = self.read_all(&head).await? else {
                 // Replaced meanwhile, unless the head is still the same.
                 if gone == raw {
-                    self.help_or_ask_for_help(&view, &head, &raw, asked_at).await?;
+                    self.help_or_ask_for_help(&view, &head, &raw, asked_at, &mut has_claim).await?;
                 }
                 gone = raw;
                 continue;
@@ -134,6 +139,9 @@ impl RevocationLog {
                 join(view, &all, asked_at);
                 view.position = None;
             });
+            if self.is_spared(Some(&raw), &head, &lost, &mut has_claim).await? {
+                continue;
+            }
             if self.write(Some(&raw), &head, &lost).await?.is_some() {
                 self.observer.observe(&Event::RevocationsRestored { entries: lost.len() });
             }
@@ -142,9 +150,12 @@ impl RevocationLog {
     }
 
     /// Puts a head where there is none, with what is known.
-    async fn begin(&self, view: &View) -> Result<()> {
+    async fn begin(&self, view: &View, has_claim: &mut bool) -> Result<()> {
         let known = lost(view, &Facts::default(), self.now());
         let head = self.seal.begin(view.clockwork.enough)?;
+        if self.is_spared(None, &head, &known, has_claim).await? {
+            return Ok(());
+        }
         self.replace(|view| view.clockwork.own_tick = head.tick());
         let written = self.write(None, &head, &known).await?;
         if written.is_some() && (view.position.is_some() || !known.is_empty()) {
@@ -156,14 +167,21 @@ impl RevocationLog {
     /// Where a part of the snapshot is gone, evicted or removed. Who has been at a place from which the head has all that
     /// came after knows what was in it. Who has not leaves word for those who have. Where nobody has answered by the next
     /// look, one whose view counts begins anew: what it lacks is younger than the bound, and is put back by its writer.
-    async fn help_or_ask_for_help(&self, view: &View, head: &Head, raw: &Bytes, now: Now) -> Result<()> {
+    async fn help_or_ask_for_help(
+        &self,
+        view: &View,
+        head: &Head,
+        raw: &Bytes,
+        now: Now,
+        has_claim: &mut bool,
+    ) -> Result<()> {
         for place in view.places.iter() {
             if self.seal.after(head, place)?.is_some() {
-                return self.begin_again(head, raw).await;
+                return self.begin_again(head, raw, has_claim).await;
             }
         }
         if head.is_help_wanted && view.is_young(now) {
-            return self.begin_again(head, raw).await;
+            return self.begin_again(head, raw, has_claim).await;
         }
         if !head.is_help_wanted {
             let mut asking = head.clone();
@@ -175,7 +193,7 @@ impl RevocationLog {
     }
 
     /// Puts a new log in the place of one of which a part is gone.
-    async fn begin_again(&self, head: &Head, raw: &Bytes) -> Result<()> {
+    async fn begin_again(&self, head: &Head, raw: &Bytes, has_claim: &mut bool) -> Result<()> {
         let now = self.now();
         let new = self.seal.begin(self.view.load().clockwork.enough.max(head.ticked))?;
         self.replace(|view| {
@@ -184,10 +202,35 @@ impl RevocationLog {
             view.clockwork.own_tick = new.tick();
         });
         let known = lost(&self.view.load(), &Facts::default(), now);
+        if self.is_spared(Some(raw), &new, &known, has_claim).await? {
+            return Ok(());
+        }
         if self.write(Some(raw), &new, &known).await?.is_some() {
             self.observer.observe(&Event::RevocationsRestored { entries: known.len() });
         }
         Ok(())
+    }
+
+    /// Whether another process has put something in the place of `found` meanwhile. Where a log is lost, all find that at once,
+    /// and each would write the whole snapshot: one of them claims that, and the others look. The claim is advice and no lock:
+    /// whoever has looked in vain writes, so that the log stands again whatever became of the other.
+    async fn is_spared(&self, found: Option<&Bytes>, head: &Head, more: &[Fact], has_claim: &mut bool) -> Result<bool> {
+        if *has_claim || !head.is_full_with(more) {
+            return Ok(false);
+        }
+        let (key, claim) = (self.seal.claim_key()?, Bytes::from_static(b"claimed"));
+        *has_claim = self.store.put_new(&key, claim, self.interval()).await?;
+        let began = self.clock.monotonic();
+        let mut looks = LOOKS + more.len() / FACTS_PER_LOOK;
+        // No longer than until a look that has failed is repeated.
+        while !*has_claim && looks > 0 && self.clock.monotonic().saturating_sub(began) < self.interval() / 4 {
+            let there = self.store.find(&self.head_key).await?;
+            if there.as_ref().map(|there| &there.value) != found {
+                return Ok(true);
+            }
+            looks -= 1;
+        }
+        Ok(false)
     }
 
     /// All that a head leads to; `None` where a page is gone.
