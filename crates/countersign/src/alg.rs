@@ -78,6 +78,19 @@ pub(crate) enum Family {
 }
 
 /// The elliptic curves of ECDSA (RFC 7518 §6.2.1.1, RFC 8812 §3.1).
+///
+/// ```
+/// use countersign::crypto::{Curve, PublicMaterial};
+/// use countersign::jwk::Jwk;
+///
+/// // RFC 7517, Appendix A.1
+/// let jwk = Jwk::parse(
+///     r#"{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+///         "y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}"#,
+/// )?;
+/// assert!(matches!(jwk.material(), PublicMaterial::Ec { curve: Curve::P256, .. }));
+/// # Ok::<(), countersign::keys::KeyError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Curve {
@@ -92,6 +105,15 @@ pub enum Curve {
 }
 
 /// The hash functions of the signature algorithms.
+///
+/// ```
+/// use countersign::crypto::{Hash, default_backend};
+///
+/// let backend = default_backend()?;
+/// assert_eq!(backend.digest(Hash::Sha512, &[b"abc"]).len(), 64);
+/// assert_eq!(backend.digest(Hash::Sha256, &[b"abc"]), backend.sha256(&[b"abc"]));
+/// # Ok::<(), countersign::keys::KeyError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Hash {

@@ -92,9 +92,34 @@ impl CacheError {
 }
 
 /// What a store answers.
+///
+/// ```
+/// use countersign::cache::{self, CacheError};
+///
+/// /// What a server of some store has answered, as a number.
+/// fn number(answer: std::io::Result<String>) -> cache::Result<u64> {
+///     answer.map_err(CacheError::because)?.parse().map_err(CacheError::because)
+/// }
+/// assert_eq!(number(Ok("7".into())).ok(), Some(7));
+/// assert!(number(Ok("seven".into())).is_err());
+/// ```
 pub type Result<T> = std::result::Result<T, CacheError>;
 
 /// What [`CacheStore::find`] found.
+///
+/// ```
+/// use countersign::Bytes;
+/// use countersign::cache::Found;
+/// use std::time::Duration;
+///
+/// /// How long a copy may be kept: not past its original, and not at all where nobody knows.
+/// fn keep(found: &Found) -> Option<Duration> {
+///     Some(found.expires_in?.min(Duration::from_secs(5)))
+/// }
+/// let two = Duration::from_secs(2);
+/// assert_eq!(keep(&Found::new(Bytes::from_static(b"value"), Some(two))), Some(two));
+/// assert_eq!(keep(&Found::new(Bytes::from_static(b"value"), None)), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Found {

@@ -51,11 +51,31 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// A signature did not verify. There is nothing more to say, on purpose.
+///
+/// ```
+/// use countersign::crypto::SignatureMismatch;
+/// use countersign::{Algorithm, SigningKey};
+///
+/// let key = SigningKey::generate(Algorithm::ES256)?;
+/// let signature = key.sign(b"pay 12")?;
+/// assert_eq!(key.verifying_key().verify(b"pay 1200", &signature), Err(SignatureMismatch));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the signature does not verify")]
 pub struct SignatureMismatch;
 
 /// A signature could not be made.
+///
+/// ```
+/// use countersign::crypto::SigningFailed;
+/// use countersign::jws::SignError;
+///
+/// // What a `Signer` says when its hardware does not answer, as it reaches who calls `jws::sign`.
+/// let error = SignError::from(SigningFailed);
+/// assert_eq!(error, SignError::Signing(SigningFailed));
+/// assert_eq!(error.to_string(), "the backend could not sign");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the backend could not sign")]
 pub struct SigningFailed;
@@ -200,6 +220,19 @@ pub enum PrivateMaterial {
 }
 
 /// The integers of an RSA private key, big-endian without leading zeros.
+///
+/// ```
+/// use countersign::crypto::{PrivateMaterial, RsaPrivate, default_backend};
+/// use countersign::{Algorithm, SigningKey};
+///
+/// /// A key of another library, by its integers.
+/// fn key(n: Vec<u8>, e: Vec<u8>, secret: [Vec<u8>; 6]) -> Result<SigningKey, countersign::keys::KeyError> {
+///     let [d, p, q, dp, dq, qi] = secret.map(Into::into);
+///     let material = PrivateMaterial::Rsa(Box::new(RsaPrivate { n, e, d, p, q, dp, dq, qi }));
+///     SigningKey::from_material(default_backend()?, Algorithm::PS256, &material)
+/// }
+/// assert!(key(vec![0xc1; 256], vec![1, 0, 1], [const { Vec::new() }; 6]).is_err(), "integers that are no key");
+/// ```
 #[derive(Clone)]
 #[expect(missing_docs, reason = "RFC 7518 §6.3 names them")]
 #[expect(missing_debug_implementations, reason = "nothing of it may be printed")]
@@ -227,6 +260,17 @@ impl Debug for PrivateMaterial {
 }
 
 /// How long the modulus of a fresh RSA key is.
+///
+/// ```
+/// use countersign::crypto::RsaSize;
+/// use countersign::keys::KeyError;
+/// use countersign::{Algorithm, SigningKey};
+///
+/// match SigningKey::generate_rsa(Algorithm::PS256, RsaSize::Bits3072) {
+///     Ok(key) => assert_eq!(key.algorithm(), Algorithm::PS256),
+///     Err(error) => assert!(matches!(error, KeyError::Unsupported(_))), // without the feature `aws-lc`
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RsaSize {
@@ -239,6 +283,18 @@ pub enum RsaSize {
 }
 
 /// What a private key gives: the signer, and the public half unless it is a secret.
+///
+/// ```
+/// use countersign::Algorithm;
+/// use countersign::crypto::{PrivateMaterial, PublicMaterial, default_backend};
+/// use zeroize::Zeroizing;
+///
+/// let seed = PrivateMaterial::Ed25519 { seed: Zeroizing::new(vec![7; 32]), public: None };
+/// let parts = default_backend()?.signer(Algorithm::Ed25519, &seed)?;
+/// assert_eq!(parts.signer.sign(b"message")?.len(), 64);
+/// assert!(matches!(parts.public, Some(PublicMaterial::Ed25519(_))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[non_exhaustive]
 #[derive(Debug)]
 pub struct SigningParts {

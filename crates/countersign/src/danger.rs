@@ -48,6 +48,17 @@ pub fn short_secret(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Si
 ///
 /// # Errors
 /// [`KeyError`] that says what is wrong with it, as [`Jwk::parse`] and [`VerifyingKey::from_jwk`] do.
+///
+/// ```
+/// use countersign::jwk::Jwk;
+/// use countersign::{Algorithm, danger};
+///
+/// let modulus = format!("wF{}QE", "V".repeat(167)); // of 1024 bits
+/// let jwk = format!(r#"{{"kty":"RSA","n":"{modulus}","e":"AQAB"}}"#);
+/// assert!(Jwk::parse(&jwk).is_err());
+/// assert!(danger::small_rsa_key(Algorithm::RS256, &jwk).is_ok());
+/// assert!(danger::small_rsa_key(Algorithm::PS256, &jwk).is_err());
+/// ```
 pub fn small_rsa_key(algorithm: Algorithm, jwk: &str) -> Result<VerifyingKey, KeyError> {
     VerifyingKey::from_small_rsa(algorithm, &Jwk::parse_small_rsa(jwk)?)
 }

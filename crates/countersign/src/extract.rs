@@ -123,6 +123,15 @@ pub trait TokenExtractor: Debug + Send + Sync + 'static {
 }
 
 /// A way to send a bearer token (RFC 6750 §2) that a request shows before its body is read.
+///
+/// ```
+/// use countersign::extract::{BearerMethod, CookieExtractor, HeaderExtractor, TokenExtractor};
+///
+/// assert_eq!(HeaderExtractor::bearer().bearer_method(), Some(BearerMethod::Header));
+/// assert_eq!(BearerMethod::Header.name(), "header"); // as it stands in metadata
+/// assert_eq!(CookieExtractor::new("__Host-session")?.bearer_method(), None);
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BearerMethod {

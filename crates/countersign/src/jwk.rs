@@ -33,10 +33,36 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Keys of one set beyond this number make the set unreadable, and it is not written either.
+///
+/// ```
+/// use countersign::jwk::{JwkSet, MAX_KEYS};
+///
+/// let set = |keys| format!(r#"{{"keys":[{}]}}"#, vec![r#"{"kty":"unknown"}"#; keys].join(","));
+/// assert!(JwkSet::parse(&set(MAX_KEYS)).is_ok());
+/// assert!(JwkSet::parse(&set(MAX_KEYS + 1)).is_err());
+/// ```
 pub const MAX_KEYS: usize = 100;
 /// Longer documents are refused unread: sets of keys, and maps of certificates.
+///
+/// ```
+/// use countersign::jwk::{JwkSet, MAX_SET_BYTES};
+///
+/// let set = r#"{"keys":[]}"#;
+/// let padded = |length: usize| set.to_owned() + &" ".repeat(length - set.len());
+/// assert!(JwkSet::parse(&padded(MAX_SET_BYTES)).is_ok());
+/// assert!(JwkSet::parse(&padded(MAX_SET_BYTES + 1)).is_err());
+/// ```
 pub const MAX_SET_BYTES: usize = 1024 * 1024;
 /// Longer documents are refused unread: single keys as a JWK, in PEM or DER, and certificates with their chains.
+///
+/// ```
+/// use countersign::jwk::{Jwk, MAX_KEY_BYTES};
+///
+/// let key = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+/// let padded = |length: usize| key.to_owned() + &" ".repeat(length - key.len());
+/// assert!(Jwk::parse(&padded(MAX_KEY_BYTES)).is_ok());
+/// assert!(Jwk::parse(&padded(MAX_KEY_BYTES + 1)).is_err());
+/// ```
 pub const MAX_KEY_BYTES: usize = 64 * 1024;
 /// A longer `kid` is refused, in keys and in tokens.
 pub(crate) const MAX_KEY_ID_LEN: usize = 256;

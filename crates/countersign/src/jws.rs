@@ -59,6 +59,14 @@ use serde_json::{Map, Value};
 use std::fmt;
 
 /// The longest token that is read unless the caller says otherwise, in bytes.
+///
+/// ```
+/// use countersign::jws::{Compact, MAX_BYTES};
+/// use countersign::reason::Rejection;
+///
+/// let long = "a".repeat(MAX_BYTES + 1);
+/// assert_eq!(Compact::parse(&long, MAX_BYTES).err(), Some(Rejection::TooLarge));
+/// ```
 pub const MAX_BYTES: usize = 16 * 1024;
 /// A longer header is refused, in bytes of JSON.
 const MAX_HEADER_BYTES: usize = 4 * 1024;

@@ -150,6 +150,25 @@ impl fmt::Display for Access {
 }
 
 /// One route of a [`Manifest`].
+///
+/// ```
+/// use countersign::authorize::scopes;
+/// use countersign::manifest::{Access, Declarations};
+/// # use countersign::{Algorithm, Guard, JwtVerifier, VerifyingKey};
+/// # let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?;
+/// # let verifier = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer("i").audience("a");
+/// # let guard = Guard::builder(verifier.build()?).build()?;
+///
+/// let plan = Declarations::new(&guard)
+///     .public("GET", "/health", "a handler")
+///     .requires("POST", "/posts", scopes(["posts:write"]), "another")
+///     .build()?;
+///
+/// // A test that no route is open but those that are meant to be.
+/// let open = plan.manifest.routes().iter().filter(|route| route.access == Access::Public);
+/// assert!(open.map(|route| route.path.as_str()).eq(["/health"]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Route {
@@ -184,7 +203,7 @@ fn is_usual(credentials: &[Place]) -> bool {
 /// use countersign::manifest::Declarations;
 /// # use countersign::{Algorithm, Guard, JwtVerifier, VerifyingKey};
 /// # let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?;
-/// # let verifier = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer("https://issuer.example/").audience("api");
+/// # let verifier = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer("i").audience("a");
 /// # let guard = Guard::builder(verifier.build()?).build()?;
 ///
 /// // What `GuardedRouter` of an adapter does with handlers of its framework.

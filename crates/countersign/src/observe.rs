@@ -238,6 +238,17 @@ impl RefreshTrigger {
 }
 
 /// What a provider did about a key that it did not have.
+///
+/// ```
+/// use countersign::observe::{Event, UnknownKeyOutcome};
+///
+/// /// Whether tokens name keys that nobody has, more often than the keys may be fetched.
+/// fn is_alarming(event: &Event<'_>) -> bool {
+///     matches!(event, Event::UnknownKey { outcome: UnknownKeyOutcome::Throttled, .. })
+/// }
+/// assert!(is_alarming(&Event::UnknownKey { provider: "issuer", outcome: UnknownKeyOutcome::Throttled }));
+/// assert_eq!(UnknownKeyOutcome::Throttled.name(), "throttled"); // a label of metrics
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnknownKeyOutcome {
@@ -265,6 +276,17 @@ impl UnknownKeyOutcome {
 }
 
 /// What befell keys that several processes share.
+///
+/// ```
+/// use countersign::observe::{Event, SharedKeysOutcome};
+///
+/// /// Whether somebody else writes where the fleet shares its keys.
+/// fn is_alarming(event: &Event<'_>) -> bool {
+///     matches!(event, Event::SharedKeys { outcome: SharedKeysOutcome::Forged, .. })
+/// }
+/// assert!(is_alarming(&Event::SharedKeys { provider: "issuer", outcome: SharedKeysOutcome::Forged }));
+/// assert!(!is_alarming(&Event::SharedKeys { provider: "issuer", outcome: SharedKeysOutcome::Published }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SharedKeysOutcome {
@@ -328,6 +350,14 @@ pub trait Observer: Debug + Send + Sync + 'static {
 }
 
 /// Watches nothing.
+///
+/// ```
+/// use countersign::observe::{Event, NoObserver, Observer};
+///
+/// // What a piece of the application's own starts with, until it is given another.
+/// let observer: Box<dyn Observer> = Box::new(NoObserver);
+/// observer.observe(&Event::TokenCacheAsked { is_hit: true });
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoObserver;
 

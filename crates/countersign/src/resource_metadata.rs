@@ -59,9 +59,31 @@ pub struct ResourceMetadata {
 }
 
 /// The media type of the document (RFC 9728 §3.2).
+///
+/// ```
+/// use countersign::resource_metadata::{MEDIA_TYPE, ResourceMetadata};
+///
+/// /// What a handler of the application's own answers with.
+/// fn answer(metadata: &ResourceMetadata) -> (&'static str, Vec<u8>) {
+///     (MEDIA_TYPE, metadata.document().to_vec())
+/// }
+/// let metadata =
+///     ResourceMetadata::builder("https://api.example").authorization_server("https://issuer.example/").build()?;
+/// assert_eq!(answer(&metadata).0, "application/json");
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 pub const MEDIA_TYPE: &str = "application/json";
 
 /// The path below which documents stand (RFC 9728 §3.1).
+///
+/// ```
+/// use countersign::resource_metadata::{ResourceMetadata, WELL_KNOWN};
+///
+/// let metadata =
+///     ResourceMetadata::builder("https://api.example/v1").authorization_server("https://issuer.example/").build()?;
+/// assert_eq!(metadata.path(), format!("{WELL_KNOWN}/v1"));
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 pub const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 const HTTPS_PORT: u16 = 443;

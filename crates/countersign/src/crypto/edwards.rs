@@ -14,6 +14,18 @@ static SMALL_ORDER: LazyLock<[[u8; 32]; 8]> =
 ///
 /// # Errors
 /// [`SignatureMismatch`] for such an R.
+///
+/// ```
+/// use countersign::crypto::{SignatureMismatch, check_ed25519_r};
+/// use countersign::{Algorithm, SigningKey};
+///
+/// let signature = SigningKey::generate(Algorithm::Ed25519)?.sign(b"message")?;
+/// assert_eq!(check_ed25519_r(&signature), Ok(()));
+///
+/// let neutral = [&[1][..], &[0; 31], &signature[32..]].concat(); // R is the neutral element
+/// assert_eq!(check_ed25519_r(&neutral), Err(SignatureMismatch));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn check_ed25519_r(signature: &[u8]) -> Result<(), SignatureMismatch> {
     if SMALL_ORDER.iter().any(|point| signature.starts_with(point)) { Err(SignatureMismatch) } else { Ok(()) }
 }

@@ -11,6 +11,17 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// The *ring* library: everything but ES512, ES256K, ML-DSA and RSA key generation.
+///
+/// ```
+/// use countersign::crypto::{Backend, Ring};
+/// use countersign::keys::KeyError;
+/// use countersign::{Algorithm, VerifyingKey};
+///
+/// let key = VerifyingKey::from_secret_with(&Ring, Algorithm::HS256, &[7; 32])?;
+/// assert!(key.verify(b"message", b"no signature").is_err());
+/// assert!(matches!(Ring.generate(Algorithm::ES512), Err(KeyError::Unsupported(_))));
+/// # Ok::<(), KeyError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ring;
 

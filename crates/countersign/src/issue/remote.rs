@@ -11,6 +11,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 /// What a [`RemoteSigner`] failed with.
+///
+/// ```
+/// use countersign::issue::{IssueError, RemoteError};
+///
+/// /// What a key service answers, as the signer gives it.
+/// fn signature(answer: std::io::Result<Vec<u8>>) -> Result<Vec<u8>, RemoteError> {
+///     match answer?.as_slice() {
+///         signature @ [_, ..] => Ok(signature.to_vec()),
+///         [] => Err("the service answered nothing".into()),
+///     }
+/// }
+/// let error = signature(Ok(Vec::new())).map_err(IssueError::Remote);
+/// assert!(matches!(error, Err(IssueError::Remote(why)) if why.to_string() == "the service answered nothing"));
+/// ```
 pub type RemoteError = Box<dyn Error + Send + Sync>;
 
 /// A private key that lives elsewhere: in an HSM, in a key management service.

@@ -9,6 +9,17 @@ use serde::de::IgnoredAny;
 use std::borrow::Cow;
 
 /// The text is not JSON, or not what was asked for.
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::claims::Unfit;
+///
+/// let token = VerifiedToken::vouched(&serde_json::json!({"team": "north", "level": 3}))?;
+/// let text = |name| token.claim(name).map(|mut claim| claim.string());
+/// assert_eq!(text("team"), Some(Ok("north".into())));
+/// assert_eq!(text("level"), Some(Err(Unfit)));
+/// # Ok::<(), countersign::claims::ClaimsError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("not what was asked for")]
 pub struct Unfit;

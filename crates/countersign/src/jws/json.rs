@@ -17,6 +17,19 @@ use serde_json::{Map, Value};
 use std::fmt;
 
 /// More signatures than this are refused: each may cost a verification.
+///
+/// ```
+/// use countersign::{Algorithm, SigningKey, jws};
+///
+/// let key = SigningKey::from_secret(Algorithm::HS256, [7; 32])?;
+/// let signed = |times| {
+///     let empty = jws::Signing::new(b"a contract");
+///     (0..times).fold(empty, |signing, _| signing.by(&key, jws::Header::new(&key))).general()
+/// };
+/// assert!(signed(jws::MAX_SIGNATURES).is_ok());
+/// assert_eq!(signed(jws::MAX_SIGNATURES + 1), Err(jws::SignError::Signatures));
+/// # Ok::<(), countersign::keys::KeyError>(())
+/// ```
 pub const MAX_SIGNATURES: usize = 8;
 
 /// A JWS in JSON, taken apart and not yet verified: its payload is out of reach until a signature is.

@@ -78,6 +78,16 @@ pub(crate) fn attach_signature(unsigned: String, signature: &[u8]) -> String {
 }
 
 /// Why nothing was signed.
+///
+/// ```
+/// use countersign::{Algorithm, SigningKey, jws};
+///
+/// let old = SigningKey::generate(Algorithm::ES256)?.with_key_id("2026-10")?;
+/// let new = SigningKey::generate(Algorithm::ES256)?.with_key_id("2026-11")?;
+/// let header = jws::Header::new(&old);
+/// assert_eq!(jws::sign(&new, &header, b"any bytes"), Err(jws::SignError::Header));
+/// # Ok::<(), countersign::keys::KeyError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignError {

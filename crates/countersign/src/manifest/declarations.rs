@@ -71,6 +71,27 @@ impl Declared {
 }
 
 /// What stands before a handler. Exhaustive on purpose: an adapter that forgets a case must not compile.
+///
+/// ```
+/// use countersign::authorize::scopes;
+/// use countersign::manifest::Gate;
+/// # use countersign::{Algorithm, Guard, JwtVerifier, VerifyingKey};
+/// # let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?;
+/// # let verifier = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer("i").audience("a");
+/// # let guard = Guard::builder(verifier.build()?).build()?;
+///
+/// /// What an adapter wraps the handler in.
+/// fn wrapped(gate: &Gate) -> String {
+///     match gate {
+///         Gate::Open(_) => "the handler".to_owned(),
+///         Gate::Checked(check) => format!("a check of {} before the handler", check.requirement()),
+///     }
+/// }
+/// assert_eq!(wrapped(&Gate::Open(guard.clone())), "the handler");
+/// let check = guard.check(scopes(["posts:write"]))?;
+/// assert_eq!(wrapped(&Gate::Checked(check)), "a check of scopes(posts:write) before the handler");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub enum Gate {
     /// Everybody passes; extractors of the handler may ask this guard.
@@ -80,6 +101,21 @@ pub enum Gate {
 }
 
 /// What an adapter builds: each path once, in the order in which paths are to be tried.
+///
+/// ```
+/// use countersign::manifest::Declarations;
+/// # use countersign::{Algorithm, Guard, JwtVerifier, VerifyingKey};
+/// # let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?;
+/// # let verifier = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer("i").audience("a");
+/// # let guard = Guard::builder(verifier.build()?).build()?;
+///
+/// let plan = Declarations::new(&guard)
+///     .public("GET", "/posts/{id}", "one")
+///     .public("GET", "/posts/latest", "the latest")
+///     .build()?;
+/// assert!(plan.paths.iter().map(|path| path.path.as_str()).eq(["/posts/latest", "/posts/{id}"]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Plan<H> {
@@ -90,6 +126,21 @@ pub struct Plan<H> {
 }
 
 /// A path and its routes.
+///
+/// ```
+/// use countersign::manifest::{Declarations, Method};
+/// # use countersign::{Algorithm, Guard, JwtVerifier, VerifyingKey};
+/// # let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?;
+/// # let verifier = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer("i").audience("a");
+/// # let guard = Guard::builder(verifier.build()?).build()?;
+///
+/// let plan = Declarations::new(&guard).public("GET", "/posts", "list").public("POST", "/posts", "add").build()?;
+/// for path in plan.paths {
+///     assert_eq!(path.path.as_str(), "/posts"); // once, with both of its routes
+///     assert!(path.routes.iter().map(|route| route.method).eq([Method::Get, Method::Post]));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PlannedPath<H> {
@@ -100,6 +151,21 @@ pub struct PlannedPath<H> {
 }
 
 /// A route, what stands before it, and its handler.
+///
+/// ```
+/// use countersign::manifest::{Declarations, Gate};
+/// # use countersign::{Algorithm, Guard, JwtVerifier, VerifyingKey};
+/// # let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?;
+/// # let verifier = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer("i").audience("a");
+/// # let guard = Guard::builder(verifier.build()?).build()?;
+///
+/// let plan = Declarations::new(&guard).public("GET", "/posts", "the handler").build()?;
+/// for route in plan.paths.into_iter().flat_map(|path| path.routes) {
+///     assert!(matches!(route.gate, Gate::Open(_)));
+///     assert!(route.serves_head, "an adapter mounts `{}` for HEAD as well", route.handler);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PlannedRoute<H> {

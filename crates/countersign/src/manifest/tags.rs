@@ -6,6 +6,21 @@ use std::cell::Cell;
 
 /// What becomes of a route that a [`TagPolicy`] judges and that has no tags. Exhaustive on purpose: code that forgets a case
 /// must not compile.
+///
+/// ```
+/// use countersign::manifest::{Declarations, TagPolicy, Untagged};
+/// # use countersign::{Algorithm, Guard, JwtVerifier, VerifyingKey};
+/// # let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?;
+/// # let verifier = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer("i").audience("a");
+/// # let guard = Guard::builder(verifier.build()?).build()?;
+///
+/// let built = |untagged| {
+///     Declarations::new(&guard).tags(TagPolicy::new(untagged)).untagged("GET", "/posts", "the handler").build()
+/// };
+/// assert!(built(Untagged::Pass).is_ok());
+/// assert!(built(Untagged::Refuse).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Untagged {
     /// It is public. Whoever forgets the tags of a route opens it.

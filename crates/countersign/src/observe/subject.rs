@@ -4,6 +4,19 @@ use std::fmt;
 /// Who a decision was about, for those who may not be named in a log.
 ///
 /// `Debug` shows nothing of it.
+///
+/// ```
+/// use countersign::observe::{Event, Subject};
+///
+/// /// A log that knows its own people by a hash, and nobody by name.
+/// fn line(event: &Event<'_>) -> Option<String> {
+///     match event {
+///         Event::Decision { decision, subject, .. } => Some(format!("{decision:?} {}", subject.hash()?)),
+///         _ => None,
+///     }
+/// }
+/// assert_eq!(format!("{:?}", Subject::new(Some("https://issuer.example/"), Some("ada"))), "Subject");
+/// ```
 #[derive(Clone, Copy)]
 pub struct Subject<'e> {
     issuer: Option<&'e str>,

@@ -40,6 +40,28 @@ pub struct Explanation {
 }
 
 /// One check.
+///
+/// ```
+/// use countersign::reason::Rejection;
+/// use countersign::verify::{Explanation, Outcome};
+///
+/// /// The names of the checks that did not hold, for a support page.
+/// fn failed(explanation: &Explanation) -> Vec<&'static str> {
+///     let steps = explanation.steps().iter();
+///     steps.filter(|step| matches!(step.outcome, Outcome::Failed(_))).map(|step| step.check).collect()
+/// }
+/// # use countersign::{Algorithm, JwtVerifier, VerifyingKey};
+/// # let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?;
+/// # let verifier = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer("i").audience("a").build()?;
+/// # let mut explain = std::pin::pin!(verifier.explain("no token"));
+/// # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+/// # let std::task::Poll::Ready(explanation) = explain.as_mut().poll(&mut context) else { unreachable!() };
+/// # let _ = r#"
+/// let explanation = verifier.explain("no token").await;
+/// # "#;
+/// assert_eq!(failed(&explanation).first(), Some(&"parts"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Step {

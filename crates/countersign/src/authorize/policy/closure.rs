@@ -114,6 +114,21 @@ impl<T: VetoAnswer, E> VetoAnswer for Result<T, E> {
 }
 
 /// A closure as a policy: made by [`policy_fn`].
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::policy::{Grant, GrantPolicy, Veto, VetoPolicy, policy_fn};
+/// use countersign::authorize::{AccessRequest, authenticated};
+///
+/// // What holds is a reason for, and the same closure as a veto has a reason against.
+/// let trial = policy_fn("trial", |request| request.token.has_scope("trial"));
+/// let token = VerifiedToken::vouched(&serde_json::json!({"sub": "7", "scope": "trial"}))?;
+/// let asked = authenticated();
+/// let request = AccessRequest::new(&token, &asked);
+/// assert!(matches!(trial.grant_now(&request), Some(Grant::Allow(why)) if why.policy == "trial"));
+/// assert!(matches!(trial.veto_now(&request), Some(Veto::Deny(why)) if why.policy == "trial"));
+/// # Ok::<(), countersign::claims::ClaimsError>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct PolicyFn<F> {
     name: &'static str,
@@ -187,6 +202,19 @@ where
 type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A closure that waits, as a policy: made by [`async_policy_fn`].
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::policy::{GrantPolicy, async_policy_fn};
+/// use countersign::authorize::{AccessRequest, authenticated};
+///
+/// let member = async_policy_fn("member", |request| Box::pin(is_member(request.token.subject())));
+/// let token = VerifiedToken::vouched(&serde_json::json!({"sub": "7"}))?;
+/// let asked = authenticated();
+/// assert_eq!(member.grant_now(&AccessRequest::new(&token, &asked)), None, "nothing is known without waiting");
+/// # async fn is_member(_: Option<&str>) -> Result<bool, std::io::Error> { Ok(true) }
+/// # Ok::<(), countersign::claims::ClaimsError>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct AsyncPolicyFn<F> {
     name: &'static str,

@@ -127,6 +127,20 @@ fn check<G: Grants>(setting: &'static str, grants: G) -> Result<G, ConfigError> 
 }
 
 /// Allows where one of its policies does: made by [`any_of`].
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::policy::{Grant, GrantPolicy, any_of, policy_fn};
+/// use countersign::authorize::{AccessRequest, authenticated};
+///
+/// let by_scope = |name: &'static str| policy_fn(name, move |request| request.token.has_scope(name));
+/// let either = any_of((by_scope("editor"), by_scope("admin")))?;
+/// let token = VerifiedToken::vouched(&serde_json::json!({"scope": "admin"}))?;
+/// let asked = authenticated();
+/// let answer = either.grant_now(&AccessRequest::new(&token, &asked));
+/// assert!(matches!(answer, Some(Grant::Allow(why)) if why.policy == "admin"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct AnyOf<G>(G);
 
@@ -164,6 +178,20 @@ impl<G: Grants> GrantPolicy for AnyOf<G> {
 }
 
 /// Allows where each of its policies does: made by [`all_of`].
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::policy::{Grant, GrantPolicy, all_of, policy_fn};
+/// use countersign::authorize::{AccessRequest, authenticated};
+///
+/// let by_scope = |name: &'static str| policy_fn(name, move |request| request.token.has_scope(name));
+/// let both = all_of((by_scope("editor"), by_scope("admin")))?;
+/// let token = VerifiedToken::vouched(&serde_json::json!({"scope": "admin"}))?;
+/// let asked = authenticated();
+/// let answer = both.grant_now(&AccessRequest::new(&token, &asked));
+/// assert!(matches!(answer, Some(Grant::Abstain(why)) if why.policy == "editor"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct AllOf<G>(G);
 
@@ -202,6 +230,18 @@ impl<G: Grants> GrantPolicy for AllOf<G> {
 }
 
 /// Allows where its policy abstains: made by [`not`].
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::policy::{Grant, GrantPolicy, not, policy_fn};
+/// use countersign::authorize::{AccessRequest, authenticated};
+///
+/// let person = not(policy_fn("robot", |request| request.token.has_scope("robot")));
+/// let token = VerifiedToken::vouched(&serde_json::json!({"sub": "7"}))?;
+/// let asked = authenticated();
+/// assert!(matches!(person.grant_now(&AccessRequest::new(&token, &asked)), Some(Grant::Allow(_))));
+/// # Ok::<(), countersign::claims::ClaimsError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Not<P>(P);
 
@@ -247,6 +287,20 @@ impl<P: GrantPolicy> GrantPolicy for Not<P> {
 }
 
 /// Allows, or denies, where an authorizer holds a requirement to be met: made by [`meets`].
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::policy::{Grant, GrantPolicy, Veto, VetoPolicy, meets};
+/// use countersign::authorize::{AccessRequest, ScopeAuthorizer, authenticated, scopes};
+///
+/// let admins = meets(ScopeAuthorizer, scopes(["posts:admin"]))?;
+/// let token = VerifiedToken::vouched(&serde_json::json!({"scope": "posts:read"}))?;
+/// let asked = authenticated();
+/// let request = AccessRequest::new(&token, &asked);
+/// assert!(matches!(admins.grant_now(&request), Some(Grant::Abstain(_))));
+/// assert_eq!(admins.veto_now(&request), Some(Veto::Pass));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Meets<A> {
     authorizer: A,

@@ -14,6 +14,21 @@ use async_trait::async_trait;
 ///
 /// In a tuple the first set of policies for an action decides alone: vetoes of another set do not reach it. Let all that
 /// concerns an action stand in one set.
+///
+/// ```
+/// use countersign::authorize::policy::{deny_overrides, policy_fn};
+/// use countersign::authorize::{Authorizer, ScopeAuthorizer, action, scopes};
+///
+/// let posts = deny_overrides("posts", ["posts:write"])
+///     .allow_if(policy_fn("named", |request| request.token.subject().is_some()))
+///     .build()?;
+/// assert!(posts.accepts(&action("posts:write")).is_ok());
+/// assert!(posts.accepts(&scopes(["posts:write"])).is_err(), "that is another authorizer's");
+///
+/// let both = (ScopeAuthorizer, posts); // for `GuardBuilder::authorizer`
+/// assert!(both.accepts(&scopes(["posts:write"])).is_ok());
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 #[derive(Debug)]
 pub struct DenyOverrides {
     name: &'static str,
