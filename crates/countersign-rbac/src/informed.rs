@@ -7,6 +7,24 @@ use countersign::{ConfigError, VerifiedToken, async_trait};
 use std::sync::{Arc, OnceLock};
 
 /// An authorizer that sees roles and permissions: made by [`RbacAuthorizer::informing`].
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::policy::{deny_overrides, policy_fn};
+/// use countersign::authorize::{AccessRequest, Authorizer, Decision, action};
+/// use countersign_rbac::RbacAuthorizer;
+///
+/// let rbac = RbacAuthorizer::builder().role("editor", ["posts:write"]).build()?;
+/// let posts = deny_overrides("posts", ["posts:publish"])
+///     .allow_if(policy_fn("writers", |request| request.subject("permissions")?.contains("posts:write")))
+///     .build()?;
+/// let informed = rbac.informing(posts); // for `GuardBuilder::authorizer`, beside `rbac`
+///
+/// let editor = VerifiedToken::vouched(&serde_json::json!({"sub": "7", "roles": ["editor"]}))?;
+/// let decision = informed.decide_now(&AccessRequest::new(&editor, &action("posts:publish")));
+/// assert_eq!(decision, Some(Decision::Allow));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Informed<A> {
     rbac: RbacAuthorizer,

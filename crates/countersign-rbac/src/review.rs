@@ -62,6 +62,17 @@ impl fmt::Display for Grant {
 }
 
 /// Who has what: each role with each permission. [`Catalog::matrix`] makes it.
+///
+/// ```
+/// use countersign_rbac::Catalog;
+/// use countersign_rbac::review::Grant;
+///
+/// let catalog = Catalog::builder().role("reader", ["posts:read"]).role("writer", ["posts:write"]).build()?;
+/// let matrix = catalog.matrix();
+/// assert_eq!(matrix.permissions, ["posts:read", "posts:write"]);
+/// assert_eq!(matrix.roles[1], ("writer".to_owned(), vec![Grant::No, Grant::Own]));
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Matrix {
@@ -113,6 +124,16 @@ pub struct RoleReview {
 }
 
 /// One way in which a role comes by a permission.
+///
+/// ```
+/// use countersign_rbac::Catalog;
+///
+/// let catalog = Catalog::builder().role("editor", ["posts:*"]).only_permissions(["posts:read"]).build()?;
+/// let editor = catalog.review("editor").expect("a role of the catalog");
+/// let [source] = editor.grants.as_slice() else { unreachable!("there is one permission") };
+/// assert_eq!((source.permission.as_str(), source.wildcard.as_deref()), ("posts:read", Some("posts:*")));
+/// # Ok::<(), countersign::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GrantSource {

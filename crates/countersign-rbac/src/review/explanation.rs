@@ -78,6 +78,19 @@ pub enum Problem {
 }
 
 /// What is asked for by a name.
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::{permissions, role};
+/// use countersign_rbac::RbacAuthorizer;
+/// use countersign_rbac::review::Asked;
+///
+/// let rbac = RbacAuthorizer::builder().role("admin", ["users:delete"]).build()?;
+/// let somebody = VerifiedToken::vouched(&serde_json::json!({"sub": "7"}))?;
+/// let explanation = rbac.explain(&somebody, &role("admin").and(permissions(["users:delete"])));
+/// assert!(explanation.findings.iter().map(|finding| finding.asked).eq([Asked::Role, Asked::Permission]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Asked {
@@ -90,6 +103,22 @@ pub enum Asked {
 }
 
 /// A name in a requirement, and how the token stands to it.
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::permissions;
+/// use countersign_rbac::RbacAuthorizer;
+/// use countersign_rbac::review::Standing;
+///
+/// let rbac = RbacAuthorizer::builder().role("reader", ["posts:read"]).role("writer", ["posts:write"]).build()?;
+/// let reader = VerifiedToken::vouched(&serde_json::json!({"sub": "7", "roles": ["reader"]}))?;
+/// let explanation = rbac.explain(&reader, &permissions(["posts:read", "posts:write"]));
+///
+/// // What they lack, for whoever may give it to them.
+/// let lacks = explanation.findings.iter().filter(|finding| matches!(finding.standing, Standing::Missing(_)));
+/// assert!(lacks.map(|finding| finding.name.as_str()).eq(["posts:write"]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
@@ -102,6 +131,20 @@ pub struct Finding {
 }
 
 /// Whether a token has what is asked for.
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::role;
+/// use countersign_rbac::RbacAuthorizer;
+/// use countersign_rbac::review::Standing;
+///
+/// let rbac = RbacAuthorizer::builder().role("reader", ["posts:read"]).build()?;
+/// let somebody = VerifiedToken::vouched(&serde_json::json!({"sub": "7"}))?;
+/// let standing = |name: &str| rbac.explain(&somebody, &role(name)).findings.remove(0).standing;
+/// assert_eq!(standing("reader"), Standing::Missing(vec!["reader".to_owned()]));
+/// assert_eq!(standing("raeder"), Standing::Unknown);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Standing {
@@ -114,6 +157,20 @@ pub enum Standing {
 }
 
 /// One way in which a token comes by a role or permission.
+///
+/// ```
+/// use countersign::VerifiedToken;
+/// use countersign::authorize::permissions;
+/// use countersign_rbac::RbacAuthorizer;
+/// use countersign_rbac::review::Standing;
+///
+/// let rbac = RbacAuthorizer::builder().role("reader", ["posts:read"]).build()?;
+/// let reader = VerifiedToken::vouched(&serde_json::json!({"sub": "7", "roles": ["reader"]}))?;
+/// let explanation = rbac.explain(&reader, &permissions(["posts:read"]));
+/// let Standing::Held(ways) = &explanation.findings[0].standing else { unreachable!("a reader reads") };
+/// assert_eq!((ways[0].claim.as_str(), ways[0].role.as_deref()), ("/roles", Some("reader")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Origin {
