@@ -81,6 +81,30 @@ pub struct Health {
 }
 
 /// A key that can be used.
+///
+/// ```
+/// use countersign::Algorithm;
+/// # use countersign::async_trait;
+/// # use countersign_keys::{FetchError, FetchRequest, Fetched, JwksFetch, JwksProvider};
+/// # #[derive(Debug)]
+/// # struct Canned;
+/// # #[async_trait]
+/// # impl JwksFetch for Canned {
+/// #     async fn fetch(&self, _: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
+/// #         Ok(Fetched::new(r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2026-11",
+/// #             "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#))
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let keys = JwksProvider::url("https://issuer.example/jwks").fetch(Canned).build()?;
+///
+/// keys.refresh_now().await?;
+/// let usable = keys.health().usable;
+/// assert_eq!((usable[0].key_id.as_deref(), usable[0].algorithm), (Some("2026-11"), Algorithm::EdDSA));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct UsableKey {
@@ -92,6 +116,31 @@ pub struct UsableKey {
 }
 
 /// A key that was set aside.
+///
+/// ```
+/// # use countersign::async_trait;
+/// # use countersign_keys::{FetchError, FetchRequest, Fetched, JwksFetch, JwksProvider};
+/// # #[derive(Debug)]
+/// # struct Canned;
+/// # #[async_trait]
+/// # impl JwksFetch for Canned {
+/// #     async fn fetch(&self, _: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
+/// #         Ok(Fetched::new(r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a",
+/// #             "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},{"kty":"unheard of"}]}"#))
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let keys = JwksProvider::url("https://issuer.example/jwks").fetch(Canned).build()?;
+/// keys.refresh_now().await?; // the second key of the document has a `kty` that nobody has heard of
+/// for key in keys.health().quarantined {
+///     assert_eq!(key.index, 1);
+///     eprintln!("a key is set aside: {}", key.reason);
+/// }
+/// # assert_eq!(keys.health().quarantined.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct QuarantinedKey {
