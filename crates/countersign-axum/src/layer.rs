@@ -45,6 +45,18 @@ impl<S> Layer<S> for GuardLayer {
 }
 
 /// A service with a guard planted around it.
+///
+/// ```
+/// use axum::Router;
+/// use countersign::Guard;
+/// use countersign_axum::{GuardExt, GuardService};
+/// use tower_layer::Layer;
+///
+/// /// The whole app behind one guard, for whoever serves it.
+/// fn guarded(guard: &Guard, app: Router) -> GuardService<Router> {
+///     guard.layer().layer(app)
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct GuardService<S> {
     inner: S,
@@ -116,6 +128,19 @@ impl<S> Layer<S> for RequireLayer {
 }
 
 /// A service that only those reach who meet a requirement.
+///
+/// ```
+/// use axum::Router;
+/// use countersign::authorize::scopes;
+/// use countersign::{ConfigError, Guard};
+/// use countersign_axum::{GuardExt, RequireService};
+/// use tower_layer::Layer;
+///
+/// /// All of another crate's routes, for administrators alone.
+/// fn admin(guard: &Guard, routes: Router) -> Result<RequireService<Router>, ConfigError> {
+///     Ok(guard.require(scopes(["admin"]))?.layer(routes))
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct RequireService<S> {
     inner: S,
@@ -166,6 +191,34 @@ async fn judge(check: Check, screening: Screening, parts: Parts) -> (Parts, Resu
 
 pin_project! {
     /// The answer of a [`RequireService`]: the inner service's, or a refusal.
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use axum::body::Body;
+    /// use axum::http::{Request, StatusCode};
+    /// use countersign_axum::{GuardExt, ResponseFuture};
+    /// # use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+    /// use tower_layer::Layer;
+    /// use tower_service::Service;
+    /// # fn now<F: Future>(future: F) -> F::Output {
+    /// #     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    /// #     match std::pin::pin!(future).poll(&mut context) {
+    /// #         std::task::Poll::Ready(output) => output,
+    /// #         std::task::Poll::Pending => unreachable!("a refusal waits for nobody"),
+    /// #     }
+    /// # }
+    /// # let key = SigningKey::generate(Algorithm::ES256)?.verifying_key().clone();
+    /// # let guard = Guard::builder(JwtVerifier::builder(key).issuer("i").audience("a").build()?).build()?;
+    ///
+    /// let mut app = guard.protect().layer(Router::new());
+    /// let future: ResponseFuture<Router, Body> = app.call(Request::new(Body::empty()));
+    /// # let _ = r#"
+    /// let answer = future.await?;
+    /// # "#;
+    /// # let answer = now(future)?;
+    /// assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub struct ResponseFuture<S, B>
     where
         S: Service<Request<B>>,
