@@ -175,6 +175,24 @@ pub struct RequireOn<T, R>(pub Authorized<T, R>);
 pub struct Sent(pub SentToken);
 
 /// An extractor at work. Ready at once where the verdict needs no waiting.
+///
+/// ```
+/// use actix_web::dev::Payload;
+/// use actix_web::{FromRequest, HttpRequest};
+/// use countersign_actix::{Extracting, Refusal, Verified};
+/// use std::pin::Pin;
+///
+/// /// Who asks, by name: an extractor of one's own on top of one of these.
+/// struct Name(Option<String>);
+/// impl FromRequest for Name {
+///     type Error = Refusal;
+///     type Future = Pin<Box<dyn Future<Output = Result<Self, Refusal>>>>;
+///     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+///         let verified: Extracting<Verified> = Verified::from_request(request, payload);
+///         Box::pin(async move { Ok(Self(verified.await?.subject().map(str::to_owned))) })
+///     }
+/// }
+/// ```
 pub struct Extracting<T>(State<T>);
 
 enum State<T> {

@@ -125,6 +125,23 @@ impl GuardLayer {
 }
 
 /// A service with a guard planted around it.
+///
+/// ```
+/// use actix_web::Error;
+/// use actix_web::body::MessageBody;
+/// use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+/// use countersign::Guard;
+/// use countersign_actix::{GuardExt, GuardService};
+///
+/// /// A service with a guard around it, as `wrap` makes it of an app.
+/// async fn guarded<S, B>(guard: &Guard, service: S) -> Result<GuardService<S>, ()>
+/// where
+///     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+///     B: MessageBody + 'static,
+/// {
+///     guard.layer().new_transform(service).await
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct GuardService<S> {
     service: Rc<S>,
@@ -197,6 +214,32 @@ impl RequireLayer {
 }
 
 /// A service that only those reach who meet a requirement.
+///
+/// ```
+/// use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+/// use actix_web::test::TestRequest;
+/// use actix_web::{Error, HttpResponse};
+/// use countersign::authorize::scopes;
+/// use countersign_actix::{GuardExt, RequireService};
+/// # use actix_web::dev::fn_service;
+/// # use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
+///
+/// # actix_web::rt::System::new().block_on(async {
+/// # let key = SigningKey::generate(Algorithm::ES256)?.verifying_key().clone();
+/// # let guard = Guard::builder(JwtVerifier::builder(key).issuer("i").audience("a").build()?).build()?;
+/// # async fn serve(request: ServiceRequest) -> Result<ServiceResponse, Error> {
+/// #     Ok(request.into_response(HttpResponse::Ok().finish()))
+/// # }
+/// # let service = fn_service(serve);
+/// // As `wrap` does it with the service of a route.
+/// let write = guard.require(scopes(["posts:write"]))?;
+/// let guarded: RequireService<_> = write.new_transform(service).await.map_err(|()| "no service")?;
+/// let answer = guarded.call(TestRequest::post().to_srv_request()).await?;
+/// assert_eq!(answer.status(), 401);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct RequireService<S> {
     service: Rc<S>,

@@ -5,6 +5,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// A stream that ends with a tenure, as [`Limit`] says. Made by [`Tenure::limit`](crate::Tenure::limit).
+///
+/// ```
+/// use actix_web::web::Bytes;
+/// use actix_web::{Error, HttpResponse};
+/// use countersign_actix::Tenure;
+/// use futures_core::Stream;
+///
+/// /// A long download: it ends when the token does.
+/// fn download(tenure: Tenure, parts: impl Stream<Item = Result<Bytes, Error>> + 'static) -> HttpResponse {
+///     HttpResponse::Ok().streaming(tenure.limit(parts))
+/// }
+/// ```
 pub struct Limited<S> {
     stream: Pin<Box<S>>,
     limit: Limit,
