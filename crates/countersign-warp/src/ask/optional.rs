@@ -104,6 +104,16 @@ impl Ask for OptionalSent {
 }
 
 /// [`Optional`], handing on a [`Tenure`](crate::Tenure).
+///
+/// ```
+/// use countersign::Guard;
+/// use countersign_warp::{GuardExt, OptionalTenure};
+///
+/// /// For streams that anybody may read, and whose reader stays as long as the token lasts, where there is one.
+/// fn for_readers(guard: &Guard) -> OptionalTenure {
+///     guard.optional().tenure()
+/// }
+/// ```
 #[cfg(feature = "ws")]
 #[derive(Clone, Debug)]
 pub struct OptionalTenure {
@@ -121,6 +131,26 @@ impl Ask for OptionalTenure {
 }
 
 /// [`Optional`], handing on claims.
+///
+/// ```
+/// use countersign::Guard;
+/// use countersign_warp::{Claims, GuardExt, Guarded, OptionalClaims};
+/// use warp::Filter;
+/// use warp::filters::BoxedFilter;
+/// use warp::reply::Response;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Me {
+///     sub: String,
+/// }
+///
+/// fn who(guard: &Guard) -> BoxedFilter<(Response,)> {
+///     let who: OptionalClaims<Me> = guard.optional().claims();
+///     warp::path!("who").and(warp::get()).guarded(who, |route| {
+///         route.map(|who: Option<Claims<Me>>| who.map_or("nobody".to_owned(), |Claims(me)| me.sub))
+///     })
+/// }
+/// ```
 #[derive(Debug)]
 pub struct OptionalClaims<C> {
     guard: Guard,

@@ -160,6 +160,16 @@ impl Ask for RequiredSent {
 }
 
 /// [`Required`], handing on a [`Tenure`](crate::Tenure).
+///
+/// ```
+/// use countersign::Guard;
+/// use countersign_warp::{GuardExt, RequiredTenure};
+///
+/// /// Asks the same of every route that opens a WebSocket.
+/// fn for_sockets(guard: &Guard) -> RequiredTenure {
+///     guard.protect().tenure()
+/// }
+/// ```
 #[cfg(feature = "ws")]
 #[derive(Clone, Debug)]
 pub struct RequiredTenure {
@@ -278,6 +288,22 @@ impl<R: Requires> Ask for Proven<R> {
 }
 
 /// Demands a token, and hands on a [`Proving`]. Made by [`Required::prove_on`].
+///
+/// ```
+/// use countersign::authorize::{Requirement, Requires, action};
+/// use countersign::{ConfigError, Guard};
+/// use countersign_warp::{GuardExt, ProvenOn};
+///
+/// struct ReadPost;
+/// impl Requires for ReadPost {
+///     fn requirement() -> Requirement { action("posts:read") }
+/// }
+///
+/// /// Asks the same of many routes; each decides on its own post, by [`Proving::on`](countersign_warp::Proving::on).
+/// fn readers(guard: &Guard) -> Result<ProvenOn<ReadPost>, ConfigError> {
+///     guard.protect().prove_on()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct ProvenOn<R> {
     first: Check,

@@ -5,6 +5,22 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// A stream that ends with a tenure, as [`Limit`] says. Made by [`Tenure::limit`](crate::Tenure::limit).
+///
+/// ```
+/// use countersign_warp::Tenure;
+/// use futures_core::Stream;
+/// use warp::Reply;
+/// use warp::hyper::body::Bytes;
+/// use warp::reply;
+///
+/// /// A long download: it ends when the token does.
+/// fn download<S>(tenure: Tenure, parts: S) -> impl Reply
+/// where
+///     S: Stream<Item = Result<Bytes, std::io::Error>> + Send + Sync + 'static,
+/// {
+///     reply::stream(tenure.limit(parts))
+/// }
+/// ```
 pub struct Limited<S> {
     stream: Pin<Box<S>>,
     limit: Limit,

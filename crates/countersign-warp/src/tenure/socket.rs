@@ -41,6 +41,21 @@ use warp::ws::{Message, WebSocket};
 pub struct Socket(Lease<WebSocket>);
 
 /// A message cannot be sent: the connection is closed, or its tenure has [ended](Tenure::ended).
+///
+/// ```
+/// use countersign_warp::{Closed, Socket};
+/// use std::error::Error;
+/// use warp::ws::Message;
+///
+/// /// Sends the news, and says why they did not arrive: nothing but the end of the tenure has no cause.
+/// async fn tell(socket: &mut Socket, news: &str) -> Result<(), Closed> {
+///     let sent = socket.send(Message::text(news)).await;
+///     if let Err(closed) = &sent {
+///         eprintln!("{closed}, by {:?}", closed.source());
+///     }
+///     sent
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Closed(Option<Error>);
 
