@@ -69,9 +69,32 @@ use std::sync::{Arc, Mutex, PoisonError};
 const UNGUARDED: &str = "unguarded";
 
 /// Claims as they come.
+///
+/// ```
+/// use countersign_testkit::adapter::AnyClaims;
+/// use countersign_testkit::issuer::TestIssuer;
+///
+/// let issuer = TestIssuer::new();
+/// # let credential = issuer.token("ada");
+/// # let credential = countersign::request::Credential::new("Bearer", &credential);
+/// # let verdict = countersign::verify::TokenVerifier::verify_now(&issuer.verifier(), &credential);
+/// # let token = verdict.ok_or("waits")??;
+/// let claims: AnyClaims = token.claims()?; // what `/me` answers with, as JSON
+/// assert_eq!(claims["sub"], "ada");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub type AnyClaims = BTreeMap<String, Value>;
 
 /// Claims that the tokens of the table lack.
+///
+/// ```
+/// use countersign_testkit::adapter::Nicknamed;
+///
+/// let fits: Nicknamed = serde_json::from_str(r#"{"nickname":"countess"}"#)?;
+/// assert_eq!(serde_json::to_string(&fits)?, r#"{"nickname":"countess"}"#); // what `/nickname` answers with
+/// assert!(serde_json::from_str::<Nicknamed>(r#"{"sub":"ada"}"#).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Nicknamed {
@@ -80,6 +103,14 @@ pub struct Nicknamed {
 }
 
 /// Requires what no catalog has.
+///
+/// ```
+/// use countersign::authorize::Requires;
+/// use countersign_testkit::adapter::{Unheard, Worlds};
+///
+/// let guard = Worlds::new().guard("default");
+/// assert!(guard.check(Unheard::requirement()).is_err(), "so that `/unjudged` answers 500");
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Unheard;
@@ -91,6 +122,21 @@ impl Requires for Unheard {
 }
 
 /// One way to set a guard up, for which a server is started.
+///
+/// ```
+/// use countersign_testkit::adapter::{AdapterTable, World};
+/// use std::net::SocketAddr;
+///
+/// /// Starts nothing: the one world without a guard is that of this name.
+/// async fn start(world: World) -> Option<SocketAddr> {
+///     assert_eq!(world.guard().is_none(), world.name() == "unguarded");
+///     None
+/// }
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// AdapterTable::new().run("my-framework", start).await;
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct World {
     name: String,
@@ -115,6 +161,18 @@ impl World {
 /// what the guard tells its observer. See [the module](self) for the routes.
 ///
 /// Without the feature `http2` the cases that are asked over HTTP/2 are left out.
+///
+/// ```
+/// use countersign_testkit::adapter::AdapterTable;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let table = AdapterTable::new();
+/// // A framework that starts no servers is asked nothing.
+/// let report = table.run("my-framework", async |_| None).await;
+/// assert_eq!((report.asked(), report.left_out().len()), (0, table.cases().len()));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct AdapterTable {
     cases: Vec<Case>,

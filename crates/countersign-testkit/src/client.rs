@@ -149,6 +149,19 @@ fn parse(raw: &[u8]) -> Answer {
 ///
 /// # Panics
 /// Where nobody listens.
+///
+/// ```
+/// use countersign_testkit::client::over_http2;
+/// use countersign_testkit::jwks_server::{Answer, JwksServer};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// // A server that has HTTP/1.1 alone. One with HTTP/2 is asked for two lines of one field in the same way.
+/// let server = JwksServer::start(Answer::json("{}")).await;
+/// let fields = ["Bearer a", "Bearer b"].map(|value| ("authorization".to_owned(), value.as_bytes().to_vec()));
+/// assert_eq!(over_http2(server.address(), "GET", "/me", &fields).await.status, 0);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[cfg(feature = "http2")]
 pub async fn over_http2(server: SocketAddr, method: &str, target: &str, headers: &[(String, Vec<u8>)]) -> Answer {
     let stream = TcpStream::connect(server).await.expect("the server listens");

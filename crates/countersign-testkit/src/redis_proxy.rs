@@ -12,6 +12,21 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 /// What a [`RedisProxy`] does with what comes, on connections old and new.
+///
+/// ```
+/// use countersign_testkit::redis_proxy::{RedisProxy, Traffic};
+/// use std::time::Duration;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let proxy = RedisProxy::start(6379).await?; // the server need not run yet
+/// for traffic in [Traffic::Close, Traffic::Hang, Traffic::Delay(Duration::from_secs(2)), Traffic::Garble] {
+///     proxy.set(traffic);
+///     // Ask a service whose store is on `proxy.url()`: it answers in time, and lets nobody in who is revoked.
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// # })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Traffic {

@@ -269,6 +269,22 @@ fn styled(builder: GuardBuilder, style: &str) -> GuardBuilder {
 }
 
 /// What the application's own check of the world `strict` says no with.
+///
+/// ```
+/// use countersign::reason::{Reason, Rejection};
+/// use countersign::request::RequestView;
+/// use countersign_testkit::adapter::{OWN_CHECK, Worlds};
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let worlds = Worlds::new();
+/// let check = worlds.guard("strict").check_authenticated();
+/// let headers = [("authorization", worlds.fill("Bearer {T3}"))];
+/// let denial = check.judge(&check.screening(None), &RequestView::new("GET", "/me", None, &headers)).await;
+/// let reason = denial.map_err(|denial| denial.reason()).err();
+/// assert_eq!(reason, Some(Reason::Rejected(Rejection::Check(OWN_CHECK))));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub const OWN_CHECK: &str = "not_the_third";
 
 /// The token with a signature that nobody made.

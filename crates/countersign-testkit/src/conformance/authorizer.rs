@@ -9,6 +9,25 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// The rules of [`Authorizer`], to be run against one: see [`AuthorizerSuite`].
+///
+/// ```
+/// use countersign::authorize::policy::{deny_overrides, policy_fn};
+/// use countersign::authorize::action;
+/// use countersign_testkit::conformance;
+/// use serde_json::json;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let posts = deny_overrides("posts", ["posts:write"])
+///     .allow_if(policy_fn("named", |request| request.token.subject().is_some()))
+///     .build();
+/// conformance::authorizer(posts.expect("policies"))
+///     .allows(action("posts:write"), &json!({"sub": "7"}))
+///     .denies(action("posts:write"), &json!({}))
+///     .run()
+///     .await;
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn authorizer(authorizer: impl Authorizer) -> AuthorizerSuite {
     AuthorizerSuite { authorizer: Arc::new(authorizer), cases: Vec::new() }
 }

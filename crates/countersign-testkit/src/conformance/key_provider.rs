@@ -21,6 +21,17 @@ const LEAVES_TRUST: &str = " (a provider that leaves it out says `.without_trust
 const LEAVES_CANDIDATES: &str = " (a provider that leaves it out says `.without_candidates()`)";
 
 /// The rules of [`KeyProvider`], to be run against one: see [`KeyProviderSuite`].
+///
+/// ```
+/// use countersign::provider::KeySet;
+/// use countersign_testkit::conformance;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// // In a test of your own provider, which stands here for `KeySet`.
+/// conformance::key_provider().fixed(async |keys| KeySet::from_iter(keys)).await;
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn key_provider() -> KeyProviderSuite {
     KeyProviderSuite { trusts: true, has_candidates: true }
 }

@@ -11,6 +11,18 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// The rules of [`TokenVerifier`], to be run against one: see [`TokenVerifierSuite`].
+///
+/// ```
+/// use countersign_testkit::conformance;
+/// use countersign_testkit::issuer::TestIssuer;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let issuer = TestIssuer::new();
+/// // In a test of your own verifier, which is set up for this issuer and its audience.
+/// conformance::token_verifier().jwt(&issuer, issuer.verifier()).await;
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn token_verifier() -> TokenVerifierSuite {
     TokenVerifierSuite { scheme: "Bearer" }
 }

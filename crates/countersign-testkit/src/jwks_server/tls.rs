@@ -117,6 +117,21 @@ impl fmt::Debug for Authority {
 
 /// A certificate with its key, for [`JwksServer::start_tls`](super::JwksServer::start_tls) and
 /// [`RedisServer::start_tls`](crate::redis_server::RedisServer::start_tls). Most come from an [`Authority`].
+///
+/// ```
+/// use countersign_testkit::jwks_server::{Answer, Authority, Certificate, JwksServer};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let certificate = Authority::new().certificate_for("127.0.0.1");
+/// let server = JwksServer::start_tls(certificate, Answer::json(r#"{"keys":[]}"#)).await;
+/// assert!(server.url("/jwks").starts_with("https://127.0.0.1:"));
+///
+/// let alone = Certificate::self_signed(); // and its parts, for a server that is a program of its own
+/// assert!(alone.pem().starts_with("-----BEGIN CERTIFICATE-----"));
+/// assert!(alone.key_pem().starts_with("-----BEGIN PRIVATE KEY-----"));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Certificate {
     pub(super) config: Arc<ServerConfig>,
