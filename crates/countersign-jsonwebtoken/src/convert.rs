@@ -131,6 +131,16 @@ impl ToCountersign for theirs::jwk::Jwk {
 ///
 /// # Errors
 /// [`ConversionError::Key`] for what [`Jwk::parse`] refuses, secrets among it.
+///
+/// ```
+/// use countersign_jsonwebtoken::{ToCountersign, jwk_without_certificates};
+///
+/// let theirs: jsonwebtoken::jwk::Jwk = serde_json::from_str(r#"{"kty":"OKP","crv":"Ed25519","kid":"a",
+///     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","x5t":"NIIsaFZtXwBvxOtDTvVBpTFMRlc"}"#)?;
+/// assert!(theirs.to_countersign().is_err(), "it would lose the thumbprint of the certificate");
+/// assert_eq!(jwk_without_certificates(&theirs)?.key_id(), Some("a"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn jwk_without_certificates(jwk: &theirs::jwk::Jwk) -> Result<Jwk, ConversionError> {
     let json = serde_json::to_string(jwk).map_err(|_| UNWRITABLE)?;
     Ok(Jwk::parse(&json)?)
@@ -181,6 +191,16 @@ impl ToCountersign for theirs::jwk::JwkSet {
 ///
 /// # Errors
 /// [`ConversionError::Key`] for what [`JwkSet::parse`] refuses as a whole.
+///
+/// ```
+/// use countersign_jsonwebtoken::{ToCountersign, jwk_set_without_certificates};
+///
+/// let theirs: jsonwebtoken::jwk::JwkSet = serde_json::from_str(r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a",
+///     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","x5t":"NIIsaFZtXwBvxOtDTvVBpTFMRlc"}]}"#)?;
+/// assert!(theirs.to_countersign().is_err());
+/// assert_eq!(jwk_set_without_certificates(&theirs)?.keys().len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn jwk_set_without_certificates(set: &theirs::jwk::JwkSet) -> Result<JwkSet, ConversionError> {
     let json = serde_json::to_string(set).map_err(|_| UNWRITABLE)?;
     Ok(JwkSet::parse(&json)?)

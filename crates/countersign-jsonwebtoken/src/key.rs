@@ -114,6 +114,21 @@ pub fn verifying_key(algorithm: Algorithm, key: &DecodingKey) -> Result<Verifyin
 ///
 /// # Errors
 /// As [`verifying_key`], and as the backend says.
+///
+/// ```
+/// use countersign::Algorithm;
+/// use countersign_jsonwebtoken::verifying_key_with;
+/// use jsonwebtoken::DecodingKey;
+///
+/// # #[cfg(feature = "rust_crypto")] {
+/// use countersign_jsonwebtoken::ProviderBackend;
+///
+/// let secret = DecodingKey::from_secret(b"a secret of at least thirty-two octets");
+/// let key = verifying_key_with(&ProviderBackend::RUST_CRYPTO, Algorithm::HS256, &secret)?;
+/// assert_eq!(key.algorithm(), Algorithm::HS256);
+/// # }
+/// # Ok::<(), countersign_jsonwebtoken::ConversionError>(())
+/// ```
 pub fn verifying_key_with(
     backend: &dyn Backend,
     algorithm: Algorithm,
@@ -166,6 +181,20 @@ pub fn signing_key(algorithm: Algorithm, key: &EncodingKey) -> Result<SigningKey
 ///
 /// # Errors
 /// As [`signing_key`], and as the backend says.
+///
+/// ```
+/// use countersign::Algorithm;
+/// use countersign_jsonwebtoken::signing_key_with;
+/// use jsonwebtoken::EncodingKey;
+///
+/// # #[cfg(feature = "rust_crypto")] {
+/// use countersign_jsonwebtoken::ProviderBackend;
+///
+/// let key = signing_key_with(&ProviderBackend::RUST_CRYPTO, Algorithm::HS256, &EncodingKey::from_secret(&[7; 32]))?;
+/// assert_eq!(key.sign(b"message").map(|signature| signature.len()), Ok(32));
+/// # }
+/// # Ok::<(), countersign_jsonwebtoken::ConversionError>(())
+/// ```
 pub fn signing_key_with(
     backend: &dyn Backend,
     algorithm: Algorithm,
