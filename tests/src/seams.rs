@@ -1,5 +1,7 @@
 //! What the house has for its seams, against the rules of each; what the core has of its own stands beside the suites.
 
+mod fetch;
+
 use countersign::authorize::policy::{deny_overrides, policy_fn};
 use countersign::authorize::{Authorizer, action, permissions, role, scopes};
 use countersign::cache::{CacheError, CacheKey, CacheStore, Counted, FleetKey};

@@ -12,6 +12,8 @@
 //! | [`Observer`](countersign::observe::Observer) | [`observer`] |
 //! | [`RemoteSigner`](countersign::issue::RemoteSigner) | [`remote_signer`] |
 //! | [`Backend`](countersign::crypto::Backend) | [`backend`] |
+//! | `JwksFetch` of `countersign-keys` | [`jwks_fetch`] |
+//! | [`Clock`](countersign::clock::Clock) | [`clock`](clock()) |
 //! | an adapter of a framework | [`adapter`](crate::adapter) |
 //!
 //! A suite panics at the first rule that does not hold and names it.
@@ -34,6 +36,8 @@
 mod authorizer;
 mod backend;
 mod cache;
+mod clock;
+mod jwks_fetch;
 mod key_provider;
 mod observer;
 mod remote_signer;
@@ -47,6 +51,8 @@ mod token_verifier;
 pub use authorizer::{AuthorizerSuite, authorizer};
 pub use backend::backend;
 pub use cache::cache_store;
+pub use clock::clock;
+pub use jwks_fetch::{FetchAnswered, FetchAsked, jwks_fetch};
 pub use key_provider::{KeyProviderSuite, KeySource, key_provider};
 pub use observer::observer;
 pub use remote_signer::remote_signer;

@@ -1,5 +1,6 @@
 //! The suites themselves under test: what is right passes, and each flaw is found out by its rule.
 
+mod clock;
 mod flawed;
 
 use super::*;

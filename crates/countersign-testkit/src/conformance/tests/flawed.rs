@@ -23,7 +23,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Whether the suite holds against one without a flaw, and finds each flaw by its rule.
-fn find_out<F: Copy + std::fmt::Debug>(run: impl Fn(Option<F>), flaws: &[(F, &str)]) {
+pub(super) fn find_out<F: Copy + std::fmt::Debug>(run: impl Fn(Option<F>), flaws: &[(F, &str)]) {
     run(None);
     for (flaw, rule) in flaws {
         let caught = catch_unwind(AssertUnwindSafe(|| run(Some(*flaw)))).err();
@@ -35,7 +35,7 @@ fn find_out<F: Copy + std::fmt::Debug>(run: impl Fn(Option<F>), flaws: &[(F, &st
     }
 }
 
-fn wait<F: Future>(future: F) -> F::Output {
+pub(super) fn wait<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }
 
