@@ -40,3 +40,31 @@ impl Alarm for RuntimeAlarm {
         })
     }
 }
+
+#[cfg(test)]
+#[cfg(not(shuttle))]
+mod tests {
+    use super::*;
+    use countersign_testkit::clock::FakeClock;
+    use tokio::time::timeout;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_alarm_goes_off_once_when_it_is_time_and_not_when_it_was_set_anew() {
+        const SECOND: Duration = Duration::from_secs(1);
+        let clock = FakeClock::at(1_800_000_000);
+        let alarm = RuntimeAlarm::new(Arc::new(clock.clone()));
+        let goes_off = async || timeout(SECOND / 2, alarm.gone_off()).await.is_ok();
+        assert!(!goes_off().await, "nobody has set it");
+        alarm.set(Some(SECOND));
+        assert!(!goes_off().await, "too early");
+        clock.advance(SECOND);
+        assert!(goes_off().await);
+        assert!(!goes_off().await, "it has gone off");
+        let (gone_off, ()) = tokio::join!(goes_off(), async { alarm.set(Some(SECOND)) });
+        assert!(gone_off, "whoever waits is woken");
+        for at in [Some(2 * SECOND), None] {
+            alarm.set(at);
+            assert!(!goes_off().await, "{at:?}");
+        }
+    }
+}

@@ -214,6 +214,7 @@ mod tests {
             ("https://a.example/", "https://a.example", "https://a.example", ""),
             ("https://a.example:8443/t", "https://a.example:8443/t", "https://a.example:8443", "/t"),
             ("https://a.example/t/u/", "https://a.example/t/u", "https://a.example", "/t/u"),
+            ("https://a.b/t", "https://a.b/t", "https://a.b", "/t"),
         ];
         for (issuer, base, host, path) in cases {
             let expected = [
@@ -221,6 +222,25 @@ mod tests {
                 format!("{host}/.well-known/oauth-authorization-server{path}"),
             ];
             assert_eq!(Source::metadata_urls(issuer), expected, "{issuer}");
+        }
+    }
+
+    #[test]
+    fn a_source_that_others_can_ask_has_a_name_among_processes_and_one_that_names_its_keys_a_url() {
+        let (keys, issuer) = ("https://a.example/keys", "https://a.example/t/");
+        let cases = [
+            (Source::JwksUri(keys.into()), Some(keys), Some(["url", keys])),
+            (
+                Source::Issuer { issuer: issuer.into() },
+                Some("https://a.example/t/.well-known/jwks.json"),
+                Some(["issuer", "https://a.example/t/.well-known/jwks.json"]),
+            ),
+            (Source::Discovery { issuer: issuer.into() }, None, Some(["discover", issuer])),
+            (Source::File("keys.json".into()), None, None),
+        ];
+        for (source, url, identity) in cases {
+            assert_eq!(source.url().as_deref(), url, "{source:?}");
+            assert_eq!(source.identity(), identity.map(|parts| parts.map(str::to_owned)), "{source:?}");
         }
     }
 }

@@ -225,11 +225,10 @@ impl Refresher {
                 (FIRST_WAIT, is_due, RefreshTrigger::Start)
             }
             Some(snapshot) => {
-                let is_due = self.is_due(&snapshot, now);
-                if !(is_due && self.is_worth_waiting(&snapshot, now)) {
+                if !self.is_worth_waiting(&snapshot, now) {
                     return Ok((snapshot, true));
                 }
-                (NEXT_WAIT, is_due, RefreshTrigger::Schedule)
+                (NEXT_WAIT, true, RefreshTrigger::Schedule)
             }
         };
         // After a failure nobody asks again before it is due, however many wait.
@@ -352,3 +351,7 @@ pub(super) fn random_fraction() -> f64 {
     let [a, b, c, d, ..] = RandomState::new().hash_one(0).to_le_bytes();
     f64::from(u32::from_le_bytes([a, b, c, d])) / f64::from(u32::MAX)
 }
+
+#[cfg(test)]
+#[cfg(not(shuttle))]
+mod tests;

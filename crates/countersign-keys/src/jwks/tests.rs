@@ -702,6 +702,7 @@ async fn no_look_up_waits_longer_than_it_may() {
     let _gate = w.issuer.hold();
     assert_eq!(waited(&w.keys, "b").await, ("not found", 1), "for a refresh of its own");
     assert_eq!(waited(&w.keys, "c").await, ("not found", 1), "for one under way");
+    assert_eq!((w.told.count("fetched"), w.told.count("joined")), (1, 1), "which the gate is not asked for");
     w.clock.set(START + 700);
     assert_eq!(waited(&w.keys, "a").await, ("key", 1), "past the time to live");
     assert_eq!(waited(&w.keys, "d").await, ("unavailable", 1), "and not for the same one again");
@@ -830,6 +831,31 @@ async fn an_answer_that_was_asked_for_before_the_question_does_not_settle_it() {
     late.notify_one();
     assert_eq!(first.await.expect("no panic"), "key");
     assert_eq!(second.await.expect("no panic"), "key", "a second look, because the first document was older");
+    // The same where there are keys already.
+    let c = key("c");
+    clock.advance(5 * SECOND);
+    let [early, late] = [answers.then(&[&a]), answers.then(&[&a, &c])];
+    let first = asking("nobody");
+    settle().await;
+    clock.advance(SECOND);
+    let second = asking("c");
+    settle().await;
+    early.notify_one();
+    late.notify_one();
+    assert_eq!(first.await.expect("no panic"), "not found");
+    assert_eq!(second.await.expect("no panic"), "key", "a second look here too");
+}
+
+#[tokio::test]
+async fn a_document_that_is_sent_again_unchanged_is_not_read_again() {
+    let w = world();
+    w.issuer.publish(&[&key("a")]);
+    w.keys.ready().await.expect("keys");
+    let before = w.keys.refresher.snapshot.load_full().expect("a set");
+    w.clock.advance(SECOND);
+    w.keys.refresh_now().await.expect("a refresh");
+    let after = w.keys.refresher.snapshot.load_full().expect("a set");
+    assert!(Arc::ptr_eq(&before.keys, &after.keys) && after.answer > before.answer);
 }
 
 #[tokio::test]
@@ -888,6 +914,15 @@ async fn starting_up_outlives_a_first_failure() {
     });
     ready.expect("keys, at the second try");
     assert_eq!(w.issuer.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_the_first_keys_of_a_closed_provider() {
+    let w = world();
+    w.keys.close();
+    let since = tokio::time::Instant::now();
+    assert!(w.keys.ready().await.is_err());
+    assert_eq!(since.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test]
@@ -1055,6 +1090,30 @@ async fn metadata_has_two_forms_and_is_kept_for_a_day() {
     documents.asked();
     clock.pass(70 * SECOND).await;
     assert!(documents.asked().iter().all(|url| url == "/moved by name"));
+    // Metadata that was read a moment ago is not what is fallen back to: its keys have just been asked for.
+    documents.set(vec![(OPENID, Err(500))]);
+    clock.pass(70 * SECOND).await;
+    let asked = documents.asked();
+    let count = |name: &str| asked.iter().filter(|url| *url == name).count();
+    assert!(count(openid) > 0, "{asked:?}");
+    assert_eq!(count("/moved by name"), count(openid), "{asked:?}");
+}
+
+#[tokio::test]
+async fn metadata_is_asked_for_again_when_it_is_a_day_old() {
+    let (clock, documents) = (FakeClock::at(START), Documents::default());
+    let keys = JwksProvider::discover(ISSUER).fetch(documents.clone()).clock(clock.clone()).build();
+    let keys = keys.expect("a provider");
+    documents.set(vec![(OPENID, metadata(ISSUER, KEYS)), (KEYS, Ok(document(&[&key("a")])))]);
+    keys.ready().await.expect("keys");
+    let day = 24 * 3600;
+    for (at, asks) in [(day - 1, false), (day, true), (2 * day - 1, false), (2 * day, true)] {
+        // Time goes by for the clock alone, so that no refresh comes of itself.
+        clock.advance(Duration::from_secs(at) - clock.monotonic());
+        documents.asked();
+        keys.refresh_now().await.expect("a refresh");
+        assert_eq!(documents.asked().len() == 2, asks, "{at}");
+    }
 }
 
 #[tokio::test]
@@ -1155,6 +1214,16 @@ fn settings_that_make_no_sense_name_themselves() {
         let error = builder.build().expect_err(setting);
         // A machine without certificate authorities fails earlier, at the client.
         assert!(error.setting() == setting || error.setting() == "fetch", "{error}");
+    }
+    for builder in [
+        url().time_to_live(Duration::from_secs(60)),
+        url().time_to_live(Duration::from_secs(3600)),
+        url().max_stale(Duration::from_secs(86_400)),
+        url().max_bytes(1024 * 1024),
+        JwksProvider::file("keys.json").time_to_live(SECOND),
+    ] {
+        let shown = format!("{builder:?}");
+        assert!(builder.build().is_ok(), "{shown}");
     }
     assert!(StaticKeys::from_jwks("{}").is_err());
 }
