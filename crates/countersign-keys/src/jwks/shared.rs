@@ -205,3 +205,7 @@ fn fresh_owner() -> String {
     let half = || RandomState::new().hash_one(0);
     format!("{:016x}{:016x}", half(), half())
 }
+
+#[cfg(test)]
+#[cfg(not(shuttle))]
+mod tests;

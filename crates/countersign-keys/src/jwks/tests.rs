@@ -984,6 +984,34 @@ async fn health_says_what_is_the_matter() {
 }
 
 #[tokio::test]
+async fn health_tells_when_nothing_is_there_when_it_is_fetched_and_when_it_will_be() {
+    let w = world();
+    let told = || {
+        let health = w.keys.health();
+        (health.state, health.ready, health.next_refresh_in_seconds.is_some(), health.failures)
+    };
+    assert_eq!(told(), (KeysState::Empty, false, false, 0));
+    assert_eq!(ask(&w.keys, "a").await, "unavailable");
+    assert_eq!(told(), (KeysState::Dead, false, true, 1));
+    w.issuer.publish(&[&key("a")]);
+    w.clock.advance(2 * SECOND);
+    w.keys.refresh_now().await.expect("a refresh");
+    assert_eq!(told(), (KeysState::Fresh, true, true, 0));
+    let gate = w.issuer.hold();
+    w.clock.advance(2 * SECOND);
+    let refreshing = async { w.keys.refresh_now().await.is_ok() };
+    let watching = async {
+        settle().await;
+        let told = told();
+        gate.notify_waiters();
+        told
+    };
+    assert_eq!(tokio::join!(refreshing, watching), (true, (KeysState::Refreshing, true, true, 0)));
+    w.keys.close();
+    assert_eq!(told(), (KeysState::Closed, true, false, 0), "nothing will be fetched");
+}
+
+#[tokio::test]
 async fn what_happens_is_told() {
     let w = world_with(|builder| builder.alert_threshold(2));
     w.issuer.publish(&[&key("a")]);

@@ -171,7 +171,7 @@ mod tests {
             etag: Some("\"é\"".to_owned()),
             last_modified: None,
             max_age: Some(60_000),
-            metadata_age: None,
+            metadata_age: Some(100),
         };
         Entry {
             written_at: 1_500,
@@ -204,24 +204,48 @@ mod tests {
     fn ages_are_told_by_whichever_clock_says_more() {
         let (entry, at) = (entry(), |ms| SystemTime::UNIX_EPOCH + Duration::from_millis(ms));
         let head = &entry.document.as_ref().expect("a document").head;
-        // Now, what the store has left, the age of the entry, of the document, and what is left of the pause.
-        for (now, left, age, document, pause) in [
-            (1_500, None, 0, 500, Some(2_000)),
-            (2_500, None, 1_000, 1_500, Some(1_000)),
-            (2_500, Some(10_000), 1_000, 1_500, Some(1_000)),
-            (2_500, Some(7_000), 3_000, 3_500, None),
-            (0, None, 0, 500, Some(2_000)),
-            (0, Some(9_000), 1_000, 1_500, Some(1_000)),
-            (0, Some(99_000), 0, 500, Some(2_000)),
-            (9_000, Some(9_900), 7_500, 8_000, None),
+        // Now, what the store has left, the age of the entry, of the document, of that at least, and what is left of the pause
+        // and of the debt.
+        for (now, left, age, document, at_least, pause, debt) in [
+            (1_500, None, 0, 500, 400, Some(2_000), 5_000),
+            (2_500, None, 1_000, 1_500, 400, Some(1_000), 4_000),
+            (2_500, Some(10_000), 1_000, 1_500, 400, Some(1_000), 4_000),
+            (2_500, Some(7_000), 3_000, 3_500, 3_400, None, 2_000),
+            (0, None, 0, 500, 400, Some(2_000), 5_000),
+            (0, Some(9_000), 1_000, 1_500, 1_400, Some(1_000), 4_000),
+            (0, Some(99_000), 0, 500, 400, Some(2_000), 5_000),
+            (9_000, Some(9_900), 7_500, 8_000, 500, None, 0),
         ] {
             let (now, left) = (at(now), left.map(Duration::from_millis));
             let found = (
                 millis(entry.age(now, left)),
                 millis(entry.document_age(head, now, left)),
+                millis(entry.document_age_by_the_store(head, left)),
                 entry.pause_left(now, left).map(millis),
+                millis(entry.debt_left(now, left)),
             );
-            assert_eq!(found, (age, document, pause), "{now:?} {left:?}");
+            assert_eq!(found, (age, document, at_least, pause, debt), "{now:?} {left:?}");
+            let aged = entry.aged(now, left).expect("a document").head;
+            let told = (aged.age, aged.least_age, aged.metadata_age, aged.order);
+            assert_eq!(told, (document, at_least, Some(100 + age), 7), "{now:?} {left:?}");
+        }
+    }
+
+    #[test]
+    fn what_stands_before_the_body_has_a_bound_of_its_own() {
+        assert_eq!(Entry::max_len(11), 4 + 64 * 1024 + 11);
+        let with_url = |length: usize| {
+            let mut entry = entry();
+            entry.document.as_mut().expect("a document").head.url = Some("x".repeat(length));
+            entry
+        };
+        let without = with_url(0).encode().expect("octets").len() - LENGTH_LEN - b"{\"keys\":[]}".len();
+        let longest = with_url(MAX_HEAD_LEN - without);
+        let octets = Bytes::from(longest.encode().expect("octets"));
+        assert_eq!(octets.len(), Entry::max_len(11));
+        assert_eq!(Entry::decode(&octets, 11), Some(longest));
+        for more in [1, 1000] {
+            assert!(with_url(MAX_HEAD_LEN - without + more).encode().is_err(), "{more}");
         }
     }
 }

@@ -97,7 +97,7 @@ impl Refresher {
 
 /// Whether what was found is older than what is in use by the store's clock as well: an order alone is as good as the clocks of
 /// those who gave it.
-fn is_older(found: &Found, current: &Snapshot, now: Moment) -> bool {
+pub(super) fn is_older(found: &Found, current: &Snapshot, now: Moment) -> bool {
     let Some((entry, document)) = found.entry.as_ref().and_then(|entry| Some((entry, entry.document.as_ref()?))) else {
         return false;
     };

@@ -408,3 +408,7 @@ impl Refresher {
 fn is_a_place_alone(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| url.query().is_none() && url.username().is_empty() && url.password().is_none())
 }
+
+#[cfg(test)]
+#[cfg(not(shuttle))]
+mod tests;

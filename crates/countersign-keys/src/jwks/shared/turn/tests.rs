@@ -1,0 +1,258 @@
+use super::super::look::is_older;
+use super::*;
+use crate::{FetchError, FetchRequest, Fetched, JwksFetch, JwksProvider};
+use countersign::jwk::JwkSet;
+use countersign::{Algorithm, ConfigError, SigningKey, async_trait};
+use countersign_testkit::clock::FakeClock;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: u64 = 60_000;
+const START: u64 = 1_800_000_000;
+/// In milliseconds since 1970.
+const NOW: u64 = START * 1000;
+const KEYS: &str = "https://a.example/keys";
+
+/// It asks nothing but HTTPS, and nobody answers.
+#[derive(Debug)]
+struct Nobody;
+#[async_trait]
+impl JwksFetch for Nobody {
+    fn check(&self, url: &str) -> Result<(), ConfigError> {
+        if url.starts_with("https:") { Ok(()) } else { Err(ConfigError::new("url", "not https")) }
+    }
+    async fn fetch(&self, _: &FetchRequest<'_>) -> Result<Fetched, FetchError> {
+        Err(FetchError::status(500, None))
+    }
+}
+
+fn provider() -> (JwksProvider, FakeClock) {
+    let clock = FakeClock::at(START);
+    let keys = JwksProvider::discover("https://a.example").fetch(Nobody).clock(clock.clone()).build();
+    (keys.expect("a provider"), clock)
+}
+
+fn body() -> Bytes {
+    let key = SigningKey::generate(Algorithm::ES256).expect("generate").with_key_id("a").expect("a kid");
+    let set: JwkSet = key.verifying_key().jwk().into_iter().collect();
+    serde_json::to_vec(&set).expect("JSON").into()
+}
+
+fn head(order: u64) -> Head {
+    Head {
+        order,
+        fetched_at: NOW,
+        age: 0,
+        least_age: 0,
+        url: None,
+        etag: None,
+        last_modified: None,
+        max_age: None,
+        metadata_age: None,
+    }
+}
+
+/// An entry that was just written, as one finds it.
+fn found(document: Option<Document>, claim: Option<u64>) -> Found {
+    let claim = claim.map(|order| Claim { owner: "another".to_owned(), order });
+    let entry = Entry { written_at: NOW, kept_for: 60 * MINUTE, document, claim, pause: None, debt: 0 };
+    Found { raw: Some(Bytes::new()), entry: Some(entry), expires_in: None }
+}
+
+#[test]
+fn what_stands_there_and_cannot_be_read_is_forged() {
+    let nothing = || Found { raw: None, entry: None, expires_in: None };
+    let (keys, clock) = provider();
+    let now = Moment::now(&clock);
+    let forged = Found { raw: Some(Bytes::new()), ..nothing() };
+    for (found, outcome) in [(nothing(), None), (forged, Some(SharedKeysOutcome::Forged)), (found(None, None), None)] {
+        assert_eq!(found.is_forged(), outcome.is_some());
+        assert_eq!(
+            keys.refresher.later(&found, now).map(|snapshot| snapshot.is_some()),
+            outcome.map_or(Ok(false), Err)
+        );
+    }
+}
+
+#[test]
+fn of_what_is_there_that_alone_is_taken_which_was_fetched_later_and_may_serve() {
+    let ahead = NOW + millis(crate::jwks::refresh::MAX_SKEW);
+    let whole = body();
+    let hour = 60 * MINUTE;
+    // The order of what is in use and how old it is at least, that of what is found, its ages by the clocks and by the store,
+    // and what comes of it.
+    let cases = [
+        (None, (10, 0, 0), Ok(true)),
+        (None, (ahead, 0, 0), Ok(true)),
+        (None, (ahead + 1, 0, 0), Err(SharedKeysOutcome::Future)),
+        (None, (10, hour - 1, 0), Ok(true)),
+        (None, (10, hour, 0), Ok(false)),
+        (Some((10, 5)), (11, 0, 0), Ok(true)),
+        (Some((10, 5)), (10, 0, 0), Ok(false)),
+        (Some((10, 5)), (9, 0, 0), Err(SharedKeysOutcome::Outdated)),
+        (Some((10, 5)), (11, 0, 5), Ok(true)),
+        (Some((10, 5)), (11, 0, 6), Err(SharedKeysOutcome::Outdated)),
+        (Some((ahead + 1, 5)), (9, 0, 0), Ok(true)),
+    ];
+    for (current, (order, age, least_age), expected) in cases {
+        let shown = format!("{current:?} {order} {age} {least_age}");
+        let (keys, clock) = provider();
+        let (refresher, now) = (&keys.refresher, Moment::now(&clock));
+        let other = |body| found(Some(Document { head: Head { age, least_age, ..head(order) }, body }), None);
+        if let Some((order, least_age)) = current {
+            let in_use = found(Some(Document { head: head(order.min(ahead)), body: body() }), None);
+            let in_use = refresher.later(&in_use, now).ok().flatten().expect("a set");
+            let had_least_age = Duration::from_millis(least_age);
+            refresher.snapshot.store(Some(Arc::new(Snapshot { order, had_least_age, ..in_use })));
+        }
+        let taken = refresher.later(&other(whole.clone()), now);
+        assert_eq!(taken.as_ref().map(Option::is_some).map_err(|outcome| *outcome), expected, "{shown}");
+        if let Ok(Some(snapshot)) = taken {
+            let ages = (millis(snapshot.age(now)), millis(snapshot.least_age(now)), snapshot.order);
+            assert_eq!(ages, (age, least_age, order), "{shown}");
+            assert!(!snapshot.is_own && snapshot.is_claimed && snapshot.body == whole && snapshot.keys.len() == 1);
+            let unusable = refresher.later(&other(Bytes::from_static(b"{}")), now);
+            assert_eq!(unusable.err(), Some(SharedKeysOutcome::Unusable), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn what_is_found_older_by_the_stores_clock_may_be_replaced() {
+    let (keys, clock) = provider();
+    let now = Moment::now(&clock);
+    let aged = |least_age| found(Some(Document { head: Head { least_age, ..head(10) }, body: body() }), None);
+    let current = keys.refresher.later(&aged(5), now).ok().flatten().expect("a set");
+    for (least_age, expected) in [(4, false), (5, false), (6, true)] {
+        assert_eq!(is_older(&aged(least_age), &current, now), expected, "{least_age}");
+    }
+    assert!(!is_older(&found(None, Some(11)), &current, now), "nothing is known of its age");
+    assert!(!is_older(&Found { raw: None, entry: None, expires_in: None }, &current, now));
+}
+
+#[test]
+fn the_last_order_is_that_of_the_document_or_of_the_claim_unless_it_comes_from_the_future() {
+    let (keys, _clock) = provider();
+    let ahead = NOW + millis(crate::jwks::refresh::MAX_SKEW);
+    for (document, claim, known) in [
+        (None, None, None),
+        (Some(7), None, Some(7)),
+        (None, Some(8), Some(8)),
+        (Some(7), Some(8), Some(8)),
+        (Some(9), Some(8), Some(9)),
+        (Some(9), Some(ahead), Some(ahead)),
+        (Some(9), Some(ahead + 1), Some(9)),
+        (Some(ahead + 1), None, None),
+    ] {
+        let document = document.map(|order| Document { head: head(order), body: Bytes::new() });
+        let shown = format!("{document:?} {claim:?}");
+        assert_eq!(keys.refresher.known_order(&found(document, claim)), known, "{shown}");
+    }
+    assert_eq!(keys.refresher.known_order(&Found { raw: None, entry: None, expires_in: None }), None);
+}
+
+#[test]
+fn a_fresh_set_that_came_meanwhile_is_told_by_its_order() {
+    let (keys, clock) = provider();
+    let (refresher, now) = (&keys.refresher, Moment::now(&clock));
+    assert!(!refresher.has_fresh_after(None, now));
+    let document = Document { head: head(10), body: body() };
+    let snapshot = refresher.later(&found(Some(document), None), now).ok().flatten().expect("a set");
+    let stale = Moment { monotonic: now.monotonic + snapshot.time_to_live, ..now };
+    refresher.snapshot.store(Some(Arc::new(snapshot)));
+    for (before, now, expected) in [
+        (None, now, true),
+        (Some(9), now, true),
+        (Some(10), now, false),
+        (Some(11), now, false),
+        (Some(9), stale, false),
+    ] {
+        assert_eq!(refresher.has_fresh_after(before, now), expected, "{before:?} {now:?}");
+    }
+}
+
+#[test]
+fn an_entry_is_kept_for_as_long_as_its_document_may_serve() {
+    let (keys, clock) = provider();
+    let now = Moment::now(&clock);
+    let hour = 60 * MINUTE;
+    // What the server said, the age, and how long it is kept: the time to live, and 50 minutes.
+    for (max_age, age, kept_for) in [
+        (None, 0, hour),
+        (Some(20 * MINUTE), 0, 70 * MINUTE),
+        (None, 20 * MINUTE, 40 * MINUTE),
+        (None, hour - 2 * MINUTE - 1, 2 * MINUTE + 1),
+        (None, hour, 2 * MINUTE),
+        (None, 2 * hour, 2 * MINUTE),
+    ] {
+        let document = Document { head: Head { age, max_age, ..head(10) }, body: Bytes::new() };
+        let entry = keys.refresher.entry(now, Some(document));
+        assert_eq!((entry.kept_for, entry.written_at), (kept_for, NOW), "{max_age:?} {age}");
+    }
+    assert_eq!(keys.refresher.entry(now, None).kept_for, 2 * MINUTE);
+    let (written_at, raw) = (now.monotonic, Bytes::new());
+    let lease = Lease { owner: String::new(), value: Bytes::new(), renewals: 0 };
+    let claimed = Claimed { lease, raw, order: 1, entry: keys.refresher.entry(now, None), written_at };
+    for (passes, left) in [(0, 120), (50, 70), (70, 0), (1, 0)] {
+        clock.advance(passes * SECOND);
+        assert_eq!(claimed.expires_in(Moment::now(&clock)), left * SECOND, "{passes}");
+    }
+}
+
+#[test]
+fn what_unknown_key_ids_have_cost_is_bounded() {
+    let (keys, _clock) = provider();
+    for (debt, counts) in [(0, 0), (7_000, 7_000), (10_000, 10_000), (10_001, 10_000), (u64::MAX, 10_000)] {
+        let mut found = found(None, None);
+        found.entry.as_mut().expect("an entry").debt = debt;
+        assert_eq!(millis(keys.refresher.debt(&found)), counts, "{debt}");
+    }
+    assert_eq!(keys.refresher.debt(&Found { raw: None, entry: None, expires_in: None }), Duration::ZERO);
+}
+
+#[test]
+fn the_younger_metadata_is_kept_and_told_where_they_are_a_place_alone() {
+    let (keys, clock) = provider();
+    clock.advance(10 * SECOND);
+    let (refresher, now) = (&keys.refresher, Moment::now(&clock));
+    let (moved, secret) = ("https://a.example/moved", "https://a.example/keys?key=hunter3");
+    let hear = |url: &str, age: u64| {
+        let head = Head { url: Some(url.to_owned()), metadata_age: Some(age), ..head(10) };
+        refresher.hear_of_metadata(&head, now, SECOND);
+        let known = refresher.state().discovered.clone();
+        known.map(|known| (known.url.clone(), millis(known.age(now.monotonic))))
+    };
+    assert_eq!(hear("http://a.example/keys", 0), None, "the client does not ask it");
+    let mut is_known = Some((KEYS.to_owned(), 6_000));
+    assert_eq!(hear(KEYS, 5_000), is_known);
+    for age in [5_000, 5_001] {
+        assert_eq!(hear(moved, age), is_known, "{age}");
+    }
+    is_known = Some((moved.to_owned(), 5_999));
+    assert_eq!(hear(moved, 4_999), is_known);
+    let document = Document { head: Head { url: Some(moved.to_owned()), ..head(10) }, body: body() };
+    let snapshot = refresher.later(&found(Some(document), None), now).ok().flatten().expect("a set");
+    let told = |snapshot: &Snapshot| {
+        let head = refresher.document(snapshot, now).head;
+        (head.url, head.metadata_age, head.order)
+    };
+    assert_eq!(told(&snapshot), (Some(moved.to_owned()), Some(5_999), 10));
+    assert_eq!(told(&Snapshot { url: KEYS.to_owned(), ..snapshot.clone() }), (None, None, 10), "of other keys");
+    assert_eq!(hear(secret, 0).map(|(url, _)| url).as_deref(), Some(secret));
+    assert_eq!(told(&Snapshot { url: secret.to_owned(), ..snapshot }), (None, None, 10));
+}
+
+#[test]
+fn a_place_alone_has_no_query_no_name_and_no_password() {
+    for (url, is_alone) in [
+        (KEYS, true),
+        ("https://a.example:8443/t/keys", true),
+        ("https://a.example/keys?", false),
+        ("https://a.example/keys?key=1", false),
+        ("https://ada@a.example/keys", false),
+        ("https://:hunter3@a.example/keys", false),
+        ("https://ada:hunter3@a.example/keys", false),
+        ("keys", false),
+    ] {
+        assert_eq!(is_a_place_alone(url), is_alone, "{url}");
+    }
+}
