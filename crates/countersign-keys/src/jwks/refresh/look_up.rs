@@ -188,20 +188,20 @@ impl Refresher {
 }
 
 /// When a key was asked for, and how many answers there had been by then.
-struct Question {
-    asked_at: Moment,
-    answers: u64,
+pub(super) struct Question {
+    pub(super) asked_at: Moment,
+    pub(super) answers: u64,
 }
 
 impl Question {
     /// Whether this process asked for this set after the question. What another process asked for, by a clock of its own, may
     /// have the key; it does not show that the key is not published.
-    fn is_answered_by(&self, snapshot: &Snapshot) -> bool {
+    pub(super) fn is_answered_by(&self, snapshot: &Snapshot) -> bool {
         snapshot.is_own && snapshot.answer > self.answers && snapshot.asked_at.monotonic >= self.asked_at.monotonic
     }
 
     /// Whether this set was found since the question, and is too old to leave it at that.
-    fn is_only_half_answered_by(&self, snapshot: &Snapshot) -> bool {
+    pub(super) fn is_only_half_answered_by(&self, snapshot: &Snapshot) -> bool {
         !snapshot.is_own && snapshot.answer > self.answers && snapshot.had_age >= PERIOD
     }
 }

@@ -1,5 +1,7 @@
+use super::look_up::Question;
 use super::*;
-use crate::{FetchRequest, Fetched, JwksProvider, Validators};
+use crate::gate::PERIOD;
+use crate::{FetchError, FetchRequest, Fetched, JwksProvider, Validators};
 use countersign::{Bytes, async_trait};
 use countersign_testkit::clock::FakeClock;
 
