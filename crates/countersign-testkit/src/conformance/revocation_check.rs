@@ -15,6 +15,7 @@ use tokio::time::timeout;
 /// - Another token is not revoked with it: of the same subject, of another issuer with the same `jti`, or one whose issuer and
 ///   `jti` are the same text when they are put together.
 /// - `status_now` says what `status` says, or nothing.
+/// - Where it tells of changes, it tells of a revocation when that counts, and by the `Changes` that it handed out before.
 ///
 /// ```
 /// use countersign::revocation::MemoryDenylist;
@@ -40,7 +41,11 @@ pub async fn revocation_check<C: RevocationCheck>(new: impl AsyncFn() -> C, revo
         for token in others.iter().chain([&own]) {
             is(&check, token, TokenStatus::Active, "what was not revoked is active").await;
         }
+        let told = check.changes().map(|changes| (changes.count(), changes));
         timeout(PATIENCE, revoke(&check, &issuer, &id)).await.expect("a revocation within a minute");
+        if let Some((before, changes)) = told {
+            assert_ne!(changes.count(), before, "whoever tells of changes tells of a revocation: {issuer:?}, {id:?}");
+        }
         for _ in 0..2 {
             is(&check, &own, TokenStatus::Revoked, "what was revoked is revoked").await;
         }

@@ -13,7 +13,7 @@ use countersign::observe::{Event, Observer};
 use countersign::provider::Unavailable;
 use countersign::reason::Rejection;
 use countersign::request::{Credential, RequestView};
-use countersign::revocation::{RevocationCheck, TokenStatus};
+use countersign::revocation::{Changes, RevocationCheck, TokenStatus};
 use countersign::screening::{Refused, Rendered, Renderer};
 use countersign::verify::{TokenVerifier, VerifyError};
 use countersign::{ConfigError, SigningKey, VerifiedToken, async_trait};
@@ -287,6 +287,7 @@ enum ListFlaw {
     IgnoresCase,
     Joins,
     NowSaysActive,
+    TellsNothing,
     Trims,
 }
 
@@ -314,6 +315,10 @@ impl List {
 impl RevocationCheck for List {
     fn status_now(&self, _: &VerifiedToken) -> Option<TokenStatus> {
         (self.flaw == Some(ListFlaw::NowSaysActive)).then_some(TokenStatus::Active)
+    }
+
+    fn changes(&self) -> Option<Changes> {
+        (self.flaw == Some(ListFlaw::TellsNothing)).then(Changes::new)
     }
 
     async fn status(&self, token: &VerifiedToken) -> TokenStatus {
@@ -352,6 +357,7 @@ fn flawed_denylists_are_found_out() {
             (IgnoresCase, "another token is not revoked with it"),
             (Joins, "another token is not revoked with it"),
             (NowSaysActive, "`status_now` says what `status` says"),
+            (TellsNothing, "whoever tells of changes tells of a revocation"),
             (Trims, "another token is not revoked with it"),
         ],
     );
