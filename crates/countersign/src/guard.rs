@@ -153,18 +153,13 @@ impl Guard {
     /// # Errors
     /// [`ConfigError`] when the requirement names nothing, or names what the authorizer cannot judge.
     pub fn check(&self, requirement: Requirement) -> Result<Check, ConfigError> {
-        let check = self.passing_check(&self.parts(), requirement)?;
+        requirement.check_names()?;
+        self.parts().authorizer.accepts(&requirement)?;
+        let check = Check::new(self.clone(), requirement);
         if let Wiring::Late(late) = &self.0 {
             late.declare(check.shared_requirement())?;
         }
         Ok(check)
-    }
-
-    /// A check that serves one request, judged by these parts: a guard that replaces this one need not accept it.
-    fn passing_check(&self, parts: &Parts, requirement: Requirement) -> Result<Check, ConfigError> {
-        requirement.check_names()?;
-        parts.authorizer.accepts(&requirement)?;
-        Ok(Check::new(self.clone(), requirement))
     }
 
     /// Declares that handlers require `R` in their signatures, so that names which the authorizer does not know are found

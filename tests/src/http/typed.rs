@@ -11,7 +11,7 @@ use countersign::authorize::policy::{async_policy_fn, deny_overrides};
 use countersign::authorize::{
     All, Any, AsResource, Attribute, Attributes, Proof, Requirement, Requires, Resource, action,
 };
-use countersign_rbac::RbacAuthorizer;
+use countersign_rbac::{Catalog, LiveCatalog, RbacAuthorizer};
 use countersign_testkit::adapter::Unheard;
 use countersign_warp::Proving;
 use std::net::SocketAddr;
@@ -94,13 +94,17 @@ fn split(proof: Proof<All<(perm::PostsRead, perm::PostsWrite)>>) -> String {
     both(&read, &write)
 }
 
+fn catalog() -> Catalog {
+    let catalog = Catalog::builder().role("reader", [perm::PostsRead]).role("admin", [perm::PostsWrite]);
+    catalog.inherits("admin", "reader").build().expect("a catalog")
+}
+
 fn guard(tokens: &Tokens) -> Guard {
-    let rbac = RbacAuthorizer::builder()
-        .role("reader", [perm::PostsRead])
-        .role("admin", [perm::PostsWrite])
-        .inherits("admin", "reader")
-        .build()
-        .expect("a catalog");
+    guard_by(tokens, &catalog().into())
+}
+
+fn guard_by(tokens: &Tokens, live: &LiveCatalog) -> Guard {
+    let rbac = RbacAuthorizer::new(live.clone());
     let author = async_policy_fn("author", |request| {
         Box::pin(async move {
             tokio::task::yield_now().await;
@@ -295,4 +299,31 @@ async fn types_require_the_same_in_every_framework() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_the_catalog_has_lost_is_denied_in_every_framework() {
+    let tokens = Tokens::new();
+    let live = LiveCatalog::new(catalog());
+    let (guard, loads) = (guard_by(&tokens, &live), Loads::default());
+    let servers = [
+        axum_server(&guard, &loads),
+        actix_server(&guard, &loads),
+        warp_server(&guard, &loads),
+        tables::warp_table(&guard, &loads),
+    ];
+    let admin = tokens.named("ADMIN");
+    let statuses = async || {
+        let mut all = Vec::new();
+        for server in servers {
+            for path in ["/both", "/option", "/either"] {
+                all.push(ask(server, "GET", path, Some(&admin)).await.status);
+            }
+        }
+        all
+    };
+    assert_eq!(statuses().await, [200; 12]);
+    let fewer = Catalog::builder().role("reader", [perm::PostsRead]).role("admin", [perm::PostsRead]);
+    live.replace(fewer.build().expect("a catalog"));
+    assert_eq!(statuses().await, [403, 403, 200].repeat(4));
 }

@@ -2,7 +2,7 @@
 
 use super::parts::Parts;
 use super::{Check, Guard, Refusal, Screening};
-use crate::authorize::{AsResource, Authorized, Proof, Requires};
+use crate::authorize::{AsResource, Authorized, Authorizer, Proof, Requirement, Requires};
 use crate::config::ConfigError;
 use crate::denial::{CorrelationId, Denial};
 use crate::provider::Unavailable;
@@ -73,7 +73,7 @@ impl Screening {
     }
 
     fn check_of<R: Requires>(&self, request: &RequestView<'_>) -> Result<Check, Denial> {
-        let check = self.guard().passing_check(self.parts(), R::requirement());
+        let check = passing_check(self.guard(), self.parts(), R::requirement());
         check.map_err(|error| misused(self.parts(), error, || self.correlation_id(request)))
     }
 }
@@ -117,11 +117,34 @@ impl Guard {
         resource: T,
     ) -> Result<Authorized<T, R>, Denial> {
         let parts = self.parts();
-        let check = self.passing_check(&parts, R::requirement());
+        let check = passing_check(self, &parts, R::requirement());
         let check = check.map_err(|error| misused(&parts, error, CorrelationId::random))?;
         check.decide_by(&parts, &check.question(token).with_resource(resource.as_resource())).await?;
         Ok(Authorized::new(resource, token.clone()))
     }
+}
+
+/// A check that serves one request, judged by these parts: a guard that replaces this one need not accept it.
+fn passing_check(guard: &Guard, parts: &Parts, requirement: Requirement) -> Result<Check, ConfigError> {
+    requirement.check_names()?;
+    match parts.authorizer.accepts(&requirement) {
+        Err(error) if !has_lost(&*parts.authorizer, &requirement) => Err(error),
+        _ => Ok(Check::new(guard.clone(), requirement)),
+    }
+}
+
+/// Whether names that the authorizer has accepted once are all that it refuses. To ask for them is nobody's mistake: it
+/// denies them, as it does where a layer asks.
+fn has_lost(authorizer: &dyn Authorizer, requirement: &Requirement) -> bool {
+    let mut has_lost = false;
+    let all = requirement.each_leaf(&mut |leaf| {
+        if authorizer.accepts(leaf).is_err() {
+            has_lost = true;
+            return if authorizer.judges(leaf) { Ok(()) } else { Err(()) };
+        }
+        Ok(())
+    });
+    all.is_ok() && has_lost
 }
 
 /// A requirement came with a request that nobody has shown to this guard before.

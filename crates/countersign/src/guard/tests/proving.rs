@@ -88,6 +88,45 @@ fn what_a_guard_cannot_judge_is_its_owners_mistake_and_allows_nobody() {
     assert!(seen.take().concat().starts_with("refused: unjudged"));
 }
 
+/// Knows no role, and has known `admin`.
+#[derive(Debug)]
+struct Forgetful;
+#[async_trait]
+impl Authorizer for Forgetful {
+    fn accepts(&self, _: &Requirement) -> Result<(), ConfigError> {
+        Err(ConfigError::new("require", "an unknown name"))
+    }
+    fn judges(&self, leaf: &Requirement) -> bool {
+        *leaf == role("admin")
+    }
+    fn decide_now(&self, _: &AccessRequest<'_>) -> Option<Decision> {
+        Some(Decision::Deny(Why::new("forgetful", "unknown_name")))
+    }
+    async fn decide(&self, _: &AccessRequest<'_>) -> Decision {
+        Decision::Deny(Why::new("forgetful", "unknown_name"))
+    }
+}
+
+#[test]
+fn a_name_that_an_authorizer_has_lost_is_denied_where_a_type_requires_it() {
+    let seen = Seen::default();
+    let authorizer = (Forgetful, ScopeAuthorizer);
+    let guard =
+        Guard::builder(Named::default()).authorizer(authorizer).observer(seen.clone()).build().expect("a guard");
+    let admin: &[(&str, &str)] = &[(AUTH, "Bearer admin"), ("x-request-id", "r-7")];
+    assert_eq!(prove::<Admin>(&guard, admin), Err((403, Reason::NotAllowed)));
+    assert!(seen.take().contains(&"deny by forgetful/unknown_name".to_owned()), "a decision, told as one");
+    assert_eq!(prove::<Any<(Admin, Admin)>>(&guard, admin), Err((403, Reason::NotAllowed)));
+    assert_eq!(prove::<Nameless>(&guard, admin), Err((500, Reason::Unjudged)), "a name that it never knew");
+    assert_eq!(prove::<Any<(Admin, Nameless)>>(&guard, admin), Err((500, Reason::Unjudged)));
+    assert!(guard.check(role("admin")).is_err() && guard.declare::<Admin>().is_err(), "what is declared is a mistake");
+    seen.take();
+    let token = VerifiedToken::vouched(&json!({"sub": "admin"})).expect("claims");
+    let denial = now(guard.authorize::<Admin, _>(&token, Post("1"))).map(drop).unwrap_err();
+    assert_eq!((denial.status(), denial.reason()), (403, Reason::NotAllowed));
+    assert_eq!(seen.take()[0], "deny by forgetful/unknown_name");
+}
+
 #[test]
 fn a_resource_comes_back_only_with_the_decision_on_it() {
     let first = policy_fn("first", |request| Some(request.resource?.id == "1"));
