@@ -201,7 +201,8 @@ impl Authorizer for RbacAuthorizer {
 
     /// What it accepts, and requirements of names that an earlier catalog of its [`LiveCatalog`] knew.
     fn judges(&self, leaf: &Requirement) -> bool {
-        self.accepts(leaf).is_ok() || self.catalog.ever_knew(leaf)
+        // In a list it is asked about each action of each request: no error is built to be dropped.
+        !matches!(leaf, Requirement::Action(_)) && (self.accepts(leaf).is_ok() || self.catalog.ever_knew(leaf))
     }
 
     fn decide_now(&self, request: &AccessRequest<'_>) -> Option<Decision> {

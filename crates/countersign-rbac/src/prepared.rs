@@ -79,7 +79,10 @@ impl Node {
             Requirement::Authenticated | Requirement::Scopes(_) => Self::InToken(requirement.clone()),
             Requirement::AllOf(parts) => Self::AllOf(of_all(parts)?),
             Requirement::AnyOf(parts) => Self::AnyOf(of_all(parts)?),
-            _ => return Err(ConfigError::new("require", "a catalog cannot judge this kind of requirement")),
+            leaf => {
+                let leaf = leaf.to_string();
+                return Err(ConfigError::new("require", format!("a catalog cannot judge `{}`", leaf.escape_debug())));
+            }
         })
     }
 
@@ -101,7 +104,8 @@ pub(crate) fn mask<I: crate::ids::Id>(
     if names.is_empty() {
         return Err(ConfigError::new("require", format!("the list of {kind}s is empty")));
     }
-    let unknown = |name| ConfigError::new("require", format!("the {kind} `{name}` is not in the catalog"));
+    let unknown =
+        |name: &str| ConfigError::new("require", format!("the {kind} `{}` is not in the catalog", name.escape_debug()));
     let ids = names.iter().map(|name| find(name).ok_or_else(|| unknown(name)));
     ids.collect::<Result<Vec<_>, _>>().map(Mask::new)
 }

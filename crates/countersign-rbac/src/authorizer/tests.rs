@@ -156,6 +156,7 @@ fn a_name_that_the_catalog_does_not_know_is_refused_at_the_route_and_denied_afte
         (permissions(["posts:raed"]), "`require`: the permission `posts:raed` is not in the catalog"),
         (any_permission(["posts:read", "Posts:read"]), "`require`: the permission `Posts:read` is not in the catalog"),
         (permissions(["admin"]), "`require`: the permission `admin` is not in the catalog"),
+        (role("a\nb"), "`require`: the role `a\\nb` is not in the catalog"),
     ] {
         assert_eq!(rbac.accepts(&requirement).unwrap_err().to_string(), message);
         let nested = authenticated().and(scopes(["x"]).or(requirement.clone()));
@@ -166,6 +167,24 @@ fn a_name_that_the_catalog_does_not_know_is_refused_at_the_route_and_denied_afte
         decide(&rbac, &admin, &role("admin")),
         Decision::Allow,
         "in the token it grants nothing, and spoils nothing"
+    );
+}
+
+#[test]
+fn a_slip_is_told_by_who_knows_such_names_wherever_it_stands_in_a_list() {
+    use countersign::authorize::policy::deny_overrides;
+    let posts = || deny_overrides("posts", ["posts:read"]).build().expect("policies");
+    let error = |list: &dyn Authorizer, requirement| list.accepts(&requirement).unwrap_err().to_string();
+    assert_eq!(error(&house(), action("posts:raed")), "`require`: a catalog cannot judge `action(posts:raed)`");
+    assert_eq!(
+        error(&(house(), posts()), action("posts:raed")),
+        "`require`: no authorizer of the list judges `action(posts:raed)`: \
+         a catalog cannot judge `action(posts:raed)`; there are no policies for the action `posts:raed`"
+    );
+    assert_eq!(
+        error(&(posts(), house()), any_role(["admin", "amdin"])),
+        "`require`: no authorizer of the list judges `any_role(admin, amdin)`: \
+         policies judge actions, not `any_role(admin, amdin)`; the role `amdin` is not in the catalog"
     );
 }
 

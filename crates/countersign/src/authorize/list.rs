@@ -19,15 +19,20 @@ fn all(list: &dyn List) -> impl Iterator<Item = &dyn Authorizer> {
 
 fn accepts(list: &dyn List, requirement: &Requirement) -> Result<(), ConfigError> {
     requirement.each_leaf(&mut |leaf| {
-        let mut refusal = None;
-        for authorizer in all(list) {
-            match authorizer.accepts(leaf) {
-                Ok(()) => return Ok(()),
-                Err(error) => refusal = refusal.or(Some(error)),
-            }
-        }
-        Err(refusal.unwrap_or_else(|| ConfigError::new("authorizer", "is an empty list: nothing can judge this")))
+        if all(list).any(|authorizer| authorizer.accepts(leaf).is_ok()) { Ok(()) } else { Err(refusal(list, leaf)) }
     })
+}
+
+/// What each of them says: the one that knows names of this kind is the one that tells a slip.
+fn refusal(list: &dyn List, leaf: &Requirement) -> ConfigError {
+    let text = leaf.to_string();
+    let text = text.escape_debug();
+    let problems = all(list).filter_map(|authorizer| authorizer.accepts(leaf).err());
+    let problems: Vec<_> = problems.map(|error| error.problem().to_owned()).collect();
+    if problems.is_empty() {
+        return ConfigError::new("authorizer", format!("is an empty list: nothing can judge `{text}`"));
+    }
+    ConfigError::new("require", format!("no authorizer of the list judges `{text}`: {}", problems.join("; ")))
 }
 
 pub(super) const UNJUDGED: Why = Why::new("requirement", "unjudged");

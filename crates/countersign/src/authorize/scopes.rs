@@ -49,14 +49,19 @@ impl ScopeAuthorizer {
 #[async_trait]
 impl Authorizer for ScopeAuthorizer {
     fn accepts(&self, requirement: &Requirement) -> Result<(), ConfigError> {
-        requirement.each_leaf(&mut |leaf| match leaf {
-            Requirement::Authenticated | Requirement::Scopes(_) => Ok(()),
-            Requirement::AnyRole(names) | Requirement::AllPermissions(names) | Requirement::AnyPermission(names) => {
-                let names = names.join("`, `");
-                Err(ConfigError::new("authorizer", format!("is not set: nothing can judge `{names}`")))
+        requirement.each_leaf(&mut |leaf| {
+            if self.judges(leaf) {
+                return Ok(());
             }
-            _ => Err(ConfigError::new("authorizer", "is not set: nothing can judge this requirement")),
+            let leaf = leaf.to_string();
+            let problem = format!("`ScopeAuthorizer`, the default, cannot judge `{}`", leaf.escape_debug());
+            Err(ConfigError::new("authorizer", problem))
         })
+    }
+
+    /// Asked of each leaf of each request in a list, so no error is built to be dropped.
+    fn judges(&self, leaf: &Requirement) -> bool {
+        matches!(leaf, Requirement::Authenticated | Requirement::Scopes(_))
     }
 
     fn decide_now(&self, request: &AccessRequest<'_>) -> Option<Decision> {

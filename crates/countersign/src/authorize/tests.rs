@@ -64,7 +64,7 @@ fn scopes_need_no_authorizer_and_roles_do() {
     assert_ne!(judge(&role("admin")), Decision::Allow);
     assert!(ScopeAuthorizer.accepts(&scopes(["a"]).and(authenticated())).is_ok());
     let error = ScopeAuthorizer.accepts(&scopes(["a"]).or(role("admin"))).unwrap_err();
-    assert_eq!(error.to_string(), "`authorizer`: is not set: nothing can judge `admin`");
+    assert_eq!(error.to_string(), "`authorizer`: `ScopeAuthorizer`, the default, cannot judge `role(admin)`");
 }
 
 fn token_of(claims: Value) -> VerifiedToken {

@@ -81,7 +81,7 @@ impl HandOver {
     /// ([`Check::decide`](crate::screening::Check::decide), [`Guard::authorize`]), by the guard of that moment.
     ///
     /// # Errors
-    /// [`ConfigError`] of the first requirement, of a check that is still there, which `guard` cannot judge; and where `guard`
+    /// [`ConfigError`] that names the first requirement, of a check that is still there, which `guard` cannot judge; and where `guard`
     /// is itself one that comes later. Then nothing changes.
     pub fn hand_over(&self, guard: &Guard) -> Result<(), ConfigError> {
         let Wiring::Fixed(parts) = &guard.0 else {
@@ -89,10 +89,19 @@ impl HandOver {
         };
         // Held until the guard is in its place, so that what is declared meanwhile is declared to the new one.
         let declared = self.0.declared();
-        declared.iter().filter_map(Weak::upgrade).try_for_each(|requirement| parts.authorizer.accepts(&requirement))?;
+        for requirement in declared.iter().filter_map(Weak::upgrade) {
+            parts.authorizer.accepts(&requirement).map_err(|error| of_declared(&requirement, &error))?;
+        }
         *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(parts);
         Ok(())
     }
+}
+
+/// The whole requirement is told beside what is wrong in it: routes are found by it, in the code and in a manifest.
+fn of_declared(requirement: &Requirement, error: &ConfigError) -> ConfigError {
+    let text = requirement.to_string();
+    let problem = format!("`{}`, which is declared: {}", text.escape_debug(), error.problem());
+    ConfigError::new(error.setting(), problem)
 }
 
 impl fmt::Debug for HandOver {

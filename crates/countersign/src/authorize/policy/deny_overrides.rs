@@ -223,13 +223,25 @@ impl Leaves for DenyOverrides {
 impl Authorizer for DenyOverrides {
     fn accepts(&self, requirement: &Requirement) -> Result<(), ConfigError> {
         requirement.each_leaf(&mut |leaf| match leaf {
-            Requirement::Authenticated => Ok(()),
-            Requirement::Action(action) if self.is_own(action) => Ok(()),
+            leaf if self.judges(leaf) => Ok(()),
             Requirement::Action(action) => {
+                let action = action.escape_debug();
                 Err(ConfigError::new("require", format!("there are no policies for the action `{action}`")))
             }
-            _ => Err(ConfigError::new("require", "policies judge actions, not roles, permissions or scopes")),
+            leaf => {
+                let leaf = leaf.to_string();
+                Err(ConfigError::new("require", format!("policies judge actions, not `{}`", leaf.escape_debug())))
+            }
         })
+    }
+
+    /// Asked of each leaf of each request in a list, so no error is built to be dropped.
+    fn judges(&self, leaf: &Requirement) -> bool {
+        match leaf {
+            Requirement::Authenticated => true,
+            Requirement::Action(action) => self.is_own(action),
+            _ => false,
+        }
     }
 
     fn decide_now(&self, request: &AccessRequest<'_>) -> Option<Decision> {

@@ -351,7 +351,9 @@ fn policies_judge_their_own_actions_and_nothing_else() {
     assert_eq!(accepts(action("act").and(crate::authorize::authenticated())), Ok(()));
     let error = accepts(action("atc")).unwrap_err();
     assert_eq!(error, "`require`: there are no policies for the action `atc`");
-    assert!(accepts(scopes(["a"])).is_err() && accepts(action("act").or(role("x"))).is_err());
+    let error = accepts(action("act").or(role("x"))).unwrap_err();
+    assert_eq!(error, "`require`: policies judge actions, not `role(x)`");
+    assert!(accepts(scopes(["a"])).is_err());
     let token = token();
     for foreign in [scopes(["a"]), role("x"), action("other"), action("act").and(action("other"))] {
         let decision = now(own.decide(&AccessRequest::new(&token, &foreign)));
@@ -402,12 +404,32 @@ fn each_part_of_a_requirement_is_judged_by_the_first_who_accepts_it() {
 fn what_no_authorizer_of_a_list_accepts_is_refused_and_denied() {
     let token = token();
     let list = (policies([], [says(Yes, false)]), ScopeAuthorizer);
-    assert!(list.accepts(&role("admin")).is_err());
-    assert!(list.accepts(&scopes(["a"]).and(role("admin"))).is_err());
+    let table = [
+        (
+            role("admin"),
+            "`require`: no authorizer of the list judges `role(admin)`: policies judge actions, not `role(admin)`; \
+             `ScopeAuthorizer`, the default, cannot judge `role(admin)`",
+        ),
+        (
+            scopes(["a"]).and(action("atc")),
+            "`require`: no authorizer of the list judges `action(atc)`: there are no policies for the action `atc`; \
+             `ScopeAuthorizer`, the default, cannot judge `action(atc)`",
+        ),
+    ];
+    for (requirement, expected) in table {
+        assert_eq!(list.accepts(&requirement).unwrap_err().to_string(), expected);
+    }
+    // What an application takes for a name stays on its line.
+    for refusal in [list.accepts(&action("a\nb")), list.accepts(&role("a\nb")), ScopeAuthorizer.accepts(&role("a\nb"))]
+    {
+        let error = refusal.unwrap_err().to_string();
+        assert!(error.contains("a\\nb") && !error.contains('\n'), "{error}");
+    }
     let unjudged = Some(Decision::Deny(Why::new("requirement", "unjudged")));
     assert_eq!(list.decide_now(&AccessRequest::new(&token, &role("admin"))), unjudged);
     let none = Vec::<ScopeAuthorizer>::new();
-    assert_eq!(none.accepts(&scopes(["a"])).unwrap_err().setting(), "authorizer");
+    let error = none.accepts(&scopes(["a"])).unwrap_err().to_string();
+    assert_eq!(error, "`authorizer`: is an empty list: nothing can judge `scopes(a)`");
     assert_eq!(none.decide_now(&AccessRequest::new(&token, &scopes(["a"]))), unjudged);
 }
 

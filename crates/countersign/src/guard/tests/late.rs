@@ -140,7 +140,8 @@ fn a_type_that_is_declared_is_held_against_every_guard_to_come() {
     let (guard, hand_over) = Guard::later();
     guard.declare::<Amdin>().expect("nothing to hold it against");
     guard.declare::<Amdin>().expect("twice is once");
-    assert_eq!(hand_over.hand_over(&by_name()).unwrap_err().setting(), "require");
+    let error = hand_over.hand_over(&by_name()).unwrap_err().to_string();
+    assert_eq!(error, "`require`: `role(amdin)`, which is declared: an unknown name");
     assert_eq!(by_name().declare::<Amdin>().unwrap_err().setting(), "require");
 }
 
