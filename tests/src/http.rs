@@ -8,6 +8,7 @@ mod preflight;
 mod reasons;
 pub(crate) mod servers;
 mod shared_cases;
+mod spawned;
 mod table;
 mod typed;
 mod warp_groups;

@@ -8,17 +8,18 @@ use countersign::screening::Screening;
 use countersign::{Denial, VerifiedToken};
 use serde::de::DeserializeOwned;
 use std::fmt;
-use std::future::{Future, pending};
+use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// The claims of the request's token, as a type of yours.
 ///
 /// Refuses requests without a valid token, and tokens whose claims do not fit the type. `Option<Claims<C>>` takes
 /// requests without credentials as `None`, and refuses the rest as before: the handler does not run. A refusal other
-/// than for want of credentials is final, so `Result<Claims<C>, …>` in a handler never sees it.
+/// than for want of credentials is final, so `Result<Claims<C>, …>` in a handler never sees it. Where a task of its own asks,
+/// by `Claims::extract`, that ends the handler too; the task goes on once the request has been answered.
 ///
 /// Where no guard is planted around the route, `Claims<C>` is 500, and `Option<Claims<C>>` is `None`.
 ///
@@ -197,6 +198,8 @@ pub struct Extracting<T>(State<T>);
 
 enum State<T> {
     Ready(Option<Result<T, Refusal>>),
+    /// The middleware answers instead.
+    Refused(Planted, Option<Refusal>),
     Waiting(Pin<Box<dyn Future<Output = Result<T, Refusal>>>>),
 }
 
@@ -213,8 +216,11 @@ impl<T> Future for Extracting<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            // Nothing, where the middleware answers instead.
             State::Ready(answer) => answer.take().map_or(Poll::Pending, Poll::Ready),
+            State::Refused(planted, refusal) => {
+                ready!(planted.poll_over(context));
+                refusal.take().map_or(Poll::Pending, |refusal| Poll::Ready(Err(refusal)))
+            }
             State::Waiting(future) => future.as_mut().poll(context),
         }
     }
@@ -295,8 +301,13 @@ impl<R: Requires> Question for Whether<R> {
     }
 }
 
-/// What becomes of an answer; nothing where the middleware answers in the extractor's stead.
-///
+/// What becomes of an answer.
+enum Concluded<A> {
+    Answered(Result<A, Refusal>),
+    /// The middleware answers in the extractor's stead.
+    Refused(Refusal),
+}
+
 /// `Option<…>` around the extractor may take the want of a token for an answer, and is not known here: that refusal is told
 /// by the middleware, when it is what the request is answered with.
 fn conclude<A>(
@@ -304,15 +315,23 @@ fn conclude<A>(
     request: &HttpRequest,
     view: &RequestView<'_>,
     answer: Result<Option<A>, Denial>,
-) -> Option<Result<A, Refusal>> {
+) -> Concluded<A> {
     match answer {
-        Ok(Some(answer)) => Some(Ok(answer)),
-        Ok(None) => Some(Err(Refusal(planted.screening().want_of_credentials(view)))),
-        Err(denial) => {
-            planted.refuse(denial, request.clone());
-            None
-        }
+        Ok(Some(answer)) => Concluded::Answered(Ok(answer)),
+        Ok(None) => Concluded::Answered(Err(Refusal(planted.screening().want_of_credentials(view)))),
+        Err(denial) => Concluded::Refused(refuse(planted, request, denial)),
     }
+}
+
+fn refuse(planted: &Planted, request: &HttpRequest, denial: Denial) -> Refusal {
+    planted.refuse(denial.clone(), request.clone());
+    Refusal(denial)
+}
+
+/// Ends with the refusal once nobody can take it for something else: the handler is gone, and a task of its own ends too.
+async fn answered<A>(planted: &Planted, refusal: Refusal) -> Result<A, Refusal> {
+    poll_fn(|context| planted.poll_over(context)).await;
+    Err(refusal)
 }
 
 fn planted(request: &HttpRequest) -> Result<Planted, Refusal> {
@@ -328,8 +347,11 @@ pub(crate) fn extract<Q: Question, T: 'static>(request: &HttpRequest, wrap: fn(Q
         let headers = Headers(request.headers());
         let view = view(request, &headers);
         if let Some(answer) = Q::ask_now(planted.screening(), &view) {
-            let answer = conclude(&planted, request, &view, answer);
-            return Extracting(State::Ready(answer.map(|answer| answer.map(wrap))));
+            let concluded = conclude(&planted, request, &view, answer);
+            return Extracting(match concluded {
+                Concluded::Answered(answer) => State::Ready(Some(answer.map(wrap))),
+                Concluded::Refused(refusal) => State::Refused(planted, Some(refusal)),
+            });
         }
     }
     let request = request.clone();
@@ -337,14 +359,14 @@ pub(crate) fn extract<Q: Question, T: 'static>(request: &HttpRequest, wrap: fn(Q
 }
 
 async fn wait<Q: Question>(planted: &Planted, request: &HttpRequest) -> Result<Q::Answer, Refusal> {
-    let answer = {
+    let concluded = {
         let headers = Headers(request.headers());
         let view = view(request, &headers);
         conclude(planted, request, &view, Q::ask(planted.screening(), &view).await)
     };
-    match answer {
-        Some(answer) => answer,
-        None => pending().await,
+    match concluded {
+        Concluded::Answered(answer) => answer,
+        Concluded::Refused(refusal) => answered(planted, refusal).await,
     }
 }
 
@@ -406,10 +428,7 @@ where
             };
             match authorized {
                 Ok(authorized) => Ok(Self(authorized)),
-                Err(denial) => {
-                    planted.refuse(denial, request.clone());
-                    pending().await
-                }
+                Err(denial) => Ok(answered(&planted, refuse(&planted, &request, denial)).await?),
             }
         })
     }

@@ -8,18 +8,25 @@ use std::cell::Cell;
 use std::future::{Future, Ready, poll_fn, ready};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 /// What is planted in a request: the screening, and a place for a refusal that an extractor came to.
 ///
 /// actix turns a failed extractor inside `Option<…>` into `None`, and would let a bad token pass as no token. So the
-/// extractor leaves its refusal here and waits, and the middleware that planted this answers in its stead.
+/// extractor leaves its refusal here and waits, and the middleware that planted this answers in its stead. The two may run in
+/// different tasks, so each wakes the other.
 #[derive(Clone)]
 pub(crate) struct Planted(Rc<Place>);
 
 struct Place {
     screening: Screening,
     refused: Cell<Option<Refused>>,
+    /// The middleware, which waits for the inner service or for a refusal.
+    middleware: Cell<Option<Waker>>,
+    /// Extractors that have refused, and wait for the middleware's answer.
+    extractors: Cell<Vec<Waker>>,
+    /// Whether the middleware has answered, or has been dropped.
+    is_over: Cell<bool>,
     /// What was planted further out, and is asked again once the inner service has answered.
     outer: Option<Planted>,
 }
@@ -35,7 +42,14 @@ impl Planted {
         let mut extensions = request.extensions_mut();
         let outer = extensions.get::<Self>().cloned();
         let screening = Screening::enter(guard, outer.as_ref().map(Self::screening));
-        let planted = Self(Rc::new(Place { screening, refused: Cell::default(), outer }));
+        let planted = Self(Rc::new(Place {
+            screening,
+            refused: Cell::default(),
+            middleware: Cell::default(),
+            extractors: Cell::default(),
+            is_over: Cell::default(),
+            outer,
+        }));
         extensions.insert(planted.clone());
         planted
     }
@@ -46,7 +60,29 @@ impl Planted {
 
     /// Ends the request with a refusal: the handler, if it has not run yet, never does.
     pub(crate) fn refuse(&self, denial: Denial, request: HttpRequest) {
+        if self.0.is_over.get() {
+            return;
+        }
         self.0.refused.set(Some(Refused { denial, request }));
+        if let Some(middleware) = self.0.middleware.take() {
+            middleware.wake();
+        }
+    }
+
+    fn listen(&self, context: &Context<'_>) {
+        let known = self.0.middleware.take().filter(|known| known.will_wake(context.waker()));
+        self.0.middleware.set(Some(known.unwrap_or_else(|| context.waker().clone())));
+    }
+
+    /// Until the request has been answered. A handler is dropped by then; a task of its own would stay for good.
+    pub(crate) fn poll_over(&self, context: &Context<'_>) -> Poll<()> {
+        if self.0.is_over.get() {
+            return Poll::Ready(());
+        }
+        let mut extractors = self.0.extractors.take();
+        extractors.push(context.waker().clone());
+        self.0.extractors.set(extractors);
+        Poll::Pending
     }
 
     /// Tells the refusal that an extractor came to, where it is what the handler's caller is answered with.
@@ -65,6 +101,19 @@ impl Planted {
     }
 }
 
+/// Lets the extractors go that have refused. Dropped when the handler has been.
+struct Passing(Planted);
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        let Self(Planted(place)) = self;
+        place.is_over.set(true);
+        // A refusal that nobody answers holds the request, and the request holds this place.
+        drop((place.refused.take(), place.middleware.take()));
+        place.extractors.take().into_iter().for_each(Waker::wake);
+    }
+}
+
 type Answer<B> = Result<ServiceResponse<EitherBody<B>>, Error>;
 
 /// Calls the inner service until it answers or an extractor refuses.
@@ -72,14 +121,17 @@ async fn pass<S, B>(service: Rc<S>, request: ServiceRequest, planted: Planted) -
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
+    let _passing = Passing(planted.clone());
     // The request itself is not kept across the call: routing wants it for itself.
     let mut call = pin!(service.call(request));
     let answer = poll_fn(|context| {
         let answer = call.as_mut().poll(context);
         match planted.0.refused.take() {
-            Some(refused) => Poll::Ready(Err(refused)),
-            None => answer.map(Ok),
+            Some(refused) => return Poll::Ready(Err(refused)),
+            None if answer.is_pending() => planted.listen(context),
+            None => {}
         }
+        answer.map(Ok)
     });
     match answer.await {
         Ok(Ok(response)) => {
