@@ -4,12 +4,12 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
 use axum::routing::{get, post};
 use countersign::ConfigError;
 use countersign::authorize::permissions;
-use countersign_axum::{GuardExt, Socket, Tenure, Verified};
+use countersign_axum::{GuardExt, Headers, Socket, Tenure, Verified};
 use countersign_examples::cookie_app::{self, CookieApp};
 use countersign_examples::quickstart::{self, Answer, MAX_LOGIN_BYTES};
 use std::process::ExitCode;
@@ -37,12 +37,12 @@ async fn page(State(app): App) -> Answer {
     app.page()
 }
 
-async fn log_in(State(app): App, headers: HeaderMap, body: Bytes) -> Answer {
-    app.log_in(&fields(&headers), &body)
+async fn log_in(State(app): App, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Answer {
+    app.log_in(&Headers(&headers).view(&method, &uri), &body)
 }
 
-async fn me(State(app): App, Verified(token): Verified, headers: HeaderMap) -> Answer {
-    app.me(&token, &fields(&headers))
+async fn me(State(app): App, Verified(token): Verified, method: Method, uri: Uri, headers: HeaderMap) -> Answer {
+    app.me(&token, &Headers(&headers).view(&method, &uri))
 }
 
 async fn notes(State(app): App) -> Answer {
@@ -60,10 +60,6 @@ async fn log_out(State(app): App, Verified(token): Verified) -> Answer {
 /// Nothing is said: it is closed when the session ends.
 async fn follow(tenure: Tenure, upgrade: WebSocketUpgrade) -> Response {
     tenure.on_upgrade(upgrade, async |mut socket: Socket| while let Some(Ok(_)) = socket.recv().await {})
-}
-
-fn fields(headers: &HeaderMap) -> Vec<(&str, &[u8])> {
-    headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
 }
 
 async fn serve() -> Result<(), String> {

@@ -1,12 +1,11 @@
 //! A page with a login in actix-web, its token in a cookie: `cargo run --example cookie_app_actix`.
 
-use actix_web::http::header::HeaderMap;
 use actix_web::web::{self, Bytes, Data, Payload, PayloadConfig, ServiceConfig};
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer};
 use actix_ws::Message;
 use countersign::ConfigError;
 use countersign::authorize::permissions;
-use countersign_actix::{GuardExt, RequireLayer, Socket, Tenure, Verified};
+use countersign_actix::{GuardExt, Headers, RequireLayer, Socket, Tenure, Verified};
 use countersign_examples::cookie_app::{self, CookieApp};
 use countersign_examples::quickstart::{self, Answer, MAX_LOGIN_BYTES};
 use std::process::ExitCode;
@@ -42,11 +41,11 @@ async fn page(app: Data<CookieApp>) -> Answer {
 }
 
 async fn log_in(app: Data<CookieApp>, request: HttpRequest, body: Bytes) -> Answer {
-    app.log_in(&fields(request.headers()), &body)
+    app.log_in(&Headers(request.headers()).view(request.method(), request.uri()), &body)
 }
 
 async fn me(app: Data<CookieApp>, Verified(token): Verified, request: HttpRequest) -> Answer {
-    app.me(&token, &fields(request.headers()))
+    app.me(&token, &Headers(request.headers()).view(request.method(), request.uri()))
 }
 
 async fn notes(app: Data<CookieApp>) -> Answer {
@@ -76,10 +75,6 @@ async fn follow(tenure: Tenure, request: HttpRequest, body: Payload) -> Result<H
             }
         }
     }))
-}
-
-fn fields(headers: &HeaderMap) -> Vec<(&str, &[u8])> {
-    headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
 }
 
 async fn serve() -> Result<(), String> {

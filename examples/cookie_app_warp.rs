@@ -4,11 +4,11 @@ use countersign::authorize::permissions;
 use countersign::{ConfigError, VerifiedToken};
 use countersign_examples::cookie_app::{self, CookieApp};
 use countersign_examples::quickstart::{self, Answer, warp_body};
-use countersign_warp::{GuardExt, Guarded, Socket, Tenure};
+use countersign_warp::{GuardExt, Guarded, Headers, Socket, Tenure};
 use std::process::ExitCode;
 use std::sync::Arc;
 use warp::header::headers_cloned;
-use warp::http::HeaderMap;
+use warp::http::{HeaderMap, Method};
 use warp::reply::Response;
 use warp::ws::Ws;
 use warp::{Filter, Rejection, Reply, get, path, post};
@@ -23,11 +23,15 @@ fn routes(app: App) -> Result<impl Filter<Extract = impl Reply, Error = Rejectio
     let page = path::end().and(get()).and(with_app.clone()).map(|app: App| app.page());
     let log_in = path!("login").and(post()).and(with_app.clone()).and(headers_cloned()).and(warp_body()).map(
         |app: App, headers: HeaderMap, body: Body| {
-            body.map_or_else(|too_large| too_large, |body| app.log_in(&fields(&headers), &body))
+            let request = Headers(&headers);
+            let request = request.view(&Method::POST, "/login", None);
+            body.map_or_else(|too_large| too_large, |body| app.log_in(&request, &body))
         },
     );
     let me = path!("me").and(get()).and(with_app.clone()).and(headers_cloned()).guarded(guard.protect(), |route| {
-        route.map(|app: App, headers: HeaderMap, token: VerifiedToken| app.me(&token, &fields(&headers)))
+        route.map(|app: App, headers: HeaderMap, token: VerifiedToken| {
+            app.me(&token, &Headers(&headers).view(&Method::GET, "/me", None))
+        })
     });
     let may_read = guard.require(permissions(["notes:read"]))?;
     let notes = path!("notes")
@@ -51,10 +55,6 @@ fn routes(app: App) -> Result<impl Filter<Extract = impl Reply, Error = Rejectio
 /// Nothing is said: it is closed when the session ends.
 fn follow(tenure: Tenure, ws: Ws) -> Response {
     tenure.on_upgrade(ws, async |mut socket: Socket| while let Some(Ok(_)) = socket.recv().await {})
-}
-
-fn fields(headers: &HeaderMap) -> Vec<(&str, &[u8])> {
-    headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
 }
 
 async fn serve() -> Result<(), String> {

@@ -31,9 +31,6 @@ const COOKIE: &str = "__Host-session";
 const USERS: [&str; 2] = ["reader", "writer"];
 const LONGEST_LIFETIME: u64 = 600;
 
-/// Header fields of a request: lower-case name and value.
-pub type Fields<'r> = [(&'r str, &'r [u8])];
-
 /// The service, as far as it does not matter by which framework it is reached.
 #[derive(Debug)]
 pub struct CookieApp {
@@ -108,8 +105,8 @@ impl CookieApp {
     /// There is no cookie yet for the guard to look after, so the question whose request it is stands here: else another
     /// site could log the user in as somebody else, and read what is written then.
     #[must_use]
-    pub fn log_in(&self, fields: &Fields<'_>, body: &[u8]) -> Answer {
-        if !self.extractor.is_ours(&RequestView::new("POST", "/login", None, &fields)) {
+    pub fn log_in(&self, request: &RequestView<'_>, body: &[u8]) -> Answer {
+        if !self.extractor.is_ours(request) {
             return self.guard.refuse(Reason::CrossSite).into();
         }
         let Ok(Login { user, lifetime }) = serde_json::from_slice(body) else {
@@ -139,9 +136,8 @@ impl CookieApp {
     /// ours; whoever sends none sends the token in `X-CSRF-Token`. It comes in a body and in no cookie, because other sites
     /// cannot read bodies, and pages on other ports of this host can read cookies.
     #[must_use]
-    pub fn me(&self, token: &VerifiedToken, fields: &Fields<'_>) -> Answer {
-        let session = self.extractor.extract(&RequestView::new("GET", "/me", None, &fields));
-        let Ok(Some(session)) = session else { return Answer::empty(500) };
+    pub fn me(&self, token: &VerifiedToken, request: &RequestView<'_>) -> Answer {
+        let Ok(Some(session)) = self.extractor.extract(request) else { return Answer::empty(500) };
         match self.csrf_tokens.issue(session.expose()) {
             Ok(csrf_token) => private(&json!({ "user": token.subject(), "csrf_token": csrf_token })),
             Err(_) => Answer::empty(500),

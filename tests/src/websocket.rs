@@ -62,6 +62,31 @@ async fn the_verdict_comes_before_the_upgrade() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_offers_its_token_beside_a_protocol_and_that_one_is_selected() {
+    for framework in FRAMEWORKS {
+        let world = World::start(framework);
+        let token = format!("countersign.bearer.{}", world.token(&json!({})));
+        for (offered, selected) in [
+            (format!("chat, {token}"), "chat"),
+            (format!("{token}, soap,chat"), "chat"),
+            (format!("chat, {token}, chat.v2"), "chat.v2"),
+        ] {
+            let (client, seen) = Client::offer(world.address, "/echo", &offered).await;
+            assert_eq!(seen.as_deref(), Some(selected), "{framework}: {offered}");
+            assert_eq!(client.expect("it stays open").ask("hello").await, "hello", "{framework}");
+        }
+        // Nothing else is ever selected, and so no token repeated.
+        for (path, offered) in
+            [("/echo", token.clone()), ("/echo", format!("soap, {token}")), ("/idle", format!("chat, {token}"))]
+        {
+            let (client, seen) = Client::offer(world.address, path, &offered).await;
+            assert!(client.is_none() && seen.is_none(), "{framework}: {path} {offered} {seen:?}");
+        }
+        assert_eq!(refused(world.address, "/echo", None).await.status, 401, "{framework}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connection_closes_when_its_token_expires_and_not_before() {
     for framework in FRAMEWORKS {
         let world = World::start(framework);

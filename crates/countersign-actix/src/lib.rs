@@ -52,6 +52,7 @@ mod refusal;
 mod scope;
 #[cfg(feature = "ws")]
 mod tenure;
+mod view;
 
 pub use extract::{Claims, Extracting, Require, RequireOn, Sent, Verified};
 pub use middleware::{GuardLayer, GuardService, RequireLayer, RequireService};
@@ -59,12 +60,12 @@ pub use refusal::Refusal;
 pub use scope::{GuardedResources, GuardedScope};
 #[cfg(feature = "ws")]
 pub use tenure::{Limited, Socket, Tenure};
+pub use view::Headers;
 
-use actix_web::http::header::HeaderMap;
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse, web};
 use countersign::authorize::Requirement;
-use countersign::request::{HeaderSource, RequestView};
+use countersign::request::RequestView;
 use countersign::resource_metadata::{MEDIA_TYPE, WELL_KNOWN};
 use countersign::{ConfigError, Guard};
 use std::future::ready;
@@ -154,17 +155,8 @@ mod sealed {
     impl Sealed for countersign::Guard {}
 }
 
-/// The header fields of a request, where they are.
-struct Headers<'r>(&'r HeaderMap);
-
-impl HeaderSource for Headers<'_> {
-    fn header(&self, name: &str, nth: usize) -> Option<&[u8]> {
-        self.0.get_all(name).nth(nth).map(actix_web::http::header::HeaderValue::as_bytes)
-    }
-}
-
 fn view<'r>(request: &'r HttpRequest, headers: &'r Headers<'r>) -> RequestView<'r> {
-    RequestView::new(request.method().as_str(), request.uri().path(), request.uri().query(), headers)
+    headers.view(request.method(), request.uri())
 }
 
 #[cfg(doctest)]

@@ -7,9 +7,11 @@ pub use socket::Socket;
 use crate::Refusal;
 use crate::extract::{Extracting, Question, extract};
 use actix_web::dev::Payload;
+use actix_web::http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, rt};
 use actix_ws::{MessageStream, Session};
 use countersign::Denial;
+use countersign::extract::Subprotocols;
 use countersign::request::RequestView;
 use countersign::screening::{self, Screening};
 use futures_core::Stream;
@@ -57,7 +59,7 @@ use std::time::Duration;
 /// let app = App::new().route("/echo", web::get().to(echo));
 /// ```
 #[derive(Clone, Debug)]
-pub struct Tenure(pub screening::Tenure);
+pub struct Tenure(pub screening::Tenure, pub(crate) Subprotocols);
 
 impl Deref for Tenure {
     type Target = screening::Tenure;
@@ -71,19 +73,33 @@ impl Tenure {
     /// As [`Tenure::recheck_every`](screening::Tenure::recheck_every).
     #[must_use]
     pub fn recheck_every(self, interval: Duration) -> Self {
-        Self(self.0.recheck_every(interval))
+        Self(self.0.recheck_every(interval), self.1)
     }
 
     /// As [`Tenure::stale_for`](screening::Tenure::stale_for).
     #[must_use]
     pub fn stale_for(self, time: Duration) -> Self {
-        Self(self.0.stale_for(time))
+        Self(self.0.stale_for(time), self.1)
     }
 
     /// As [`Tenure::close_within`](screening::Tenure::close_within).
     #[must_use]
     pub fn close_within(self, time: Duration) -> Self {
-        Self(self.0.close_within(time))
+        Self(self.0.close_within(time), self.1)
+    }
+
+    /// What the application speaks over the connection, best first: the answer selects the first of these that the client offers
+    /// in `Sec-WebSocket-Protocol`, and else none. Browsers close a connection whose server selects none of what they offered, as
+    /// they do where a [token](countersign::extract::SubprotocolExtractor) is among that: a page offers a protocol beside it.
+    #[must_use]
+    pub fn protocols<P: AsRef<str>>(self, spoken: impl IntoIterator<Item = P>) -> Self {
+        Self(self.0, self.1.select(spoken))
+    }
+
+    /// Which of the [protocols](Self::protocols) has been selected.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&str> {
+        self.1.selected()
     }
 
     /// Serves the WebSocket that `actix_ws::handle` has opened, and closes it at the end of the tenure with 4401, 4403 or 4503,
@@ -100,7 +116,10 @@ impl Tenure {
         C: FnOnce(Socket) -> A + 'static,
         A: Future<Output = ()> + 'static,
     {
-        let (response, session, messages) = opened;
+        let (mut response, session, messages) = opened;
+        if let Some(protocol) = self.1.selected().and_then(|protocol| HeaderValue::from_str(protocol).ok()) {
+            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
         rt::spawn(async move {
             let handler = |lease| handler(Socket::new(lease));
             self.0.attend(Connection { session, messages }, rt::time::sleep, handler, Connection::close).await;
@@ -118,14 +137,16 @@ impl Tenure {
 struct HowLong;
 
 impl Question for HowLong {
-    type Answer = screening::Tenure;
+    type Answer = Tenure;
 
-    fn ask_now(screening: &Screening, request: &RequestView<'_>) -> Option<Result<Option<screening::Tenure>, Denial>> {
-        screening.tenure_optional_now(request)
+    fn ask_now(screening: &Screening, request: &RequestView<'_>) -> Option<Result<Option<Tenure>, Denial>> {
+        let tenure = screening.tenure_optional_now(request)?;
+        Some(tenure.map(|tenure| tenure.map(|tenure| Tenure(tenure, Subprotocols::offered(request)))))
     }
 
-    async fn ask(screening: &Screening, request: &RequestView<'_>) -> Result<Option<screening::Tenure>, Denial> {
-        screening.tenure_optional(request).await
+    async fn ask(screening: &Screening, request: &RequestView<'_>) -> Result<Option<Tenure>, Denial> {
+        let tenure = screening.tenure_optional(request).await?;
+        Ok(tenure.map(|tenure| Tenure(tenure, Subprotocols::offered(request))))
     }
 }
 
@@ -134,6 +155,6 @@ impl FromRequest for Tenure {
     type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        extract::<HowLong, _>(request, Self)
+        extract::<HowLong, _>(request, |tenure| tenure)
     }
 }

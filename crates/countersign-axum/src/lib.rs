@@ -57,6 +57,7 @@ mod refusal;
 mod router;
 #[cfg(feature = "ws")]
 mod tenure;
+mod view;
 
 pub use extract::{Claims, Require, RequireOn, Sent, Verified};
 pub use layer::{GuardLayer, GuardService, RequireLayer, RequireService, ResponseFuture};
@@ -64,17 +65,17 @@ pub use refusal::Refusal;
 pub use router::GuardedRouter;
 #[cfg(feature = "ws")]
 pub use tenure::{Limited, Socket, Tenure};
+pub use view::Headers;
 
 use axum::Router;
 use axum::extract::OriginalUri;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use countersign::authorize::Requirement;
-use countersign::request::HeaderSource;
 use countersign::resource_metadata::{MEDIA_TYPE, WELL_KNOWN};
 use countersign::{ConfigError, Guard};
 use http::request::Parts;
-use http::{HeaderMap, StatusCode, header};
+use http::{StatusCode, header};
 
 /// What a [`Guard`] can do in axum, and in any tower service that takes `http::Request`.
 ///
@@ -151,21 +152,11 @@ mod sealed {
     impl Sealed for countersign::Guard {}
 }
 
-/// The header fields of a request, where they are.
-struct Headers<'r>(&'r HeaderMap);
-
-impl HeaderSource for Headers<'_> {
-    fn header(&self, name: &str, nth: usize) -> Option<&[u8]> {
-        self.0.get_all(name).iter().nth(nth).map(http::HeaderValue::as_bytes)
-    }
-}
-
 /// Calls `ask` with a view of the request. Nested routers show a stripped path, so the original one is used.
 macro_rules! with_view {
     ($parts:expr, $view:ident => $ask:expr) => {{
         let headers = $crate::Headers(&$parts.headers);
-        let uri = $crate::original_uri($parts);
-        let $view = countersign::request::RequestView::new($parts.method.as_str(), uri.path(), uri.query(), &headers);
+        let $view = headers.view(&$parts.method, $crate::original_uri($parts));
         $ask
     }};
 }

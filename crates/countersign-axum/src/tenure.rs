@@ -9,8 +9,11 @@ use crate::{Refusal, with_view};
 use axum::extract::ws::{OnFailedUpgrade, WebSocketUpgrade};
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::Response;
+use countersign::extract::Subprotocols;
 use countersign::screening;
 use futures_core::Stream;
+use http::HeaderValue;
+use http::header::SEC_WEBSOCKET_PROTOCOL;
 use http::request::Parts;
 use std::future::Future;
 use std::ops::Deref;
@@ -52,7 +55,7 @@ use std::time::Duration;
 /// let app: Router = Router::new().route("/echo", get(echo));
 /// ```
 #[derive(Clone, Debug)]
-pub struct Tenure(pub screening::Tenure);
+pub struct Tenure(pub screening::Tenure, pub(crate) Subprotocols);
 
 impl Deref for Tenure {
     type Target = screening::Tenure;
@@ -66,19 +69,33 @@ impl Tenure {
     /// As [`Tenure::recheck_every`](screening::Tenure::recheck_every).
     #[must_use]
     pub fn recheck_every(self, interval: Duration) -> Self {
-        Self(self.0.recheck_every(interval))
+        Self(self.0.recheck_every(interval), self.1)
     }
 
     /// As [`Tenure::stale_for`](screening::Tenure::stale_for).
     #[must_use]
     pub fn stale_for(self, time: Duration) -> Self {
-        Self(self.0.stale_for(time))
+        Self(self.0.stale_for(time), self.1)
     }
 
     /// As [`Tenure::close_within`](screening::Tenure::close_within).
     #[must_use]
     pub fn close_within(self, time: Duration) -> Self {
-        Self(self.0.close_within(time))
+        Self(self.0.close_within(time), self.1)
+    }
+
+    /// What the application speaks over the connection, best first: the answer selects the first of these that the client offers
+    /// in `Sec-WebSocket-Protocol`, and else none. Browsers close a connection whose server selects none of what they offered, as
+    /// they do where a [token](countersign::extract::SubprotocolExtractor) is among that: a page offers a protocol beside it.
+    #[must_use]
+    pub fn protocols<P: AsRef<str>>(self, spoken: impl IntoIterator<Item = P>) -> Self {
+        Self(self.0, self.1.select(spoken))
+    }
+
+    /// Which of the [protocols](Self::protocols) has been selected.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&str> {
+        self.1.selected()
     }
 
     /// Opens the WebSocket, and closes it at the end of the tenure with 4401, 4403 or 4503, whatever the handler is at. Then the
@@ -93,10 +110,13 @@ impl Tenure {
         C: FnOnce(Socket) -> A + Send + 'static,
         A: Future<Output = ()> + Send + 'static,
     {
-        upgrade.on_upgrade(async move |socket| {
+        let selected = self.1.selected().and_then(|protocol| HeaderValue::from_str(protocol).ok());
+        let mut response = upgrade.on_upgrade(async move |socket| {
             let handler = |lease| handler(Socket::new(lease));
             self.0.attend(socket, tokio::time::sleep, handler, socket::close).await;
-        })
+        });
+        response.headers_mut().extend(selected.map(|protocol| (SEC_WEBSOCKET_PROTOCOL, protocol)));
+        response
     }
 
     /// The same stream, which ends with the tenure: for server-sent events and downloads. Keep a clone of the tenure to learn
@@ -111,8 +131,10 @@ impl<S: Sync> FromRequestParts<S> for Tenure {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
         let screening = screening(parts).map_err(Refusal)?;
-        let tenure = with_view!(parts, view => screening.tenure(&view).await);
-        tenure.map(Self).map_err(Refusal)
+        with_view!(parts, view => {
+            let tenure = screening.tenure(&view).await.map_err(Refusal)?;
+            Ok(Self(tenure, Subprotocols::offered(&view)))
+        })
     }
 }
 
@@ -121,7 +143,9 @@ impl<S: Sync> OptionalFromRequestParts<S> for Tenure {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Refusal> {
         let screening = screening(parts).map_err(Refusal)?;
-        let tenure = with_view!(parts, view => screening.tenure_optional(&view).await);
-        tenure.map(|tenure| tenure.map(Self)).map_err(Refusal)
+        with_view!(parts, view => {
+            let tenure = screening.tenure_optional(&view).await.map_err(Refusal)?;
+            Ok(tenure.map(|tenure| Self(tenure, Subprotocols::offered(&view))))
+        })
     }
 }

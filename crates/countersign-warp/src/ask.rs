@@ -78,13 +78,13 @@ pub struct Seen {
     method: Method,
     path: FullPath,
     query: String,
-    headers: Headers,
+    headers: Fields,
 }
 
 #[derive(Debug)]
-struct Headers(HeaderMap);
+struct Fields(HeaderMap);
 
-impl HeaderSource for Headers {
+impl HeaderSource for Fields {
     fn header(&self, name: &str, nth: usize) -> Option<&[u8]> {
         self.0.get_all(name).iter().nth(nth).map(HeaderValue::as_bytes)
     }
@@ -92,7 +92,7 @@ impl HeaderSource for Headers {
 
 impl Seen {
     pub(crate) fn new(method: Method, path: FullPath, query: String, headers: HeaderMap) -> Self {
-        Self { method, path, query, headers: Headers(headers) }
+        Self { method, path, query, headers: Fields(headers) }
     }
 
     fn view(&self) -> RequestView<'_> {

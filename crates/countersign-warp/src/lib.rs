@@ -59,6 +59,7 @@ mod route;
 mod routes;
 #[cfg(feature = "ws")]
 mod tenure;
+mod view;
 
 pub use ask::{Ask, Claims, Optional, OptionalClaims, OptionalProof, OptionalSent};
 #[cfg(feature = "ws")]
@@ -70,6 +71,7 @@ pub use route::{GuardedReply, GuardedRoute};
 pub use routes::GuardedRoutes;
 #[cfg(feature = "ws")]
 pub use tenure::{Closed, Limited, Socket, Tenure};
+pub use view::Headers;
 
 use countersign::authorize::{Requirement, Requires};
 use countersign::resource_metadata::MEDIA_TYPE;

@@ -4,12 +4,15 @@ mod socket;
 pub use limited::Limited;
 pub use socket::{Closed, Socket};
 
+use countersign::extract::Subprotocols;
 use countersign::screening;
 use futures_core::Stream;
 use std::future::Future;
 use std::ops::Deref;
 use std::time::Duration;
 use warp::Reply;
+use warp::http::HeaderValue;
+use warp::http::header::SEC_WEBSOCKET_PROTOCOL;
 use warp::reply::Response;
 use warp::ws::Ws;
 
@@ -47,7 +50,7 @@ use warp::ws::Ws;
 /// }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Tenure(pub screening::Tenure);
+pub struct Tenure(pub screening::Tenure, pub(crate) Subprotocols);
 
 impl Deref for Tenure {
     type Target = screening::Tenure;
@@ -61,19 +64,33 @@ impl Tenure {
     /// As [`Tenure::recheck_every`](screening::Tenure::recheck_every).
     #[must_use]
     pub fn recheck_every(self, interval: Duration) -> Self {
-        Self(self.0.recheck_every(interval))
+        Self(self.0.recheck_every(interval), self.1)
     }
 
     /// As [`Tenure::stale_for`](screening::Tenure::stale_for).
     #[must_use]
     pub fn stale_for(self, time: Duration) -> Self {
-        Self(self.0.stale_for(time))
+        Self(self.0.stale_for(time), self.1)
     }
 
     /// As [`Tenure::close_within`](screening::Tenure::close_within).
     #[must_use]
     pub fn close_within(self, time: Duration) -> Self {
-        Self(self.0.close_within(time))
+        Self(self.0.close_within(time), self.1)
+    }
+
+    /// What the application speaks over the connection, best first: the answer selects the first of these that the client offers
+    /// in `Sec-WebSocket-Protocol`, and else none. Browsers close a connection whose server selects none of what they offered, as
+    /// they do where a [token](countersign::extract::SubprotocolExtractor) is among that: a page offers a protocol beside it.
+    #[must_use]
+    pub fn protocols<P: AsRef<str>>(self, spoken: impl IntoIterator<Item = P>) -> Self {
+        Self(self.0, self.1.select(spoken))
+    }
+
+    /// Which of the [protocols](Self::protocols) has been selected.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&str> {
+        self.1.selected()
     }
 
     /// Opens the WebSocket, and closes it at the end of the tenure with 4401, 4403 or 4503, whatever the handler is at. Then the
@@ -87,11 +104,14 @@ impl Tenure {
         C: FnOnce(Socket) -> A + Send + 'static,
         A: Future<Output = ()> + Send + 'static,
     {
+        let selected = self.1.selected().and_then(|protocol| HeaderValue::from_str(protocol).ok());
         let attend = async move |socket| {
             let handler = |lease| handler(Socket::new(lease));
             self.0.attend(socket, tokio::time::sleep, handler, socket::close).await;
         };
-        ws.on_upgrade(attend).into_response()
+        let mut response = ws.on_upgrade(attend).into_response();
+        response.headers_mut().extend(selected.map(|protocol| (SEC_WEBSOCKET_PROTOCOL, protocol)));
+        response
     }
 
     /// The same stream, which ends with the tenure: for server-sent events and downloads. Keep a clone of the tenure to learn

@@ -27,7 +27,7 @@ pub(crate) use csrf::CSRF_FIELD;
 pub use csrf::CsrfTokens;
 pub use header::HeaderExtractor;
 pub use query::QueryExtractor;
-pub use subprotocol::SubprotocolExtractor;
+pub use subprotocol::{SubprotocolExtractor, Subprotocols};
 
 use crate::request::{Credential, RequestView};
 use serde::Serialize;

@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError};
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,13 +31,36 @@ impl Client {
 
     /// Opens one with this token.
     pub(super) async fn open(server: SocketAddr, path: &str, token: &str) -> Self {
+        let (client, _) = Self::upgrade(server, path, "authorization", &format!("Bearer {token}")).await;
+        client.expect("an upgrade")
+    }
+
+    /// Opens one as a page does, which can offer subprotocols and set no other field. Gives what the server selects, and no
+    /// client where it selects none, as in a browser.
+    pub(super) async fn offer(server: SocketAddr, path: &str, offered: &str) -> (Option<Self>, Option<String>) {
+        Self::upgrade(server, path, "sec-websocket-protocol", offered).await
+    }
+
+    async fn upgrade(
+        server: SocketAddr,
+        path: &str,
+        field: &'static str,
+        value: &str,
+    ) -> (Option<Self>, Option<String>) {
         let mut request = format!("ws://{server}{path}").into_client_request().expect("a request");
-        let bearer = format!("Bearer {token}");
-        request.headers_mut().insert("authorization", bearer.parse().expect("a field value"));
+        request.headers_mut().insert(field, value.parse().expect("a field value"));
         let stream = in_time(TcpStream::connect(server)).await.expect("the server listens");
-        let (socket, answer) = in_time(tokio_tungstenite::client_async(request, stream)).await.expect("an upgrade");
-        assert_eq!(answer.status(), 101);
-        Self(socket)
+        match in_time(tokio_tungstenite::client_async(request, stream)).await {
+            Ok((socket, answer)) => {
+                assert_eq!(answer.status(), 101);
+                let selected = answer.headers().get_all("sec-websocket-protocol").iter();
+                let selected: Vec<_> = selected.map(|value| value.to_str().expect("text").to_owned()).collect();
+                assert!(selected.len() < 2, "one answer: {selected:?}");
+                (Some(Self(socket)), selected.into_iter().next())
+            }
+            Err(Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol))) => (None, None),
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Sends a text and gives the next one that comes.

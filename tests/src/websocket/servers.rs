@@ -14,6 +14,9 @@ use std::time::Duration;
 /// For a peer that does not read. Nothing is measured by it.
 const CLOSE_WITHIN: Duration = Duration::from_millis(100);
 
+/// What `/echo` speaks.
+const PROTOCOLS: [&str; 2] = ["chat.v2", "chat"];
+
 /// One event, and then none for ever.
 fn ticks() -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::iter([Ok(Bytes::from_static(b"data: tick\n\n"))]).chain(stream::pending())
@@ -30,7 +33,7 @@ pub(super) fn axum_server(guard: &Guard, requirement: Requirement, stage: &Stage
     use handlers::axum::{echo, flood, idle};
 
     async fn on_echo(tenure: Tenure, State(stage): State<Stage>, upgrade: WebSocketUpgrade) -> Response {
-        tenure.on_upgrade(upgrade, |socket| echo(socket, stage))
+        tenure.protocols(PROTOCOLS).on_upgrade(upgrade, |socket| echo(socket, stage))
     }
     async fn on_idle(tenure: Tenure, State(stage): State<Stage>, upgrade: WebSocketUpgrade) -> Response {
         tenure.on_upgrade(upgrade, |socket| idle(socket, stage))
@@ -64,7 +67,8 @@ pub(super) fn actix_server(guard: &Guard, requirement: Requirement, stage: &Stag
 
     async fn on_echo(tenure: Tenure, stage: Data<Stage>, request: HttpRequest, body: Payload) -> Answer {
         let stage = stage.get_ref().clone();
-        Ok(tenure.on_upgrade(actix_ws::handle(&request, body)?, |socket| echo(socket, stage)))
+        let opened = actix_ws::handle(&request, body)?;
+        Ok(tenure.protocols(PROTOCOLS).on_upgrade(opened, |socket| echo(socket, stage)))
     }
     async fn on_idle(tenure: Tenure, stage: Data<Stage>, request: HttpRequest, body: Payload) -> Answer {
         let stage = stage.get_ref().clone();
@@ -106,10 +110,9 @@ pub(super) fn warp_server(guard: &Guard, requirement: Requirement, stage: &Stage
         warp::any().map(move || stage.clone())
     };
     let on_echo = path!("echo").and(warp::get()).guarded(ask.clone(), |route| {
-        route
-            .and(staged(stage))
-            .and(warp::ws())
-            .map(|tenure: Tenure, stage: Stage, ws: Ws| tenure.on_upgrade(ws, |socket| echo(socket, stage)))
+        route.and(staged(stage)).and(warp::ws()).map(|tenure: Tenure, stage: Stage, ws: Ws| {
+            tenure.protocols(PROTOCOLS).on_upgrade(ws, |socket| echo(socket, stage))
+        })
     });
     let on_idle = path!("idle").and(warp::get()).guarded(ask.clone(), |route| {
         route

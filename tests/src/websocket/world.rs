@@ -2,6 +2,7 @@
 
 use super::servers;
 use countersign::authorize::permissions;
+use countersign::extract::{HeaderExtractor, SubprotocolExtractor};
 use countersign::jwk::Thumbprint;
 use countersign::observe::{Event, Observer};
 use countersign::revocation::{Distrusting, MemoryDenylist, RevocationCheck, RevocationLog, TokenStatus};
@@ -123,7 +124,9 @@ impl World {
     fn open(framework: &str, clock: FakeClock, doubt: Doubt, issuer: TestIssuer, builder: GuardBuilder) -> Self {
         let catalog = LiveCatalog::new(catalog(&["chat:join"]));
         let ends = Ends::default();
+        let subprotocol = SubprotocolExtractor::new("countersign.bearer").expect("a prefix");
         let builder = builder.authorizer(RbacAuthorizer::new(catalog.clone()));
+        let builder = builder.extractor(HeaderExtractor::bearer()).extractor(subprotocol);
         let builder = builder.observer(ends.clone()).clock(clock.clone());
         let guard = builder.build().expect("a guard");
         let stage = Stage::default();

@@ -1,5 +1,7 @@
 use super::{Ask, Claims, Guard, Seen};
 use countersign::authorize::{Proof, Requires};
+#[cfg(feature = "ws")]
+use countersign::extract::Subprotocols;
 use countersign::request::SentToken;
 use countersign::screening::{Check, Screening};
 use countersign::{ConfigError, Denial, VerifiedToken};
@@ -125,8 +127,9 @@ impl Ask for OptionalTenure {
     type Answer = Option<crate::Tenure>;
 
     async fn ask(&self, request: Seen) -> Result<Option<crate::Tenure>, Denial> {
-        let tenure = Screening::enter(&self.guard, None).tenure_optional(&request.view()).await?;
-        Ok(tenure.map(crate::Tenure))
+        let request = request.view();
+        let tenure = Screening::enter(&self.guard, None).tenure_optional(&request).await?;
+        Ok(tenure.map(|tenure| crate::Tenure(tenure, Subprotocols::offered(&request))))
     }
 }
 

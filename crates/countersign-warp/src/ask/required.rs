@@ -1,6 +1,8 @@
 use super::{Ask, Claims, Seen};
 use crate::guarded::{denied, standing_before};
 use countersign::authorize::{AsResource, Authorized, Proof, Requires};
+#[cfg(feature = "ws")]
+use countersign::extract::Subprotocols;
 use countersign::request::{RequestView, SentToken};
 use countersign::screening::{Check, Screening};
 use countersign::{ConfigError, Denial, VerifiedToken};
@@ -183,7 +185,8 @@ impl Ask for RequiredTenure {
     async fn ask(&self, request: Seen) -> Result<crate::Tenure, Denial> {
         let (screening, request) = (self.check.screening(None), request.view());
         judge(&self.check, &screening, &request).await?;
-        screening.tenure(&request).await.map(crate::Tenure)
+        let tenure = screening.tenure(&request).await?;
+        Ok(crate::Tenure(tenure, Subprotocols::offered(&request)))
     }
 
     fn is_exempt(&self, request: &Seen) -> bool {

@@ -1,6 +1,7 @@
 use super::{ExtractError, MAX_LINES, Place, SCHEME_OF_TOKENS, TokenExtractor, is_token, token68};
 use crate::config::ConfigError;
 use crate::request::{Credential, RequestView};
+use std::fmt;
 
 /// Takes the token from an item of `Sec-WebSocket-Protocol` (RFC 6455 §11.3.4): pages cannot set any other header field on
 /// a WebSocket handshake.
@@ -15,9 +16,9 @@ use crate::request::{Credential, RequestView};
 /// - The field is read on every request. A handshake over HTTP/2 (RFC 8441) has no `Upgrade` field to know it by, and
 ///   elsewhere the field has no meaning, so that whoever sends it must have the token anyhow.
 ///
-/// **Never select the item as the subprotocol of the connection**: the answer would repeat the token. Negotiate among
-/// [`protocols`](Self::protocols), and select one of them: browsers close a connection whose server selects none of what
-/// they offered.
+/// **Never select the item as the subprotocol of the connection**: the answer would repeat the token. Browsers close a
+/// connection whose server selects none of what they offered, so a page offers a protocol beside it, and the server selects that:
+/// `Tenure::protocols` of the adapters, and [`Subprotocols`] elsewhere, select among those that the application names.
 ///
 /// ```
 /// use countersign::extract::{SubprotocolExtractor, TokenExtractor};
@@ -61,6 +62,55 @@ impl SubprotocolExtractor {
         items(request)
             .filter_map(|item| std::str::from_utf8(item).ok())
             .filter(|item| is_token(item) && !item.starts_with(&self.prefix))
+    }
+}
+
+/// The subprotocols that a WebSocket handshake offers (RFC 6455 §11.3.4), and the one that is selected for its answer.
+///
+/// What is selected is one that the application has named, so that the answer never repeats an item that carries a token.
+/// `Debug` shows the selected one alone.
+///
+/// ```
+/// use countersign::extract::Subprotocols;
+/// use countersign::request::RequestView;
+///
+/// let headers = [("sec-websocket-protocol", "chat, chat.v2, countersign.bearer.eyJhbGci.e30.c2ln")];
+/// let request = RequestView::new("GET", "/socket", None, &headers);
+/// let offered = Subprotocols::offered(&request);
+/// assert_eq!(offered.clone().select(["chat.v3", "chat.v2", "chat"]).selected(), Some("chat.v2"));
+/// assert_eq!(offered.select(["soap"]).selected(), None);
+/// ```
+#[derive(Clone, Default)]
+#[must_use]
+pub struct Subprotocols {
+    offered: Vec<String>,
+    selected: Option<String>,
+}
+
+impl Subprotocols {
+    /// What a request offers, with nothing selected. What is no token of RFC 9110 is left out: it can name no subprotocol.
+    pub fn offered(request: &RequestView<'_>) -> Self {
+        let offered = items(request).filter_map(|item| std::str::from_utf8(item).ok()).filter(|item| is_token(item));
+        Self { offered: offered.map(str::to_owned).collect(), selected: None }
+    }
+
+    /// Selects the first of `spoken`, which the application speaks and likes in this order, that is offered.
+    pub fn select<P: AsRef<str>>(self, spoken: impl IntoIterator<Item = P>) -> Self {
+        let mut spoken = spoken.into_iter();
+        let selected = spoken.find_map(|own| self.offered.iter().find(|offered| *offered == own.as_ref()).cloned());
+        Self { selected, ..self }
+    }
+
+    /// What to answer in `Sec-WebSocket-Protocol`; the answer has no such field where there is nothing.
+    #[must_use]
+    pub fn selected(&self) -> Option<&str> {
+        self.selected.as_deref()
+    }
+}
+
+impl fmt::Debug for Subprotocols {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subprotocols").field("selected", &self.selected).finish_non_exhaustive()
     }
 }
 
@@ -155,6 +205,27 @@ mod tests {
         assert_eq!(ask(&[huge.as_bytes()]).0.map(|found| found.map(|text| text.len())), Ok(Some(1 << 20)));
         let many = format!("{}p.b.a", "x, ".repeat(100_000));
         assert_eq!(ask(&[many.as_bytes()]).0, Ok(Some("a".into())));
+    }
+
+    #[test]
+    fn what_the_application_likes_best_is_selected_and_never_a_token() {
+        let cases: &[(&[&str], &[&str], Option<&str>)] = &[
+            (&[], &["chat"], None),
+            (&["p.b.a.b.c"], &["chat"], None),
+            (&["p.b.a.b.c"], &["p.b", "p.b.", "p.b.a.b", ""], None),
+            (&["chat, p.b.a.b.c"], &["chat"], Some("chat")),
+            (&["p.b.a.b.c", "v1, v2"], &["v3", "v2", "v1"], Some("v2")),
+            (&["Chat"], &["chat"], None),
+            (&["a b, a/b, é"], &["a b", "a/b", "é", "a"], None),
+            (&["chat"], &[], None),
+        ];
+        for (lines, spoken, selected) in cases {
+            let headers: Vec<_> = lines.iter().map(|line| ("sec-websocket-protocol", *line)).collect();
+            let headers = headers.as_slice();
+            let protocols = Subprotocols::offered(&RequestView::new("GET", "/", None, &headers)).select(*spoken);
+            assert_eq!(protocols.selected(), *selected, "{lines:?}");
+            assert!(!format!("{protocols:?}").contains("a.b.c"), "{lines:?}");
+        }
     }
 
     #[test]
