@@ -39,6 +39,7 @@ pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
     if !files.is_empty() {
         mutants.args(["--re", &format!("^({}):", files.join("|").replace('.', "\\."))]);
     }
+    let is_part = shard.is_some();
     if let Some(shard) = shard {
         mutants.args(["--shard", &shard]);
     }
@@ -47,7 +48,25 @@ pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
     if !matches!(status.code(), Some(0 | 2 | 3)) {
         return Err(failed("cargo mutants", &status));
     }
-    judge(&Outcome::read(&folder.join("mutants.out"))?, &explained)
+    let covered = if is_part { Covered::Part } else { Covered::Files(files) };
+    judge(&Outcome::read(&folder.join("mutants.out"))?, &explained, &covered)
+}
+
+/// The files of which a run made every change that there is to make.
+enum Covered {
+    /// These; all where none is named.
+    Files(Vec<String>),
+    /// None of them, since others make the rest.
+    Part,
+}
+
+impl Covered {
+    fn has(&self, file: &str) -> bool {
+        match self {
+            Self::Files(files) => files.is_empty() || files.iter().any(|named| named == file),
+            Self::Part => false,
+        }
+    }
 }
 
 fn is_shard(shard: &str) -> bool {
@@ -55,29 +74,38 @@ fn is_shard(shard: &str) -> bool {
     numbers.is_some_and(|(k, n)| k < n)
 }
 
-fn judge(outcome: &Outcome, explained: &BTreeMap<String, String>) -> Result<(), Failure> {
+fn judge(outcome: &Outcome, explained: &BTreeMap<String, String>, covered: &Covered) -> Result<(), Failure> {
     print!("{outcome}");
     if outcome.is_empty() {
         return Err(Failure::Failed("nothing was changed: do these files stand in .cargo/mutants.toml?".into()));
     }
-    let complaints = complaints(outcome, explained);
+    let complaints = complaints(outcome, explained, covered);
     for complaint in &complaints {
         println!("{complaint}");
     }
     match complaints.len() {
         0 => Ok(()),
-        number => Err(Failure::Failed(format!("{number} lines above: write a test, or say why in {EXPLAINED}"))),
+        number => Err(Failure::Failed(format!("{number} lines above: write a test, or put {EXPLAINED} right"))),
     }
 }
 
-/// Of changes: those that live unexplained, and explanations of such as are caught.
-fn complaints(outcome: &Outcome, explained: &BTreeMap<String, String>) -> Vec<String> {
-    let missed = outcome.missed.iter().filter(|mutant| !explained.contains_key(&without_place(mutant)));
+/// Of changes: those that live or hang unexplained, explanations of such as are caught, and of such as there are none.
+fn complaints(outcome: &Outcome, explained: &BTreeMap<String, String>, covered: &Covered) -> Vec<String> {
+    let is_unexplained = |mutant: &&String| !explained.contains_key(&without_place(mutant));
+    let missed = outcome.missed.iter().filter(is_unexplained);
     let mut complaints: Vec<_> = missed.map(|mutant| format!("survived: {mutant}")).collect();
-    let lives = |mutant: &str| outcome.missed.iter().any(|missed| without_place(missed) == mutant);
-    let caught: Vec<_> = outcome.caught.iter().map(|mutant| without_place(mutant)).collect();
-    let stale = explained.keys().filter(|mutant| caught.contains(mutant) && !lives(mutant));
-    complaints.extend(stale.map(|mutant| format!("explained in {EXPLAINED}, and caught: {mutant}")));
+    let hung = outcome.timeout.iter().filter(is_unexplained);
+    complaints.extend(hung.map(|mutant| format!("no test went red in time: {mutant}")));
+    let is_among = |mutants: &[String], mutant: &str| mutants.iter().any(|other| without_place(other) == mutant);
+    let Outcome { caught, missed, unviable, timeout } = outcome;
+    for mutant in explained.keys() {
+        let lives = is_among(missed, mutant) || is_among(timeout, mutant);
+        if !lives && is_among(caught, mutant) {
+            complaints.push(format!("explained in {EXPLAINED}, and caught: {mutant}"));
+        } else if !lives && !is_among(unviable, mutant) && covered.has(file(mutant)) {
+            complaints.push(format!("explained in {EXPLAINED}, and there is no such change: {mutant}"));
+        }
+    }
     complaints
 }
 
@@ -171,8 +199,11 @@ fn failed(what: &str, why: &dyn fmt::Display) -> Failure {
 mod tests {
     use super::*;
 
+    fn lines(mutants: &[&str]) -> Vec<String> {
+        mutants.iter().map(|mutant| (*mutant).to_owned()).collect()
+    }
+
     fn outcome(caught: &[&str], missed: &[&str]) -> Outcome {
-        let lines = |mutants: &[&str]| mutants.iter().map(|mutant| (*mutant).to_owned()).collect();
         Outcome { caught: lines(caught), missed: lines(missed), ..Outcome::default() }
     }
 
@@ -191,10 +222,59 @@ mod tests {
             (outcome(&[], &["b.rs:1:2: replace - with +"]), vec!["survived: b.rs:1:2: replace - with +".into()]),
             (outcome(&["b.rs:1:2: replace - with +"], &[]), vec![]),
         ];
+        let elsewhere = Covered::Files(lines(&["b.rs"]));
         for (outcome, expected) in cases {
-            assert_eq!(complaints(&outcome, &explained), expected, "{outcome:?}");
+            assert_eq!(complaints(&outcome, &explained, &elsewhere), expected, "{outcome:?}");
         }
-        assert!(judge(&Outcome::default(), &explained).is_err(), "nothing was tried");
+        assert!(judge(&Outcome::default(), &explained, &elsewhere).is_err(), "nothing was tried");
+    }
+
+    #[test]
+    fn what_hangs_is_explained_or_complained_of() {
+        let hung = |mutant: &str| Outcome { timeout: lines(&[mutant]), ..Outcome::default() };
+        let explained = explanations("a.rs: replace f with ()\n    It waits for ever.\n").unwrap();
+        let whole = Covered::Files(Vec::new());
+        assert_eq!(complaints(&hung("a.rs:1:2: replace f with ()"), &explained, &whole), [""; 0]);
+        assert_eq!(
+            complaints(&hung("b.rs:1:2: replace f with ()"), &BTreeMap::new(), &whole),
+            ["no test went red in time: b.rs:1:2: replace f with ()"]
+        );
+    }
+
+    #[test]
+    fn an_explanation_of_a_change_that_is_gone_is_complained_of_where_the_run_would_have_made_it() {
+        let explained = explanations("a.rs: replace < with <= in f\n    Nothing is equal.\n").unwrap();
+        let other = "a.rs:1:2: replace - with +";
+        let gone = vec![format!("explained in {EXPLAINED}, and there is no such change: a.rs: replace < with <= in f")];
+        for (covered, expected) in [
+            (Covered::Files(vec![]), &gone),
+            (Covered::Files(lines(&["b.rs", "a.rs"])), &gone),
+            (Covered::Files(lines(&["b.rs"])), &vec![]),
+            (Covered::Part, &vec![]),
+        ] {
+            assert_eq!(complaints(&outcome(&[other], &[]), &explained, &covered), *expected);
+        }
+        let unviable = Outcome { unviable: lines(&["a.rs:1:2: replace < with <= in f"]), ..Outcome::default() };
+        assert_eq!(complaints(&unviable, &explained, &Covered::Files(vec![])), [""; 0]);
+    }
+
+    #[test]
+    fn every_place_that_is_to_be_changed_exists() {
+        let settings = fs::read_to_string(root().join(".cargo/mutants.toml")).unwrap();
+        let globs = settings.lines().filter_map(|line| line.trim().strip_prefix('"')?.strip_suffix("\","));
+        let mut count = 0;
+        for glob in globs {
+            count += 1;
+            match glob.strip_suffix("/*.rs") {
+                None => assert!(root().join(glob).is_file(), "{glob}"),
+                Some(folder) => {
+                    let mut files = fs::read_dir(root().join(folder)).expect(glob);
+                    let is_source = |file: fs::DirEntry| file.path().extension().is_some_and(|end| end == "rs");
+                    assert!(files.any(|file| file.is_ok_and(is_source)), "{glob}");
+                }
+            }
+        }
+        assert!(count > 10, "{count}");
     }
 
     #[test]
