@@ -105,6 +105,13 @@ impl Report {
         self.rows.iter().find(|row| row.case == *case && row.name == *name)
     }
 
+    /// Of the targets, those about something that was not measured: nobody can say whether they are met.
+    #[must_use]
+    pub fn unjudged(&self) -> Vec<String> {
+        let unjudged = self.targets.iter().filter(|target| self.judge(target).is_none());
+        unjudged.map(|target| format!("{} by {} ({:?})", target.who.0, target.who.1, target.bound)).collect()
+    }
+
     /// Whether it was reached, and what was.
     fn judge(&self, target: &Target) -> Option<(bool, String)> {
         let (ours, other) = (self.row(&target.who)?, self.row(&target.beside)?);
@@ -195,7 +202,7 @@ impl fmt::Display for Report {
                         target.who.1
                     )?;
                 }
-                None => writeln!(f, "{target:?} is about something that was not measured")?,
+                None => writeln!(f, "UNKNOWN {target:?} is about something that was not measured")?,
             }
         }
         Ok(())

@@ -18,7 +18,7 @@ impl Pace {
     /// For figures to be told.
     pub const FULL: Self = Self { rounds: 400, turn: Duration::from_micros(500), loads: 30 };
     /// For a look.
-    pub const QUICK: Self = Self { rounds: 200, turn: Duration::from_micros(200), loads: 12 };
+    pub const QUICK: Self = Self { rounds: 200, turn: Duration::from_micros(200), loads: 5 };
 }
 
 /// The time of one answer of each contender of each case, in nanoseconds. Before the first round everybody answers until

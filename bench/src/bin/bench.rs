@@ -34,7 +34,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     if counts.len() != groups.len() {
         return Err("`count` is another version's".into());
     }
-    let (mut all, mut loads) = (Vec::new(), Vec::new());
+    let (mut all, mut loads, mut unjudged) = (Vec::new(), Vec::new(), Vec::new());
     for (group, counts) in groups.into_iter().zip(counts) {
         let mut cases = (group.cases)();
         let times = timed(&mut cases, pace);
@@ -49,6 +49,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         });
         let report = Report { rows: rows.collect(), targets: (group.targets)() };
         println!("{}\n\n{report}", group.name);
+        unjudged.extend(report.unjudged());
         for row in &report.rows {
             all.push(serde_json::to_value(row)?);
         }
@@ -63,6 +64,9 @@ fn run() -> Result<(), Box<dyn Error>> {
         if !loads.is_empty() {
             write(&out.with_extension("load.json"), &loads)?;
         }
+    }
+    if !unjudged.is_empty() {
+        return Err(format!("targets about something that was not measured: {}", unjudged.join(", ")).into());
     }
     Ok(())
 }

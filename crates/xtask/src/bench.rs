@@ -1,13 +1,16 @@
 //! `cargo xtask bench`: the benchmarks of the package `bench`, which stands outside the workspace with the peers that it
 //! builds.
 
-use crate::{Failure, programs};
+mod compared;
+
+use crate::{Failure, cargo, programs};
 use lexopt::{Arg, Parser};
 use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 const FOLDER: &str = "bench";
 const PROFILE: &str = "release";
@@ -43,12 +46,34 @@ pub(crate) fn run(arguments: Parser) -> Result<(), Failure> {
         println!("josekit is left out: `pkg-config --exists openssl` finds none (Debian: pkg-config libssl-dev)\n");
     }
     let report = target().join(REPORT);
+    // An earlier run's is not to be taken for this one's.
+    let _ = fs::remove_file(&report);
     let mut bench = Command::new(program("bench"));
     bench.arg("--out").arg(&report).args(plan.quick.then_some("--quick")).args(&plan.groups);
-    succeed(&mut bench, "bench")?;
+    let (ended, taken) = timed(|| succeed(&mut bench, "bench"));
+    ended?;
     let report = fs::canonicalize(&report).unwrap_or(report);
+    let text = fs::read_to_string(&report).map_err(|error| Failure::Failed(format!("{REPORT}: {error}")))?;
+    compared::check(&text, &plan.groups, has_openssl)
+        .map_err(|reason| Failure::Failed(format!("{REPORT}: {reason}")))?;
     println!("as JSON: {}", report.display());
+    println!("measured in {}, without the build", told(taken));
     Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "it is told how long the measurements took")]
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let begin = Instant::now();
+    let outcome = work();
+    (outcome, begin.elapsed())
+}
+
+fn told(taken: Duration) -> String {
+    let seconds = taken.as_secs();
+    match seconds / 60 {
+        0 => format!("{seconds} s"),
+        minutes => format!("{minutes} min {} s", seconds % 60),
+    }
 }
 
 pub(crate) fn root() -> PathBuf {
@@ -57,7 +82,7 @@ pub(crate) fn root() -> PathBuf {
 
 /// Where the package's programs and what they write are kept.
 pub(crate) fn target() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from).join("bench")
+    cargo::target("bench")
 }
 
 /// One of the package's programs.
@@ -107,7 +132,30 @@ pub(crate) fn build(what: &[&str]) -> Result<(), Failure> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     cargo.args(["build", "--profile", PROFILE, "--locked", "--target-dir"]).arg(target());
     cargo.arg("--manifest-path").arg(root().join(FOLDER).join("Cargo.toml"));
-    succeed(cargo.args(what), "cargo build")
+    succeed(cargo.args(what), "cargo build").map_err(|failure| {
+        Failure::Failed(format!(
+            "{failure}: what it lacks stands above. The first build takes the network, for the libraries, and a C and a C++ \
+             compiler (Debian: build-essential)"
+        ))
+    })
+}
+
+/// Whether what needs no peers still builds, without a warning. It shares what the tests of the workspace have built.
+pub(crate) fn check() -> Result<(), Failure> {
+    let mut check = cargo::cargo();
+    check.args(["check", "--quiet", "--locked", "--no-default-features", "--bin", "counts", "--target-dir"]);
+    check.arg(cargo::target("")).arg("--manifest-path").arg(root().join(FOLDER).join("Cargo.toml"));
+    let output = check.stdin(Stdio::null()).output();
+    let output = output.map_err(|error| Failure::Failed(format!("cargo check could not be run: {error}")))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() && said.trim().is_empty() {
+        println!("the benchmark builds, without its peers");
+        return Ok(());
+    }
+    eprint!("{said}");
+    Err(Failure::Failed(
+        "not clean: cargo check --locked --manifest-path bench/Cargo.toml --no-default-features --bin counts".into(),
+    ))
 }
 
 fn succeed(command: &mut Command, name: &str) -> Result<(), Failure> {
@@ -155,5 +203,15 @@ mod tests {
     fn a_group_is_a_file() {
         let groups = groups(&root()).unwrap();
         assert!(groups.contains(&"authorization".to_owned()) && groups.contains(&SERVERS.to_owned()));
+        for group in compared::GROUPS {
+            assert!(groups.contains(&group.to_owned()), "{group}");
+        }
+    }
+
+    #[test]
+    fn the_time_is_told_as_people_say_it() {
+        for (seconds, expected) in [(0, "0 s"), (59, "59 s"), (60, "1 min 0 s"), (101, "1 min 41 s")] {
+            assert_eq!(told(Duration::from_secs(seconds)), expected);
+        }
     }
 }

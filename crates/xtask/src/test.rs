@@ -3,7 +3,7 @@
 mod faults;
 mod tally;
 
-use crate::{Failure, features, programs};
+use crate::{Failure, bench, features, programs};
 use faults::Faults;
 use lexopt::Parser;
 use std::env;
@@ -121,10 +121,10 @@ pub(crate) fn run(arguments: Parser) -> Result<(), Failure> {
         faults += tried;
         all_succeeded &= succeeded;
     }
-    let sets = if own.is_empty() { features::check() } else { Ok(()) };
+    let builds = if own.is_empty() { features::check().and_then(|()| bench::check()) } else { Ok(()) };
     print!("{faults}");
     println!("{sum}");
-    sets?;
+    builds?;
     judge(sum, all_succeeded).map_err(|reason| Failure::Failed(reason.into()))
 }
 
