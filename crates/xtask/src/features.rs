@@ -1,4 +1,5 @@
-//! `cargo xtask features`: each crate builds, without a warning, with none of its features, with each and with any two.
+//! `cargo xtask features`: each crate is checked (`cargo check --lib`), without a warning, with none of its
+//! features, with each and with any two. What is tested so is what `cargo xtask test` names: one backend, the other, none.
 
 use crate::Failure;
 use crate::cargo::{Published, cargo, nothing_more, published};
@@ -20,7 +21,7 @@ pub(crate) fn check() -> Result<(), Failure> {
     for (package, features) in &sets {
         build(package, &features.join(","))?;
     }
-    println!("{} sets of features of {} crates build", sets.len(), packages.len());
+    println!("{} sets of features of {} crates are checked", sets.len(), packages.len());
     Ok(())
 }
 

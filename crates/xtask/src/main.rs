@@ -15,6 +15,7 @@ mod interop;
 mod licences;
 mod msrv;
 mod mutants;
+mod package;
 mod programs;
 mod semver;
 mod test;
@@ -55,7 +56,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "deny", summary: "what may be in the dependency tree, by cargo-deny", run: deny::run },
     Command {
         name: "features",
-        summary: "each crate with none of its features, with each and with any two: it builds, without a warning",
+        summary: "each crate with none of its features, with each and with any two: cargo check, without a warning",
         run: features::run,
     },
     Command {
@@ -82,6 +83,11 @@ const COMMANDS: &[Command] = &[
         name: "mutants",
         summary: "[FILE]… [--shard K/N]: changes security-critical lines, and wants tests to go red; hours",
         run: mutants::run,
+    },
+    Command {
+        name: "package",
+        summary: "packs each crate that is published, and builds it from what was packed",
+        run: package::run,
     },
     Command {
         name: "semver",
@@ -206,6 +212,7 @@ mod tests {
             vec!["mutants", "rules.rs"],
             vec!["mutants", "--shard", "4/4"],
             vec!["mutants", "--shard"],
+            vec!["package", "--no-verify"],
             vec!["semver", "--forever"],
             vec!["semver", "v1", "v2"],
             vec!["vectors", "--all"],
