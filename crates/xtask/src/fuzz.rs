@@ -129,9 +129,11 @@ fn replay(root: &Path) -> Result<(), Failure> {
 fn build(cargo_fuzz: &Path, root: &Path) -> Result<(), Failure> {
     let mut command = Command::new(cargo_fuzz);
     command.current_dir(root).args(["fuzz", "build", "--sanitizer", "none", "--fuzz-dir", FOLDER]);
+    let advice = "what it lacks stands above. The first build takes the network, for the libraries, and a C and a C++ compiler \
+                  (Debian: build-essential)";
     match command.status() {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(failed(&"cargo fuzz build", status)),
+        Ok(status) => Err(failed(&"cargo fuzz build", format_args!("{status}: {advice}"))),
         Err(error) => Err(failed(&"cargo fuzz build", error)),
     }
 }

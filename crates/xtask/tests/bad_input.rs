@@ -33,9 +33,15 @@ impl Drop for Programs {
 
 /// The code that a command ends with, and the lines that it says of itself. What it asks cargo is asked for in earnest.
 fn xtask(arguments: &[&str], programs: &Programs) -> (Option<i32>, Vec<String>) {
+    xtask_with(arguments, programs, &[])
+}
+
+/// The same, where some of `PATH` stand in for the programs that these variables name.
+fn xtask_with(arguments: &[&str], programs: &Programs, stand_ins: &[(&str, &str)]) -> (Option<i32>, Vec<String>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.args(arguments).env("PATH", &programs.0);
     command.env("CARGO", env!("CARGO")).env("RUSTC", "/nowhere/rustc");
+    command.envs(stand_ins.iter().map(|(variable, program)| (variable, programs.0.join(program))));
     let output = command.output().expect("xtask");
     let said = String::from_utf8(output.stderr).expect("text");
     (output.status.code(), said.lines().map(str::to_owned).collect())
@@ -54,7 +60,7 @@ fn without_a_command_they_are_listed() {
 #[test]
 fn wrong_arguments_are_told_in_a_line_that_says_where_to_look() {
     let programs = Programs::new("arguments", &[]);
-    let cases: [&[&str]; 16] = [
+    let cases: [&[&str]; 17] = [
         &["tset"],
         &["--all"],
         &["bench", "nothing"],
@@ -68,6 +74,7 @@ fn wrong_arguments_are_told_in_a_line_that_says_where_to_look() {
         &["licences", "--write"],
         &["msrv", "1.80"],
         &["mutants", "rules.rs"],
+        &["package", "--no-verify"],
         &["semver", "v1", "v2"],
         &["test", "--lib"],
         &["vectors", "--all"],
@@ -108,6 +115,40 @@ fn a_compiler_that_cannot_be_asked_is_named() {
     let (code, said) = xtask(&["coverage"], &programs);
     assert_eq!((code, said.len()), (Some(1), 1), "{said:?}");
     assert!(said[0].contains("rustc could not be run"), "{said:?}");
+}
+
+#[test]
+fn what_does_not_build_is_told_with_what_it_may_lack() {
+    let cargo = ("cargo", "echo 'error: could not connect' >&2; exit 101");
+    let cargo_fuzz = ("cargo-fuzz", "case $2 in --version) exit 0;; esac; exit 101");
+    let programs = Programs::new("builds", &[cargo, cargo_fuzz, ("valgrind", "exit 1"), RUSTC]);
+    let cases: [(&[&str], &str); 4] = [
+        (
+            &["bench", "authorization"],
+            "The first build takes the network, for the libraries, and a C and a C++ compiler",
+        ),
+        (&["counts"], "rustup run "),
+        (&["counts", "--record"], "The first build takes the network, for the libraries, and a C and a C++ compiler"),
+        (&["fuzz", "json"], "The first build takes the network, for the libraries, and a C and a C++ compiler"),
+    ];
+    for (arguments, expected) in cases {
+        let (code, said) = xtask_with(arguments, &programs, &[("CARGO", "cargo"), ("RUSTC", "rustc")]);
+        let own: Vec<_> = said.iter().filter(|line| line.starts_with("xtask: ")).collect();
+        assert_eq!((code, own.len()), (Some(1), 1), "{arguments:?}: {said:?}");
+        assert!(own[0].contains(expected), "{arguments:?}: {said:?}");
+    }
+}
+
+/// A compiler that is nobody's.
+const RUSTC: (&str, &str) =
+    ("rustc", "case $1 in -vV) echo 'release: 0.9.0'; echo 'host: elsewhere'; echo 'LLVM version: 99.1';; esac");
+
+#[test]
+fn tools_of_llvm_that_are_missing_are_told_with_what_brings_them() {
+    let programs = Programs::new("llvm", &[RUSTC]);
+    let (code, said) = xtask_with(&["coverage"], &programs, &[("RUSTC", "rustc")]);
+    let expected = "there is no llvm-cov 99: rustup component add llvm-tools, or Debian's package llvm-99, brings it";
+    assert_eq!((code, said), (Some(1), vec![format!("xtask: {expected}")]));
 }
 
 #[test]
