@@ -221,7 +221,8 @@ struct Names {
     many: Option<Box<Table>>,
 }
 
-/// Numbers of members by the hash of their names, under a seed that nobody else knows.
+/// Numbers of members by the hash of their names. The seed keeps lists of names that collide everywhere from being made. Whoever
+/// works it out has a walk past [`MAX_MEMBERS`] names for each of as many, and no more.
 struct Table {
     seed: foldhash::quality::RandomState,
     /// A number and one; zero where there is none.
