@@ -270,6 +270,20 @@ fn an_application_can_put_the_fips_module_below_aws_lc() {
     assert!(!on.iter().any(|feature| feature == "non-fips" || feature == "fips"), "{on:?}");
 }
 
+/// Or a service that is to run on the FIPS module alone would have ring beside it, whatever it says itself.
+#[test]
+fn no_crate_that_a_service_is_built_of_turns_ring_on_unasked() {
+    let is_published = |publish: &Option<Vec<String>>| publish.as_ref().is_none_or(|to| !to.is_empty());
+    let turns_ring_on = |dependency: &cargo_metadata::Dependency| {
+        let is_core = dependency.name == "countersign" && dependency.kind == DependencyKind::Normal;
+        is_core && (dependency.uses_default_features || dependency.features.iter().any(|feature| feature == "ring"))
+    };
+    let published = METADATA.workspace_packages().into_iter().filter(|package| is_published(&package.publish));
+    let found = published.filter(|package| package.dependencies.iter().any(turns_ring_on));
+    let found: Vec<_> = found.map(|package| package.name.to_string()).collect();
+    assert_eq!(found, ["countersign-testkit"], "which is for tests");
+}
+
 #[test]
 fn core_only_is_built_on_the_core_alone() {
     let edges = edges().into_iter().filter(|(from, _)| from == "core_only");

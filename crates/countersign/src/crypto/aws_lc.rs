@@ -18,12 +18,18 @@ use zeroize::Zeroizing;
 /// The *aws-lc* library, with everything in [`Algorithm`]. Public keys are parsed when a key is built, and not again.
 ///
 /// For the FIPS module of aws-lc an application says so in its own `Cargo.toml`. Cargo adds the features of a crate up, so this
-/// backend then runs on it; building it takes CMake and Go. [`fips`](Self::fips) makes sure that it has come about.
+/// backend then runs on it; building it takes CMake and Go. [`fips`](Self::fips) makes sure that it has come about, and of nothing
+/// else: where `ring` is on as well, what names no backend is ring's. `countersign-keys` and `countersign-cache` turn it on
+/// among their defaults.
 ///
 /// ```toml
-/// countersign = { version = "0.1", default-features = false, features = ["aws-lc"] }
 /// aws-lc-rs = { version = "1", default-features = false, features = ["fips"] }
+/// countersign = { version = "0.1", default-features = false, features = ["aws-lc"] }
+/// countersign-keys = { version = "0.1", default-features = false, features = ["aws-lc", "http"] }
+/// countersign-cache = { version = "0.1", default-features = false, features = ["aws-lc", "follower", "redis"] }
 /// ```
+///
+/// `docs/KEYS.md` says what stays outside of the module, such as the TLS of the feature `http`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AwsLc;
 
