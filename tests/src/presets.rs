@@ -1,5 +1,6 @@
 //! Well-known issuers by name: what each takes of tokens, and of the documents that they publish.
 
+use crate::machine::vectors;
 use countersign::jws::{self, Header};
 use countersign::provider::{KeyProvider, KeyRequest};
 use countersign::reason::Rejection;
@@ -10,8 +11,6 @@ use countersign_keys::presets::{self, Preset};
 use countersign_keys::{FetchError, FetchRequest, Fetched, JwksFetch, LayeredKeys};
 use countersign_rbac::ClaimsMapping;
 use serde_json::{Value, json};
-use std::io::Write;
-use std::path::PathBuf;
 
 const RSA: &str = include_str!("../../examples/src/quickstart/demo-rsa.pem");
 const TENANT: &str = "7d2c1a4e-0000-4000-8000-000000000001";
@@ -266,13 +265,9 @@ fn for_one_tenant(document: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn the_documents_that_issuers_publish_are_read() {
-    let Some(folder) = std::env::var_os("COUNTERSIGN_VECTORS") else {
-        let line = "SKIPPED: the documents of well-known issuers, because COUNTERSIGN_VECTORS names no folder";
-        writeln!(std::io::stderr(), "{line}").expect("stderr");
-        return;
-    };
+    let Some(folder) = vectors("the documents of well-known issuers") else { return };
     for (name, file, usable, useless) in DOCUMENTS {
-        let path = PathBuf::from(&folder).join("jwks").join(format!("{file}.json"));
+        let path = folder.join("jwks").join(format!("{file}.json"));
         let document = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let useless: Vec<String> = match useless {
             ["PERSONAL"] => for_one_tenant(&document),

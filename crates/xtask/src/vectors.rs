@@ -57,7 +57,8 @@ pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
 }
 
 /// The cases that the project has itself.
-const OWN: [&str; 2] = ["tests/data/vectors/rfc.jsonl", "tests/data/vectors/signatures.jsonl"];
+const OWN: [&str; 3] =
+    ["tests/data/vectors/rfc.jsonl", "tests/data/vectors/signatures.jsonl", "tests/data/vectors/differences.jsonl"];
 
 /// Runs each case of a file, and tells of each in a line.
 fn run_file(file: &Path, under: &Under, tally: &mut Tally, tell: &mut dyn FnMut(&str)) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! Redis as people run it: over TLS with a name and a password, watched over by sentinels, as a cluster, and Valkey.
 
 use super::{HANGS, QUIET, TTL, assert_no_verb_works, assert_recovers, every_verb, put, value};
+use crate::machine::tell_skipped;
 use countersign::Bytes;
 use countersign::cache::{CacheError, CacheKey, CacheStore};
 use countersign_cache::{RedisCache, RedisCacheBuilder};
@@ -8,7 +9,7 @@ use countersign_testkit::conformance;
 use countersign_testkit::jwks_server::{Authority, Certificate};
 use countersign_testkit::redis_server::{RedisCluster, RedisSentinels, RedisServer};
 use std::error::Error;
-use std::io::{self, Write};
+use std::io;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
@@ -403,7 +404,7 @@ async fn valkey_keeps_the_rules() {
     let valkey = match RedisServer::start_valkey().await {
         Ok(valkey) => valkey,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            writeln!(io::stderr(), "SKIPPED: Valkey, because {error}").expect("stderr");
+            tell_skipped("the rules of a store on Valkey", "for want of valkey-server");
             return;
         }
         Err(error) => panic!("{error}"),

@@ -3,12 +3,12 @@
 use super::client::{Answer, over_http2, send};
 use super::servers::start_all;
 use super::world::Tokens;
+use crate::machine::vectors;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
 
 #[derive(Debug, Deserialize)]
 struct Case {
@@ -49,13 +49,8 @@ const PARSERS: &[&str] = &["http/nul", "http/obs-fold"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shared_http_cases_get_what_they_expect_from_each_adapter() {
-    let Some(folder) = std::env::var_os("COUNTERSIGN_VECTORS") else {
-        // Not `println!`, which is kept from whoever runs the tests. The same below.
-        writeln!(std::io::stderr(), "COUNTERSIGN_VECTORS is not set: the project's own table stands alone")
-            .expect("standard error");
-        return;
-    };
-    let path = Path::new(&folder).join("http_cases.jsonl");
+    let Some(folder) = vectors("the HTTP cases of the public vectors") else { return };
+    let path = folder.join("http_cases.jsonl");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let cases: Vec<Case> = text.lines().map(|line| serde_json::from_str(line).expect("a case")).collect();
     let tokens = Tokens::new();
@@ -94,6 +89,7 @@ async fn the_shared_http_cases_get_what_they_expect_from_each_adapter() {
             }
         }
     }
+    // Not `println!`, which is kept from whoever runs the tests.
     writeln!(std::io::stderr(), "{} shared cases × 3 adapters", cases.len()).expect("standard error");
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }

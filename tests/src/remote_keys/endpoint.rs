@@ -1,7 +1,7 @@
 //! The scripted servers of the public test vectors (`jwks_endpoint.jsonl`), where the folder that has them is named.
 
 use super::{NOW, document, key};
-use crate::machine::tell_fault;
+use crate::machine::{tell_fault, vectors};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use countersign::cache::FleetKey;
@@ -16,9 +16,7 @@ use countersign_testkit::clock::FakeClock;
 use countersign_testkit::jwks_server::{Answer, Authority, JwksServer};
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
-use std::io::Write;
 use std::net::Ipv6Addr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -300,13 +298,8 @@ async fn two_issuers(cast: &Cast, clock: &FakeClock) -> Result<(), String> {
 
 #[tokio::test]
 async fn every_scripted_server_of_the_public_vectors_meets_its_verdict() {
-    let Some(folder) = std::env::var_os("COUNTERSIGN_VECTORS") else {
-        let line = "SKIPPED: the scripted servers, because COUNTERSIGN_VECTORS names no folder";
-        // Even where the output is captured.
-        writeln!(std::io::stderr(), "{line}").expect("stderr");
-        return;
-    };
-    let text = std::fs::read_to_string(Path::new(&folder).join("jwks_endpoint.jsonl")).expect("the file");
+    let Some(folder) = vectors("the scripted servers") else { return };
+    let text = std::fs::read_to_string(folder.join("jwks_endpoint.jsonl")).expect("the file");
     let cases: Vec<Value> =
         text.lines().filter(|line| !line.is_empty()).map(|line| serde_json::from_str(line).expect("a case")).collect();
     assert!(cases.len() >= 40, "{} cases", cases.len());

@@ -5,7 +5,7 @@ mod peer;
 use super::backend::{BACKENDS, Under};
 use super::case::Case;
 use super::drive::{Verdict, drive};
-use super::tests::run_folder;
+use super::tests::{elsewhere, run_folder, skipped};
 use countersign_jsonwebtoken::ProviderBackend;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,23 +29,27 @@ const PROVIDERS: [Under; 2] = [
     },
 ];
 
-/// The folders of vectors that are at hand: the project's own, and those from elsewhere.
-fn folders() -> Vec<PathBuf> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/vectors");
-    let elsewhere = std::env::var_os("COUNTERSIGN_VECTORS").map(PathBuf::from);
-    if elsewhere.is_none() {
-        eprintln!("SKIPPED: the vectors from elsewhere, because COUNTERSIGN_VECTORS names no folder");
+/// The folder of the project's own vectors.
+fn own() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/vectors")
+}
+
+fn is_judged_as_it_must(folder: &Path) {
+    for under in &PROVIDERS {
+        let (tally, told) = run_folder(folder, under);
+        assert!(tally.passed > 0 && tally.grave == 0, "{under:?}: {tally}, {} of them grave\n{told}", tally.grave);
     }
-    [own].into_iter().chain(elsewhere).collect()
 }
 
 #[test]
 fn on_its_crypto_providers_every_vector_is_judged_as_it_must() {
-    for folder in folders() {
-        for under in &PROVIDERS {
-            let (tally, told) = run_folder(&folder, under);
-            assert!(tally.passed > 0 && tally.grave == 0, "{under:?}: {tally}, {} of them grave\n{told}", tally.grave);
-        }
+    is_judged_as_it_must(&own());
+}
+
+#[test]
+fn on_its_crypto_providers_the_vectors_from_elsewhere_are_judged_as_they_must() {
+    if let Some(folder) = elsewhere("the vectors from elsewhere on jsonwebtoken's crypto providers") {
+        is_judged_as_it_must(&folder);
     }
 }
 
@@ -62,11 +66,13 @@ struct Class {
     cases: Vec<String>,
 }
 
-fn cases() -> Vec<Case> {
-    let files = folders().into_iter().flat_map(|folder| {
-        let files = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-        files.map(|file| file.expect("a file").path())
-    });
+fn classes() -> Vec<Class> {
+    serde_json::from_str(include_str!("../../../../tests/data/jsonwebtoken.json")).expect("the list")
+}
+
+fn cases(folder: &Path) -> Vec<Case> {
+    let files = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let files = files.map(|file| file.expect("a file").path());
     let files = files.filter(|file| file.extension().is_some_and(|extension| extension == "jsonl"));
     let mut cases = Vec::new();
     for file in files {
@@ -79,33 +85,28 @@ fn cases() -> Vec<Case> {
 }
 
 /// Where a build of serde_json keeps numbers as text, jsonwebtoken takes none of them for a time.
-fn keeps_numbers_as_text() -> bool {
-    serde_json::from_str::<serde_json::Value>("1e999").is_ok()
+fn keeps_numbers_as_text(what: &str) -> bool {
+    let keeps = serde_json::from_str::<serde_json::Value>("1e999").is_ok();
+    if keeps {
+        skipped(what, "because serde_json keeps numbers as text");
+    }
+    keeps
 }
 
-#[test]
-fn where_jsonwebtoken_judges_otherwise_is_the_list() {
-    if keeps_numbers_as_text() {
-        eprintln!("SKIPPED: jsonwebtoken beside ours, because serde_json keeps numbers as text");
-        return;
-    }
-    let list = include_str!("../../../../tests/data/jsonwebtoken.json");
-    let list: Vec<Class> = serde_json::from_str(list).expect("the list");
+/// Compares the two on each case, and says which were compared. Where they differ is listed, and nothing else is.
+fn compare(cases: &[Case]) -> BTreeSet<&str> {
     let mut listed = BTreeMap::new();
-    for Class { class, rfc, ours, theirs, cases } in list {
-        assert!(rfc.contains("RFC ") || rfc.contains("§"), "{class} says where its sentence stands");
+    for Class { ours, theirs, cases, .. } in classes() {
         for id in cases {
             assert!(listed.insert(id.clone(), (ours.clone(), theirs.clone())).is_none(), "{id} is listed twice");
         }
     }
     let mut seen = BTreeSet::new();
     let mut wrong = Vec::new();
-    let mut compared = 0;
-    for case in cases() {
-        let ours = drive(&case, RING);
+    for case in cases {
+        let ours = drive(case, RING);
         let (Verdict::Accept | Verdict::Reject(_)) = ours else { continue };
-        let Some(theirs) = peer::judge(&case) else { continue };
-        compared += 1;
+        let Some(theirs) = peer::judge(case) else { continue };
         let found = (ours.name().to_owned(), theirs.name().to_owned());
         let differs = found.0 != found.1;
         match listed.get(&case.id) {
@@ -121,12 +122,47 @@ fn where_jsonwebtoken_judges_otherwise_is_the_list() {
                 theirs.reason()
             )),
         }
-        seen.insert(case.id);
+        seen.insert(case.id.as_str());
     }
-    if std::env::var_os("COUNTERSIGN_VECTORS").is_some() {
-        let gone = listed.keys().filter(|id| !seen.contains(*id));
-        wrong.extend(gone.map(|id| format!("{id}\tis listed, and was not compared")));
+    println!("{} cases beside jsonwebtoken, {} listed", seen.len(), listed.len());
+    let problems = wrong.len();
+    assert!(!seen.is_empty() && wrong.is_empty(), "{problems} differences from the list:\n{}", wrong.join("\n"));
+    seen
+}
+
+#[test]
+fn every_class_of_the_list_quotes_its_sentence_and_says_where_it_stands() {
+    for Class { class, rfc, .. } in classes() {
+        let quoted = rfc.split('"').skip(1).step_by(2).any(|words| words.split_whitespace().count() >= 5);
+        assert!(rfc.matches('"').count() % 2 == 0 && quoted, "{class} has no sentence: {rfc}");
+        let (source, _) = rfc.split_once('"').unwrap_or_default();
+        assert!(source.starts_with("RFC ") && source.contains('§'), "{class} says where its sentence stands: {rfc}");
     }
-    println!("{compared} cases beside jsonwebtoken, {} listed", listed.len());
-    assert!(compared > 0 && wrong.is_empty(), "{} differences from the list:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn where_jsonwebtoken_judges_otherwise_is_the_list_and_each_class_has_a_case_here() {
+    if keeps_numbers_as_text("jsonwebtoken beside ours") {
+        return;
+    }
+    let cases = cases(&own());
+    let seen = compare(&cases);
+    for Class { class, cases, .. } in classes() {
+        assert!(cases.iter().any(|id| seen.contains(id.as_str())), "{class} has no case in tests/data/vectors");
+    }
+}
+
+#[test]
+fn where_jsonwebtoken_judges_vectors_from_elsewhere_otherwise_is_the_list() {
+    const WHAT: &str = "jsonwebtoken beside ours on the vectors from elsewhere";
+    let Some(folder) = elsewhere(WHAT) else { return };
+    if keeps_numbers_as_text(WHAT) {
+        return;
+    }
+    let mut all = cases(&own());
+    all.extend(cases(&folder));
+    let seen = compare(&all);
+    for id in classes().iter().flat_map(|class| &class.cases) {
+        assert!(seen.contains(id.as_str()), "{id} is listed, and was not compared");
+    }
 }
