@@ -156,6 +156,25 @@ fn every_crate_that_a_guide_uses_is_added_there() {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
+/// docs/CUSTOM.md promises of each piece that it has run its suite.
+#[test]
+fn every_suite_is_named_and_run_in_the_page_of_pieces_of_ones_own() {
+    let page = include_str!("../../docs/CUSTOM.md");
+    let code = blocks(page, |language| language.starts_with("rust"));
+    let table: String = page.lines().filter(|line| line.starts_with("| ")).collect();
+    let exported = include_str!("../../crates/countersign-testkit/src/conformance.rs");
+    let exported = exported.split("pub use ").skip(1).filter_map(|line| line.split([';', ':']).nth(2));
+    let suites: Vec<_> = exported
+        .flat_map(|names| names.split(['{', '}', ',', ' ']))
+        .filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase()))
+        .collect();
+    for suite in &suites {
+        assert!(table.contains(&format!("{suite}(")), "{suite} is not in the table");
+        assert!(code.contains(&format!("conformance::{suite}(")), "{suite} is not run");
+    }
+    assert!(suites.len() >= 11, "{suites:?}");
+}
+
 /// Whoever writes a page with code has it compiled.
 #[test]
 fn every_page_with_code_is_among_the_doc_tests() {

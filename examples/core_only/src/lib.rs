@@ -11,6 +11,8 @@
 //! | Does it suffice? | [`Authorizer`] | [`office_hours`] |
 //! | Where is it kept meanwhile? | [`CacheStore`] | [`map_store`] |
 //!
+//! Their tests run the suites of `countersign_testkit::conformance`; that of [`map_store`] stands beside it.
+//!
 //! [`KeyProvider`]: countersign::provider::KeyProvider
 //! [`TokenVerifier`]: countersign::verify::TokenVerifier
 //! [`RevocationCheck`]: countersign::revocation::RevocationCheck

@@ -11,8 +11,9 @@ use countersign::reason::{Reason, Rejection};
 use countersign::request::RequestView;
 use countersign::screening::Check;
 use countersign::secret::Secret;
-use countersign::{Algorithm, Denial, Guard, JwtVerifier, SigningKey};
+use countersign::{Algorithm, Denial, Guard, JwtVerifier, SigningKey, VerifyingKey};
 use countersign_testkit::clock::FakeClock;
+use countersign_testkit::conformance;
 use serde_json::json;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -182,6 +183,38 @@ async fn a_tenant_signs_for_itself_and_an_outage_is_no_refusal() {
     assert_eq!(outcome(one).await, Err((Reason::KeysUnavailable, Some(7))));
     keys.set(three, published());
     assert_eq!(outcome(three).await, Ok("7".into()));
+}
+
+#[tokio::test]
+async fn each_piece_keeps_the_rules_of_its_seam() {
+    let by_issuer = async |table: Vec<(String, Vec<VerifyingKey>)>| {
+        let keys = KeysByTenant::default();
+        for (issuer, own) in table {
+            keys.set(issuer, Source::Published(own.into_iter().collect()));
+        }
+        keys
+    };
+    conformance::key_provider().without_candidates().by_issuer(by_issuer).await;
+
+    let basic = BasicVerifier::new(STAFF).and_then(|basic| basic.account("admin", &Secret::new("a long:password"), ""));
+    let [good, wrong, nobody, no_colon] =
+        [ADMIN, WRONG_PASSWORD, UNKNOWN_USER, NO_COLON].map(|it| it.strip_prefix("Basic ").expect("the scheme"));
+    let suite = conformance::token_verifier().scheme("Basic");
+    suite.credentials(basic.expect("an account"), &[good], &[wrong, nobody, no_colon]).await;
+
+    // A token that nobody has spoken of is active for a denylist. This is the other kind.
+    conformance::revocation_check_out_of_reach(SessionList::of(STAFF)).await;
+
+    let claims = |subject| json!({"iss": STAFF, "sub": subject, "scope": "posts:read"});
+    let office = |now| {
+        let roles = [("admin".to_owned(), vec!["editor".to_owned()])].into();
+        conformance::authorizer(OfficeHours::new(STAFF, roles, 9..17, FakeClock::at(now)))
+            .allows(scopes(["posts:read"]), &claims("admin"))
+            .denies(role("editor"), &claims("reader"))
+    };
+    office(OPEN).allows(role("editor"), &claims("admin")).run().await;
+    office(CLOSED).denies(role("editor"), &claims("admin")).run().await;
+    office(CLOCK_NOT_SET).cannot_tell(role("editor"), &claims("admin")).run().await;
 }
 
 #[test]
