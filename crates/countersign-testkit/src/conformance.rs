@@ -7,6 +7,7 @@
 //! | [`KeyProvider`](countersign::provider::KeyProvider) | [`key_provider`] |
 //! | [`RevocationCheck`](countersign::revocation::RevocationCheck) | [`revocation_check`], [`revocation_check_out_of_reach`] |
 //! | [`Authorizer`](countersign::authorize::Authorizer) | [`authorizer`] |
+//! | [`GrantPolicy`](countersign::authorize::policy::GrantPolicy), [`VetoPolicy`](countersign::authorize::policy::VetoPolicy) | [`grant_policy`], [`veto_policy`] |
 //! | [`CacheStore`](countersign::cache::CacheStore) | [`cache_store`] |
 //! | [`Renderer`](countersign::screening::Renderer) | [`renderer`] |
 //! | [`Observer`](countersign::observe::Observer) | [`observer`] |
@@ -40,6 +41,7 @@ mod clock;
 mod jwks_fetch;
 mod key_provider;
 mod observer;
+mod policy;
 mod remote_signer;
 mod renderer;
 mod revocation_check;
@@ -55,6 +57,7 @@ pub use clock::clock;
 pub use jwks_fetch::{FetchAnswered, FetchAsked, jwks_fetch};
 pub use key_provider::{KeyProviderSuite, KeySource, key_provider};
 pub use observer::observer;
+pub use policy::{grant_policy, veto_policy};
 pub use remote_signer::remote_signer;
 pub use renderer::renderer;
 pub use revocation_check::{revocation_check, revocation_check_out_of_reach};

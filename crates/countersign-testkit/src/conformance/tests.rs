@@ -2,6 +2,7 @@
 
 mod clock;
 mod flawed;
+mod policies;
 
 use super::*;
 use crate::issuer::TestIssuer;
