@@ -95,6 +95,13 @@ pub enum Event<'e> {
         /// How it came about; `None` where it allows.
         trace: Option<&'e Trace>,
     },
+    /// An authorizer in the [shadow](crate::authorize::Shadowed) of another one was asked, and would have decided alike.
+    ShadowAgreed {
+        /// What was required, as it stands in the application's code.
+        required: &'e Requirement,
+        /// The decision, which stands.
+        decision: Decision,
+    },
     /// An authorizer in the [shadow](crate::authorize::Shadowed) of another one would have decided otherwise.
     ShadowDisagreed {
         /// What was required, as it stands in the application's code.

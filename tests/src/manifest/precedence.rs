@@ -3,7 +3,7 @@
 use super::frameworks::{Router, said};
 use crate::http::world::Tokens;
 use countersign::Guard;
-use countersign::authorize::{Requirement, role};
+use countersign::authorize::{Requirement, action, role};
 use countersign::manifest::{Manifest, Segment, TagPolicy, Untagged};
 use countersign_actix::GuardedScope;
 use countersign_axum::GuardedRouter;
@@ -16,7 +16,14 @@ fn wrong<R: Router>(guard: &Guard) -> Vec<(R, &'static str)> {
     let table = || R::new(guard);
     let policy = || TagPolicy::new(Untagged::Refuse).tag("a", role("admin"));
     vec![
-        (table().requires("GET", "/x", role("unknown")), "`requires`: GET /x: "),
+        (
+            table().requires("GET", "/x", role("unknown")),
+            "`requires`: GET /x: `require`: the role `unknown` is not in the catalog",
+        ),
+        (
+            table().requires("GET", "/x", action("unheard")),
+            "`requires`: GET /x: `require`: a catalog cannot judge `action(unheard)`",
+        ),
         (table().requires("GET", "/x", Requirement::AnyOf(vec![])), "`requires`: GET /x: "),
         (table().nest("/n", table().requires("GET", "/x", role("unknown"))), "`requires`: GET /n/x: "),
         (table().public("GET", "/x").requires("GET", "/x", role("admin")), "`requires`: GET /x: is declared twice"),

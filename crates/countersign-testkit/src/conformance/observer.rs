@@ -57,6 +57,7 @@ fn tell(observer: &dyn Observer) {
             let (required, trace) = (&required, None);
             events.push(Event::Decision { decision, why, required, version, subject, correlation_id, trace });
         }
+        events.push(Event::ShadowAgreed { required: &required, decision });
         events.push(Event::ShadowDisagreed { required: &required, decision, shadow: None });
     }
     for end in [End::Expired, End::Revoked, End::NotAllowed, End::Unknown] {

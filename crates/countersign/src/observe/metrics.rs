@@ -10,6 +10,7 @@ const VERIFICATION_DURATION: &str = "countersign_verification_duration_seconds";
 const REFUSALS: &str = "countersign_refusals_total";
 const DECISIONS: &str = "countersign_decisions_total";
 const ENDS: &str = "countersign_ends_total";
+const SHADOW_AGREEMENTS: &str = "countersign_shadow_agreements_total";
 const SHADOW_DISAGREEMENTS: &str = "countersign_shadow_disagreements_total";
 const REFRESHES: &str = "countersign_keys_refreshes_total";
 const REFRESH_DURATION: &str = "countersign_keys_refresh_duration_seconds";
@@ -57,6 +58,7 @@ impl MetricsObserver {
         describe_counter!(REFUSALS, Unit::Count, "Requests refused");
         describe_counter!(ENDS, Unit::Count, "Connections that had to end");
         describe_counter!(DECISIONS, Unit::Count, "Decisions of authorizers");
+        describe_counter!(SHADOW_AGREEMENTS, Unit::Count, "Decisions that an authorizer in the shadow shared");
         describe_counter!(
             SHADOW_DISAGREEMENTS,
             Unit::Count,
@@ -93,6 +95,9 @@ impl Observer for MetricsObserver {
             Event::Decision { decision, why, .. } => {
                 let (policy, code) = why.map_or(("", ""), |why| (why.policy, why.code));
                 counter!(DECISIONS, "outcome" => decision.name(), "policy" => policy, "code" => code).increment(1);
+            }
+            Event::ShadowAgreed { decision, .. } => {
+                counter!(SHADOW_AGREEMENTS, "outcome" => decision.name()).increment(1);
             }
             Event::ShadowDisagreed { decision, shadow, .. } => {
                 let shadow = shadow.map_or("unanswered", Decision::name);

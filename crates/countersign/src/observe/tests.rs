@@ -68,6 +68,7 @@ fn tell_everything(observer: &impl Observer, error: &(dyn Error + 'static)) {
         decided(Decision::Allow, None, false),
         decided(Decision::Deny(why), Some("v7"), true),
         decided(Decision::Indeterminate(why), None, true),
+        Event::ShadowAgreed { required, decision: Decision::Allow },
         disagreed(Some(Decision::Deny(why))),
         disagreed(None),
         Event::Verification { result: Ok(()), duration },
@@ -187,7 +188,7 @@ fn the_page_lists_the_metrics_that_are_emitted() {
         .map(|cells| (cells[0].trim_matches('`').to_owned(), (cells[1].to_owned(), names(cells[2]))))
         .collect();
     assert_eq!(emitted, listed);
-    assert_eq!(listed.len(), 19);
+    assert_eq!(listed.len(), 20);
 }
 
 #[test]
@@ -215,7 +216,7 @@ fn the_page_lists_the_lines_that_are_logged() {
         .map(|cells| (cells[0].trim_matches('`').to_owned(), (names(cells[1]), names(cells[2]))))
         .collect();
     assert_eq!(emitted, listed);
-    assert_eq!(listed.len(), 14);
+    assert_eq!(listed.len(), 15);
 }
 
 #[test]
@@ -339,6 +340,7 @@ fn each_event_moves_its_own_metrics() {
         ("countersign_refusals_total{reason=keys_unavailable,status=503}", 1.0),
         ("countersign_revocations_confirmed{}", 0.0),
         ("countersign_revocations_restored_total{}", 2.0),
+        ("countersign_shadow_agreements_total{outcome=allow}", 1.0),
         ("countersign_shadow_disagreements_total{outcome=allow,shadow=deny}", 1.0),
         ("countersign_shadow_disagreements_total{outcome=allow,shadow=unanswered}", 1.0),
         ("countersign_shared_keys_total{provider=auth0,outcome=forged}", 1.0),
@@ -368,6 +370,7 @@ fn each_event_is_logged_with_what_it_says() {
                "version": "v7", "subject": subject, "correlation_id": "r-7", "trace": trace}),
         json!({"message": "decided", "outcome": "indeterminate", "policy": "team", "code": "down", "required": required,
                "subject": subject, "correlation_id": "r-7", "trace": trace}),
+        json!({"message": "shadow agrees", "outcome": "allow", "required": required}),
         json!({"message": "shadow disagrees", "outcome": "allow", "shadow": "deny", "policy": "team", "code": "down",
                "required": required}),
         json!({"message": "shadow disagrees", "outcome": "allow", "shadow": "unanswered", "required": required}),
@@ -418,7 +421,7 @@ fn is_tame(text: &str) -> bool {
 fn no_error_leaves_its_line_or_its_quotes() {
     assert!(!is_tame(HOSTILE));
     let (text, lines) = logged(|| tell_everything(&TracingObserver, &said(HOSTILE)));
-    assert_eq!((text.lines().count(), lines.len()), (21, 21), "{text}");
+    assert_eq!((text.lines().count(), lines.len()), (22, 22), "{text}");
     assert!(is_tame(&text), "{text}");
     assert!(!text.contains(r#"200 "b""#) && text.contains(r#"200 \"b\""#), "{text}");
     let errors: Vec<_> = lines.iter().filter_map(|line| line["fields"]["error"].as_str()).collect();
@@ -531,8 +534,8 @@ fn a_guard_writes_one_line_for_each_refusal_whatever_the_request_says() {
 #[test]
 fn decisions_add_no_line_to_a_refusal_unless_somebody_debugs() {
     let (_, lines) = logged(|| tell_everything(&TracingObserver, &said("no route")));
-    let levels: Vec<_> = lines.iter().take(5).map(|line| line["level"].as_str().expect("a level")).collect();
-    assert_eq!(levels, ["DEBUG", "DEBUG", "DEBUG", "INFO", "INFO"]);
+    let levels: Vec<_> = lines.iter().take(6).map(|line| line["level"].as_str().expect("a level")).collect();
+    assert_eq!(levels, ["DEBUG", "DEBUG", "DEBUG", "DEBUG", "INFO", "INFO"]);
 }
 
 #[test]
@@ -551,8 +554,9 @@ fn names_of_a_catalog_stay_on_their_line() {
             trace: Some(trace),
         });
         TracingObserver.observe(&Event::ShadowDisagreed { required, decision: Decision::Allow, shadow: None });
+        TracingObserver.observe(&Event::ShadowAgreed { required, decision: Decision::Allow });
     });
-    assert_eq!((text.lines().count(), is_tame(&text)), (2, true), "{text}");
+    assert_eq!((text.lines().count(), is_tame(&text)), (3, true), "{text}");
     let trace = lines[0]["fields"]["trace"].as_str().expect("text");
     assert!(trace.len() <= 1024 + '…'.len_utf8() && trace.ends_with('…'), "{}", trace.len());
 }

@@ -67,6 +67,14 @@ impl Observer for TracingObserver {
                     "decided"
                 );
             }
+            Event::ShadowAgreed { required, decision } => {
+                tracing::debug!(
+                    target: TARGET,
+                    outcome = decision.name(),
+                    required = on_a_line(required),
+                    "shadow agrees"
+                );
+            }
             Event::ShadowDisagreed { required, decision, shadow } => {
                 let why = shadow.and_then(Decision::why);
                 tracing::info!(
