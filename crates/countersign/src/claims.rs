@@ -598,4 +598,50 @@ mod tests {
             assert_eq!(serde_json::to_string(&date).expect("serialise"), text);
         }
     }
+
+    #[test]
+    fn events_are_those_whose_names_are_uris_or_cannot_be_read() {
+        for (events, are_events) in [
+            (r#"{"https://a.example/event":{}}"#, true),
+            (r#"{"https://a.example/event":{},"a":1}"#, true),
+            (r#"{"a":1,"urn:b":1}"#, true),
+            (r#"{"a":1,"a":1}"#, true),
+            (r#"{"a":1}"#, false),
+            ("{}", false),
+            (r#"["urn:a"]"#, false),
+            (r#""urn:a""#, false),
+            ("null", false),
+        ] {
+            let claims = parse(&format!(r#"{{"events":{events}}}"#)).expect(events);
+            assert_eq!(claims.is_event(), are_events, "{events}");
+        }
+        assert!(!parse(r#"{"event":{"urn:a":1}}"#).expect("claims").is_event());
+    }
+
+    #[test]
+    fn claims_are_given_as_they_stand_there() {
+        let payload = r#"{"jti":"j","aud":["a","b"],"x":1}"#;
+        let claims = parse(payload).expect(payload);
+        assert_eq!(claims.token_id(payload.as_bytes()), Some("j"));
+        let many = OneOrMany::Many(vec!["a".to_owned(), "b".to_owned()]);
+        assert!(many.contains("a") && many.contains("b") && !many.contains("c") && !many.contains(""));
+        assert_eq!(claims.owned_audience(payload.as_bytes()), Some(many));
+        let payload = r#"{"aud":"a"}"#;
+        let audience = parse(payload).expect(payload).owned_audience(payload.as_bytes());
+        assert_eq!(audience, Some(OneOrMany::One("a".to_owned())));
+        assert_eq!(parse("{}").expect("claims").owned_audience(b"{}"), None);
+        let date = NumericDate::from_secs(7).expect("a date");
+        assert_eq!(date.to_system_time(), Some(UNIX_EPOCH + Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn an_error_says_what_was_expected() {
+        for (error, expected) in [
+            (serde_json::from_str::<NumericDate>(r#""1""#).err(), "seconds since 1970"),
+            (serde_json::from_str::<OneOrMany>("7").err(), "a string or an array of strings"),
+        ] {
+            let error = error.map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
 }

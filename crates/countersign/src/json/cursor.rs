@@ -422,4 +422,17 @@ mod tests {
         assert!(is_skipped(&format!("{}{}", "[".repeat(depth), "]".repeat(depth))));
         assert!(!is_skipped(&format!("{}{}", "[".repeat(depth), "]".repeat(depth - 1))));
     }
+
+    #[test]
+    fn what_lies_deeper_than_there_are_bits_is_passed_as_well() {
+        for depth in [1, 31, 32, 33, 34, 40, 60] {
+            for (open, close) in [(r#"{"a":"#, "}"), ("[", "]"), (r#"[{"a":"#, "}]")] {
+                let text = format!("{}1{}", open.repeat(depth), close.repeat(depth));
+                let mut cursor = Cursor::new(&text);
+                assert!(cursor.skip().is_ok() && cursor.at == text.len(), "{text}");
+                let crossed = text.replacen('1', "1]}", 1);
+                assert!(depth == 1 || Cursor::new(&crossed).skip().is_err(), "{crossed}");
+            }
+        }
+    }
 }

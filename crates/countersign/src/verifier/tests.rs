@@ -392,6 +392,7 @@ fn settings_that_make_no_sense_name_themselves() {
     for (builder, setting) in cases {
         assert_eq!(builder.build().expect_err(setting).setting(), setting);
     }
+    assert!(builder(key()).leeway(Duration::from_secs(120)).build().is_ok());
 }
 
 fn now<F: Future>(future: F) -> F::Output {

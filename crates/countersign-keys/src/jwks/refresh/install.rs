@@ -21,7 +21,7 @@ impl Refresher {
         self.is_failing.store(false, Ordering::Release);
         // Four fifths of the time, give or take a tenth, so that a fleet does not fetch in step.
         let snapshot = &installed.snapshot;
-        let ahead = snapshot.time_to_live.mul_f64(0.8 + 0.1 * (2.0 * random_fraction() - 1.0));
+        let ahead = snapshot.time_to_live.mul_f64(0.7 + 0.2 * random_fraction());
         self.set_due(snapshot.asked_at.monotonic + ahead.saturating_sub(snapshot.had_age));
         installed
     }

@@ -683,3 +683,32 @@ fn policies_are_asked_about_the_action_that_is_required() {
         }
     }
 }
+
+#[test]
+fn combinations_answer_from_memory_where_no_waiting_would_change_it() {
+    let (yes, no, later) = (says(Yes, false), says(No, false), says(No, true));
+    let (token, requirement) = (token(), action("act"));
+    let request = AccessRequest::new(&token, &requirement);
+    let any = |a: &Policy, b: &Policy| any_of((a.clone(), b.clone())).expect("two").grant_now(&request).map(in_words);
+    let all = |a: &Policy, b: &Policy| all_of((a.clone(), b.clone())).expect("two").grant_now(&request).map(in_words);
+    let (allow, abstain) = (grant(&yes), grant(&no));
+    assert_eq!((any(&yes, &later), any(&later, &yes), any(&no, &no)), (Some(allow), Some(allow), Some(abstain)));
+    assert_eq!((all(&no, &later), all(&later, &no), all(&yes, &yes)), (Some(abstain), Some(abstain), Some(allow)));
+    assert_eq!((any(&no, &later), all(&yes, &later)), (None, None));
+    // Of several that cannot tell, the first one is named.
+    let unknown = |name: &'static str| policy_fn(name, |_: &AccessRequest<'_>| None::<bool>);
+    let first = Grant::Indeterminate(Why::new("a", "unknown"));
+    assert_eq!(any_of((unknown("a"), unknown("b"))).expect("two").grant_now(&request), Some(first));
+    assert_eq!(all_of((unknown("a"), unknown("b"))).expect("two").grant_now(&request), Some(first));
+    let veto = meets(ScopeAuthorizer, scopes(["a"])).expect("a requirement").veto_now(&request);
+    assert!(matches!(veto, Some(Veto::Deny(_))));
+}
+
+#[test]
+fn whoever_is_logged_in_meets_what_asks_for_no_more() {
+    let (token, requirement) = (token(), Requirement::Authenticated);
+    let request = AccessRequest::new(&token, &requirement);
+    let policies = policies([], [says(No, false)]);
+    assert_eq!(policies.decide_now(&request), Some(Decision::Allow));
+    assert_eq!(now(policies.decide(&request)), Decision::Allow);
+}

@@ -262,6 +262,36 @@ fn settings_that_make_no_cache_are_refused() {
         let verifier = builder.token_cache(cache.clone()).build();
         assert_eq!(verifier.expect_err("settings").setting(), "token_cache", "{cache:?}");
     }
+    for cache in [
+        TokenCache::new().max_age(Duration::from_secs(3600)),
+        TokenCache::new().max_entries(1),
+        TokenCache::new().max_bytes(MIN_WEIGHT),
+    ] {
+        assert!(cache.clone().build().is_ok(), "{cache:?}");
+    }
+}
+
+#[test]
+fn a_token_weighs_what_it_takes_three_times_and_no_less_than_its_share() {
+    let w = world(|builder| builder);
+    let key = SigningKey::from_secret(Algorithm::HS256, [7; 32]).expect("a secret").with_key_id("a").expect("a key id");
+    let w = World { key, ..w };
+    let token = verified(&w, &w.sign(&claims("7")));
+    let weight = |length: usize, least| {
+        let key = token.key().expect("a key");
+        let kept = Kept {
+            signing_input: "x".repeat(length).into(),
+            token: token.clone(),
+            key,
+            at: (UNIX_EPOCH, Duration::ZERO),
+        };
+        ByBytes { least }.weight(&[0; 32], &Arc::new(kept))
+    };
+    for (length, least, expected) in
+        [(0, 0, 1024), (1, 0, 1027), (1000, 0, 4024), (1000, 4024, 4024), (1000, 5000, 5000)]
+    {
+        assert_eq!(weight(length, least), expected, "{length} {least}");
+    }
 }
 
 #[test]
