@@ -161,3 +161,37 @@ impl fmt::Display for Trace {
         if self.parts.is_empty() { Ok(()) } else { f.write_str("]") }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::action;
+
+    #[test]
+    fn a_combination_is_traced_as_it_is_decided_and_waits_while_that_is_open() {
+        let why = Why::new("test", "said");
+        let leaf = &mut |leaf: &Requirement| {
+            let decision = match leaf.to_string().as_str() {
+                "action(yes)" => Some(Decision::Allow),
+                "action(no)" => Some(Decision::Deny(why)),
+                "action(perhaps)" => Some(Decision::Indeterminate(why)),
+                _ => None,
+            };
+            Trace::decided("leaf", decision)
+        };
+        for (parts, all, any) in [
+            (["yes", "yes"], Finding::Allow, Finding::Allow),
+            (["yes", "no"], Finding::Deny, Finding::Allow),
+            (["no", "no"], Finding::Deny, Finding::Deny),
+            (["perhaps", "yes"], Finding::Indeterminate, Finding::Allow),
+            (["perhaps", "no"], Finding::Deny, Finding::Indeterminate),
+            (["open", "yes"], Finding::Waits, Finding::Allow),
+            (["open", "no"], Finding::Deny, Finding::Waits),
+        ] {
+            let [a, b] = parts.map(action);
+            let (both, one) = (a.clone().and(b.clone()), a.or(b));
+            let traced = [both, one].map(|requirement| Trace::of_requirement(&requirement, leaf).finding.name());
+            assert_eq!(traced, [all.name(), any.name()], "{parts:?}");
+        }
+    }
+}
