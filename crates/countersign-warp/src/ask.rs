@@ -95,6 +95,10 @@ impl Seen {
         Self { method, path, query, headers: Fields(headers) }
     }
 
+    pub(crate) fn method(&self) -> &Method {
+        &self.method
+    }
+
     fn view(&self) -> RequestView<'_> {
         let query = (!self.query.is_empty()).then_some(self.query.as_str());
         RequestView::new(self.method.as_str(), self.path.as_str(), query, &self.headers)

@@ -1,12 +1,14 @@
 use crate::ask::Seen;
 use crate::{Ask, GuardedReply, GuardedRoute, Refusal};
-use countersign::Denial;
+use countersign::{Bytes, Denial};
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::convert::Infallible;
 use std::fmt;
 use std::future::ready;
 use warp::filters::BoxedFilter;
+use warp::http::Method;
+use warp::http::header::CONTENT_LENGTH;
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply, reject};
 
@@ -101,7 +103,8 @@ pub(crate) fn asking<A: Ask>(
             if ask.is_exempt(&request) {
                 return Err(reject::not_found());
             }
-            ask.ask(request).await.map_err(denied)
+            let method = request.method().clone();
+            ask.ask(request).await.map_err(|denial| denied(denial, &method))
         }
     })
 }
@@ -114,7 +117,13 @@ where
 {
     let asks = seen().and_then(move |request: Seen| {
         let ask = ask.clone();
-        async move { if ask.is_exempt(&request) { Ok(()) } else { ask.ask(request).await.map(drop).map_err(denied) } }
+        async move {
+            if ask.is_exempt(&request) {
+                return Ok(());
+            }
+            let method = request.method().clone();
+            ask.ask(request).await.map(drop).map_err(|denial| denied(denial, &method))
+        }
     });
     asks.untuple_one().and(routes).map(R::into_response).recover(answer).unify().boxed()
 }
@@ -155,19 +164,31 @@ impl<'de> Visitor<'de> for Anything {
     }
 }
 
-/// The rejection that stands for a denial within its route.
-pub(crate) fn denied(denial: Denial) -> Rejection {
-    reject::custom(Denied(denial))
+/// The rejection that stands for a denial of a request with this method, within its route.
+pub(crate) fn denied(denial: Denial, method: &Method) -> Rejection {
+    reject::custom(Denied { denial, is_head: method == Method::HEAD })
 }
 
 pub(crate) async fn answer(rejection: Rejection) -> Result<Response, Rejection> {
     match rejection.find::<Denied>() {
-        Some(Denied(denial)) => Ok(Refusal(denial.clone()).into_response()),
+        Some(Denied { denial, is_head: false }) => Ok(Refusal(denial.clone()).into_response()),
+        Some(Denied { denial, is_head: true }) => Ok(without_body(denial)),
         None => Err(rejection),
     }
 }
 
+/// hyper leaves the body of an answer to HEAD out over HTTP/1.1 alone.
+fn without_body(denial: &Denial) -> Response {
+    let mut response = Refusal(denial.clone()).into_response();
+    response.headers_mut().insert(CONTENT_LENGTH, denial.body().len().into());
+    *response.body_mut() = Bytes::new().into();
+    response
+}
+
 #[derive(Debug)]
-struct Denied(Denial);
+struct Denied {
+    denial: Denial,
+    is_head: bool,
+}
 
 impl reject::Reject for Denied {}

@@ -32,13 +32,19 @@ pub(super) fn axum_unguarded() -> SocketAddr {
 pub(super) fn actix_unguarded() -> SocketAddr {
     let app = || {
         actix_web::App::new()
-            .route("/me", web::get().to(async |_: countersign_actix::Verified| "me"))
-            .route("/optional", web::get().to(async |_: Option<countersign_actix::Verified>| "optional"))
+            .route("/me", get_or_head().to(async |_: countersign_actix::Verified| "me"))
+            .route("/optional", get_or_head().to(async |_: Option<countersign_actix::Verified>| "optional"))
     };
     let (listener, address) = listener();
     let server = actix_web::HttpServer::new(app).workers(1).disable_signals().listen(listener);
     tokio::spawn(server.expect("a server").run());
     address
+}
+
+/// `web::get()` serves no `HEAD`.
+fn get_or_head() -> actix_web::Route {
+    use actix_web::guard::{Any, Get, Head};
+    web::route().guard(Any(Get()).or(Head()))
 }
 
 pub(crate) fn listener() -> (TcpListener, SocketAddr) {
@@ -106,6 +112,11 @@ pub(super) fn actix_server(guard: &Guard) -> SocketAddr {
     async fn subject(token: Verified) -> Json<Option<String>> {
         Json(token.subject().map(str::to_owned))
     }
+    async fn sent_if_any(token: Option<Sent>) -> String {
+        length(token.map(|Sent(token)| token))
+    }
+    // One route, so that 405 stays 405.
+    let at = |path: &str, route| web::resource(path).route(route);
     let (listener, address) = listener();
     let guard = guard.clone();
     let read = guard.require(permissions(["posts:read"])).expect("a requirement that can be judged");
@@ -115,28 +126,20 @@ pub(super) fn actix_server(guard: &Guard) -> SocketAddr {
         App::new()
             .configure(guard.describe())
             .wrap(guard.layer())
-            .service(web::resource("/public").get(async || "public").route(web::head().to(async || "public")))
+            .service(at("/public", get_or_head().to(async || "public")))
+            .service(at("/me", get_or_head().to(me)).post(me).route(web::method(Method::OPTIONS).to(me)))
+            .service(at("/optional", get_or_head().to(optional)))
+            .service(at("/nickname", get_or_head().to(nickname)))
+            .service(at("/optional-nickname", get_or_head().to(optional_nickname)))
+            .service(at("/subject", get_or_head().to(subject)))
+            .service(at("/sent-if-any", get_or_head().to(sent_if_any)))
+            .service(at("/sent", get_or_head().to(async |Sent(token): Sent| token.authorization().to_string())))
+            .service(at("/unjudged", get_or_head().to(async |_: Require<Unheard>| "unjudged")))
+            .service(at("/read", get_or_head().to(async || "read").wrap(read.clone())))
+            .service(at("/admin", get_or_head().to(async || "admin").wrap(admin.clone())))
+            .service(at("/scoped", get_or_head().to(async || "scoped").wrap(scoped.clone())))
             .service(
-                web::resource("/me")
-                    .get(me)
-                    .post(me)
-                    .route(web::head().to(me))
-                    .route(web::method(Method::OPTIONS).to(me)),
-            )
-            .service(web::resource("/optional").get(optional))
-            .service(web::resource("/nickname").get(nickname))
-            .service(web::resource("/optional-nickname").get(optional_nickname))
-            .service(web::resource("/subject").get(subject))
-            .service(
-                web::resource("/sent-if-any").get(async |token: Option<Sent>| length(token.map(|Sent(token)| token))),
-            )
-            .service(web::resource("/sent").get(async |Sent(token): Sent| token.authorization().to_string()))
-            .service(web::resource("/unjudged").get(async |_: Require<Unheard>| "unjudged"))
-            .service(web::resource("/read").route(web::get().to(async || "read").wrap(read.clone())))
-            .service(web::resource("/admin").route(web::get().to(async || "admin").wrap(admin.clone())))
-            .service(web::resource("/scoped").route(web::get().to(async || "scoped").wrap(scoped.clone())))
-            .service(
-                web::scope("/protected").wrap(guard.protect()).service(web::resource("/page").get(async || "page")),
+                web::scope("/protected").wrap(guard.protect()).service(at("/page", get_or_head().to(async || "page"))),
             )
     };
     let server = HttpServer::new(app).workers(1).disable_signals().listen_auto_h2c(listener).expect("a server").run();

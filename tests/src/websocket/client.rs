@@ -58,7 +58,9 @@ impl Client {
                 assert!(selected.len() < 2, "one answer: {selected:?}");
                 (Some(Self(socket)), selected.into_iter().next())
             }
-            Err(Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol))) => (None, None),
+            Err(Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol))) => {
+                (None, None)
+            }
             Err(error) => panic!("{error}"),
         }
     }

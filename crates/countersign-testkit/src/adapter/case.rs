@@ -86,7 +86,7 @@ const STYLES: [&str; 3] = ["plain", "empty", "own"];
 /// Where there is no guard, or none yet, there is no renderer either.
 const UNSTYLED: [&str; 2] = ["later", "unguarded"];
 
-/// The table, each line checked for what it must say, and each denial in every style of body.
+/// The table, each line checked for what it must say, each denial in every style of body, and each GET as HEAD too.
 pub(super) fn cases() -> Vec<Case> {
     let table = include_str!("cases.jsonl");
     let cases: Vec<Case> =
@@ -95,7 +95,7 @@ pub(super) fn cases() -> Vec<Case> {
         assert_eq!(case.raw.is_none(), case.path.starts_with('/'), "{}: either a path or raw octets", case.id);
         assert_eq!(case.error.is_some(), case.reason.is_some(), "{}: a denial has a reason", case.id);
     }
-    cases.iter().flat_map(Case::in_each_style).collect()
+    cases.iter().flat_map(Case::in_each_style).flat_map(Case::with_head).collect()
 }
 
 impl Case {
@@ -121,6 +121,14 @@ impl Case {
             ..self.clone()
         });
         std::iter::once(self.clone()).chain(styled)
+    }
+
+    /// The case, and the same for HEAD if it is a GET: the same status and header fields, and no body.
+    fn with_head(self) -> impl Iterator<Item = Self> {
+        // What handlers answer is the framework's to cut, and hyper sends it over HTTP/2.
+        let is_get = self.raw.is_none() && self.method == "GET" && (self.error.is_some() || !self.h2);
+        let head = is_get.then(|| Self { id: format!("{}, head", self.id), method: "HEAD".to_owned(), ..self.clone() });
+        std::iter::once(self).chain(head)
     }
 
     /// Content-Type and body of the answer; `None` where the table leaves it to the framework.

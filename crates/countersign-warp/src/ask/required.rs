@@ -389,7 +389,8 @@ impl<R: Requires> Proving<R> {
     /// # Errors
     /// The denial as a rejection: returned from the route, it is the route's answer.
     pub async fn on<T: AsResource + Sync>(self, resource: T) -> Result<Authorized<T, R>, Rejection> {
-        self.screening.authorize(&self.request.view(), resource).await.map_err(denied)
+        let answer = self.screening.authorize(&self.request.view(), resource).await;
+        answer.map_err(|denial| denied(denial, self.request.method()))
     }
 }
 
