@@ -120,6 +120,9 @@ impl<R> Deref for Require<R> {
 /// answered as `T` answers it.
 ///
 /// ```
+/// Take no `Option<RequireOn<T, R>>`: actix-web makes `None` of every error of `T`, of a database that is down as of a thing that is
+/// not there, and of the want of credentials. What this refuses stays refused.
+///
 /// use actix_web::dev::Payload;
 /// use actix_web::{App, Error, FromRequest, HttpRequest, web};
 /// use countersign::authorize::{AsResource, Requirement, Requires, Resource, action};
