@@ -156,6 +156,37 @@ fn every_crate_that_a_guide_uses_is_added_there() {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
+/// How the crates are had that no registry has.
+const UNRELEASED: &str = "efore the first release: `cargo add --git` and this repository's address, or `--path` and the crate's \
+    folder in a clone";
+
+/// What a reader is told to add can be added today.
+#[test]
+fn under_each_list_of_dependencies_stands_where_they_come_from_before_the_first_release() {
+    let mut lists = 0;
+    for page in below_root(&["md"]) {
+        let text = fs::read_to_string(&page).expect("a page");
+        let parts: Vec<_> = text.split("```").collect();
+        for (block, after) in parts.iter().skip(1).step_by(2).zip(parts.iter().skip(2).step_by(2)) {
+            let adds = |line: &str| {
+                line.contains("countersign")
+                    && (line.contains("cargo add ") || line.contains(" = "))
+                    && !line.starts_with('[')
+            };
+            if !["toml\n", "console\n"].iter().any(|language| block.starts_with(language)) || !block.lines().any(adds) {
+                continue;
+            }
+            lists += 1;
+            let sentence = after.trim_start().lines().next().unwrap_or_default();
+            let is_told = sentence.strip_prefix('B').is_some_and(|rest| rest.strip_suffix('.') == Some(UNRELEASED));
+            assert!(is_told, "{}: below this stands nothing of it:\n{block}", page.display());
+        }
+    }
+    assert!(lists > 10, "{lists} lists");
+    let readme = include_str!("../../README.md");
+    assert!(readme.contains(UNRELEASED) && readme.find("cargo add countersign") < readme.find(UNRELEASED));
+}
+
 /// docs/CUSTOM.md promises of each piece that it has run its suite.
 #[test]
 fn every_suite_is_named_and_run_in_the_page_of_pieces_of_ones_own() {
