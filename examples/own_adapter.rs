@@ -1,65 +1,21 @@
-//! An adapter for a framework that has none, here hyper alone: `cargo run --example own_adapter`.
+//! A service in a framework for which there is no adapter, here hyper alone: `cargo run --example own_adapter`.
 //!
-//! An adapter translates and decides nothing. It shows the request to the core (`Headers`, `judge`), and writes the core's
-//! refusal as it stands (`refusal`): status, challenges and body are the same in each framework. All else is this service.
+//! Its adapter is `src/own_adapter.rs`: forty lines, which translate and decide nothing. All
+//! that stands here is this service.
 
 use countersign::authorize::role;
-use countersign::request::{HeaderSource, RequestView};
-use countersign::screening::{Check, Screening};
-use countersign::{Bytes, ConfigError, Denial, Guard, VerifiedToken};
+use countersign::screening::Check;
+use countersign::{ConfigError, Guard};
+use countersign_examples::own_adapter::{Answered, judge, respond};
 use countersign_examples::quickstart::{self, Answer, Demo, Line, Message, bearer, log_ins};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::process::ExitCode;
 use std::sync::Arc;
-
-type Answered = Response<Full<Bytes>>;
-
-/// The header fields of a request, where they are.
-struct Headers<'r>(&'r HeaderMap);
-
-impl HeaderSource for Headers<'_> {
-    fn header(&self, name: &str, nth: usize) -> Option<&[u8]> {
-        self.0.get_all(name).iter().nth(nth).map(HeaderValue::as_bytes)
-    }
-}
-
-/// Asks whether a request meets a requirement. The screening stays with the request: whoever asks again further in, or asks
-/// another check of this guard, shares the verdict.
-async fn judge<B>(check: &Check, request: &mut Request<B>) -> Result<VerifiedToken, Answered> {
-    let screening = check.screening(request.extensions().get::<Screening>());
-    request.extensions_mut().insert(screening.clone());
-    let headers = Headers(request.headers());
-    let (method, uri) = (request.method().as_str(), request.uri());
-    let view = RequestView::new(method, uri.path(), uri.query(), &headers);
-    // From memory, where nothing has to be waited for.
-    let answer = match check.judge_now(&screening, &view) {
-        Some(answer) => answer,
-        None => check.judge(&screening, &view).await,
-    };
-    answer.map_err(|denial| refusal(&denial))
-}
-
-/// A refusal of the core as a response of this framework.
-fn refusal(denial: &Denial) -> Answered {
-    respond(denial.status(), denial.headers(), denial.body().clone())
-}
-
-fn respond<V: AsRef<str>>(status: u16, headers: impl Iterator<Item = (&'static str, V)>, body: Bytes) -> Answered {
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in headers {
-        if let Ok(value) = HeaderValue::try_from(value.as_ref()) {
-            response.headers_mut().append(HeaderName::from_static(name), value);
-        }
-    }
-    response
-}
 
 /// The service: one check for each guarded route, made when the program starts, so that a mistake in one is found then.
 struct Service {

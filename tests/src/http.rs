@@ -4,6 +4,7 @@ mod connections;
 mod handlers;
 mod late;
 mod observed;
+mod own_adapter;
 mod preflight;
 mod reasons;
 pub(crate) mod servers;
