@@ -15,6 +15,39 @@ const ANSWERS: [(&str, [&str; 6]); 4] = [
     ("reader", ["200 OK", "200 OK", "200 OK", "200 OK", "403 Forbidden", "403 Forbidden"]),
 ];
 
+/// What is checked of a token, in order, and found.
+const CHECKS: [&str; 18] = [
+    "ok size",
+    "ok parts",
+    "ok header",
+    "ok crit",
+    "ok kid",
+    "ok alg",
+    "ok typ",
+    "ok encoding",
+    "ok claims",
+    "ok iss",
+    "ok key",
+    "ok signature",
+    "ok aud",
+    "ok exp",
+    "ok nbf",
+    "ok iat",
+    "ok cnf",
+    "ok events",
+];
+/// What this API does not ask for.
+const UNASKED: [&str; 6] = ["- max_age", "- max_lifetime", "- required claims", "- sub", "- azp", "- own checks"];
+
+/// The body of 403, as the page shows it.
+const FORBIDDEN: &str = r#"{
+  "type": "about:blank",
+  "title": "Forbidden",
+  "status": 403,
+  "detail": "The access token does not allow this",
+  "error": "insufficient_scope"
+}"#;
+
 /// What is done to the reader's token, and which checks fail then.
 const TAMPERED: [(&str, &[&str]); 6] = [
     ("[data-tamper=role]", &["signature"]),
@@ -35,6 +68,7 @@ pub(super) fn run(chromium: &mut Chromium, program: &Program, folder: &Path) -> 
         press_each(&mut check, user, &answers)?;
     }
     shows_the_token(&mut check)?;
+    lists_every_check(&mut check)?;
     pictures(&mut check, folder, "accepted", &[(1280, "light")])?;
     for (button, failing) in TAMPERED {
         tamper(&mut check, button, failing)?;
@@ -74,7 +108,20 @@ fn press_each(check: &mut Check<'_>, user: &str, answers: &[&str]) -> Result<(),
     let seen = check.chromium.value(STATUSES)?;
     let who = if user.is_empty() { "nobody" } else { user };
     let statuses: Vec<_> = answers.iter().filter_map(|answer| answer.split(' ').next()).collect();
-    check.step(&format!("{who} presses each route: {}", statuses.join(", ")), &seen, &json!(answers))
+    check.step(&format!("{who} presses all routes at once: {}", statuses.join(", ")), &seen, &json!(answers))?;
+
+    let routes =
+        check.chromium.value("[...document.querySelectorAll('[data-route]')].map((it) => it.dataset.route)")?;
+    let routes: Vec<_> = routes.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut seen = Vec::new();
+    for route in &routes {
+        seen.push(press(check, route)?.get(0).cloned().unwrap_or_default());
+    }
+    check.step(
+        &format!("{who} presses each by its own button: the same"),
+        &seen,
+        &answers.iter().map(|it| json!(it)).collect(),
+    )
 }
 
 /// Presses a route, and answers its status and the beginning of its challenge.
@@ -100,6 +147,15 @@ fn shows_the_token(check: &mut Check<'_>) -> Result<(), Failure> {
     check.step("shows header, claims and signature of the token", &seen, &wanted)
 }
 
+/// Of a token that is accepted: what each check found, and what this API does not ask for.
+fn lists_every_check(check: &mut Check<'_>) -> Result<(), Failure> {
+    let seen = check.chromium.value(
+        "['#checks li', '#unasked li'].map((list) => [...document.querySelectorAll(list)].map(
+            (line) => [...line.children].slice(0, 2).map((part) => part.textContent).join(' ')))",
+    )?;
+    check.step("lists every check of it", &seen, &json!([CHECKS, UNASKED]))
+}
+
 fn tamper(check: &mut Check<'_>, button: &str, failing: &[&str]) -> Result<(), Failure> {
     click(check, button)?;
     check.chromium.until("document.body.dataset.verdict === 'refused'")?;
@@ -115,7 +171,13 @@ fn put_back(check: &mut Check<'_>) -> Result<(), Failure> {
     click(check, "#undo")?;
     check.chromium.until("document.body.dataset.verdict === 'accepted'")?;
     let seen = press(check, "POST /posts")?;
-    check.step("put back, it is accepted, and may not write", &seen, &json!(["403 Forbidden", "insufficient_scope"]))
+    check.step(
+        "put back, it is accepted, and may not write",
+        &seen,
+        &json!(["403 Forbidden", "insufficient_scope"]),
+    )?;
+    let seen = check.chromium.value("document.getElementById('body').textContent")?;
+    check.step("… and reads why", &seen, &json!(FORBIDDEN))
 }
 
 /// What is written into the page is never HTML.
