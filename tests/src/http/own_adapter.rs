@@ -1,5 +1,6 @@
 //! The adapter of the example `own_adapter`, for a fourth framework: hyper alone. It is held to the table of the others.
 
+#[expect(unreachable_pub, reason = "the example is a library to its own program")]
 #[path = "../../../examples/src/own_adapter.rs"]
 mod adapter;
 
