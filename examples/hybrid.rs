@@ -3,16 +3,17 @@
 //! A document may be read by `admin`, by members of the team that owns it, and by everybody if it is public; else 403.
 //! Who is in which team is asked of a directory, and while that fails nobody can tell: 503.
 
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path};
 use axum::http::StatusCode;
-use axum::routing::get;
+use axum::http::request::Parts;
 use axum::{Json, Router};
 use countersign::authorize::policy::{DenyOverrides, async_policy_fn, deny_overrides, meets, policy_fn};
-use countersign::authorize::{Attribute, Attributes, Resource, action, role};
+use countersign::authorize::{
+    AsResource, Attribute, Attributes, Requirement, Requires, Resource, action, authenticated, role,
+};
 use countersign::observe::TracingObserver;
-use countersign::screening::Check;
 use countersign::{ConfigError, Guard, JwtVerifier};
-use countersign_axum::{GuardExt, Refusal, Verified};
+use countersign_axum::{GuardedRouter, RequireOn};
 use countersign_examples::quickstart::{self, Line, Message, bearer, issuer_routes, log_ins};
 use countersign_rbac::RbacAuthorizer;
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ use tokio::time::timeout;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
+#[derive(Clone, Copy)]
 struct Document {
     id: &'static str,
     team: &'static str,
@@ -44,6 +46,31 @@ impl Attributes for Document {
             "is_public" => Some(self.is_public.into()),
             _ => None,
         }
+    }
+}
+
+impl AsResource for Document {
+    fn as_resource(&self) -> Resource<'_> {
+        Resource::new("document", self.id).with_attributes(self)
+    }
+}
+
+/// Nothing is loaded for whoever has no token: [`RequireOn`] asks for that first. Who has one is told which documents there
+/// are: where that is a secret, answer 404 for 403 too.
+impl<S: Send + Sync> FromRequestParts<S> for Document {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, StatusCode> {
+        let Path(id) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| StatusCode::NOT_FOUND)?;
+        DOCUMENTS.into_iter().find(|document| document.id == id).ok_or(StatusCode::NOT_FOUND)
+    }
+}
+
+struct ReadDocument;
+
+impl Requires for ReadDocument {
+    fn requirement() -> Requirement {
+        action("documents:read")
     }
 }
 
@@ -91,22 +118,15 @@ fn documents(teams: Teams) -> Result<DenyOverrides, ConfigError> {
 
 fn router(verifier: JwtVerifier) -> Result<Router, ConfigError> {
     let guard = Guard::builder(verifier).authorizer(documents(Teams::default())?).observer(TracingObserver).build()?;
-    // The rule is about a document, so the handler asks, when it has one. What it asks is checked here.
-    let may_read = guard.check(action("documents:read"))?;
-    Ok(Router::new().route("/documents/{id}", get(read)).layer(guard.layer()).with_state(may_read))
+    // The rule is about a document, so it is asked when there is one. Whether the guard can judge it is checked here.
+    let table = GuardedRouter::new(&guard);
+    let table = table.requires("GET", "/documents/{id}", authenticated(), read).proves::<ReadDocument>();
+    table.build().map(|(router, _manifest)| router)
 }
 
-/// 401 without a token comes first. Who has one is told which documents there are: where that is a secret, answer 404 for
-/// 403 too.
-async fn read(
-    Verified(token): Verified,
-    State(may_read): State<Check>,
-    Path(id): Path<String>,
-) -> axum::response::Result<Json<Message>> {
-    let document = DOCUMENTS.iter().find(|document| document.id == id).ok_or(StatusCode::NOT_FOUND)?;
-    let resource = Resource::new("document", document.id).with_attributes(document);
-    may_read.decide(&may_read.question(&token).with_resource(resource)).await.map_err(Refusal)?;
-    Ok(Json(Message::new(document.text)))
+/// The very document that was decided on.
+async fn read(RequireOn(document): RequireOn<Document, ReadDocument>) -> Json<Message> {
+    Json(Message::new(document.text))
 }
 
 const LOG_INS: [(&str, &str); 3] =

@@ -3,4 +3,5 @@
 mod frameworks;
 mod handlers;
 mod precedence;
+mod proofs;
 mod surface;

@@ -79,7 +79,8 @@ impl Deref for Verified {
 /// `Option<Require<R>>` is `None`.
 ///
 /// A guard learns of `R` when the first request asks. So that it is held against the guard at the start, and against each one
-/// that is [handed over](countersign::Guard::later), declare it: `guard.declare::<R>()`. What middleware and scopes require is
+/// that is [handed over](countersign::Guard::later), declare it:
+/// [`GuardedScope::proves`](crate::GuardedScope::proves), or `guard.declare::<R>()`. What middleware and scopes require is
 /// declared without that.
 ///
 /// ```
@@ -119,10 +120,10 @@ impl<R> Deref for Require<R> {
 /// The future of `T` is polled for requests with a valid token alone, so let it do its loading there. What `T` rejects is
 /// answered as `T` answers it.
 ///
-/// ```
 /// Take no `Option<RequireOn<T, R>>`: actix-web makes `None` of every error of `T`, of a database that is down as of a thing that is
 /// not there, and of the want of credentials. What this refuses stays refused.
 ///
+/// ```
 /// use actix_web::dev::Payload;
 /// use actix_web::{App, Error, FromRequest, HttpRequest, web};
 /// use countersign::authorize::{AsResource, Requirement, Requires, Resource, action};

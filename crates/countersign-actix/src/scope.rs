@@ -2,7 +2,7 @@ use crate::{GuardLayer, RequireLayer};
 use actix_web::dev::{AppService, HttpServiceFactory};
 use actix_web::http::Method as HttpMethod;
 use actix_web::{FromRequest, Handler, Resource, Responder, Route, guard, web};
-use countersign::authorize::Requirement;
+use countersign::authorize::{Requirement, Requires};
 use countersign::manifest::{
     Declarations, Gate, Manifest, Method, PathTemplate, PlannedPath, PlannedRoute, Segment, TagPolicy,
 };
@@ -113,6 +113,30 @@ impl GuardedScope {
         F::Output: Responder + 'static,
     {
         Self { table: self.table.untagged(method, path, mount(handler)) }
+    }
+
+    /// That the handler of the route before has `R` in its signature: `Require<R>`, `RequireOn<_, R>`, or `Option<Require<R>>`. So
+    /// that [`build`](Self::build) and each guard that is handed over are held against `R`, and the manifest lists it: see
+    /// [`Declarations::proves`].
+    ///
+    /// ```
+    /// use countersign::authorize::{Requirement, Requires, authenticated, scopes};
+    /// use countersign::{ConfigError, Guard};
+    /// use countersign_actix::{GuardedScope, Require};
+    ///
+    /// struct WritePosts;
+    /// impl Requires for WritePosts {
+    ///     fn requirement() -> Requirement { scopes(["posts:write"]) }
+    /// }
+    ///
+    /// fn routes(guard: &Guard) -> GuardedScope {
+    ///     GuardedScope::new(guard)
+    ///         .requires("POST", "/posts", authenticated(), async |_: Require<WritePosts>| "written")
+    ///         .proves::<WritePosts>()
+    /// }
+    /// ```
+    pub fn proves<R: Requires>(self) -> Self {
+        Self { table: self.table.proves::<R>() }
     }
 
     /// What tags mean in this scope, and in those nested in it that do not say.

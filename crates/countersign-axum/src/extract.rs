@@ -70,7 +70,8 @@ impl Deref for Verified {
 /// as before. A guard that cannot judge `R`, and no guard at all, are 500.
 ///
 /// A guard learns of `R` when the first request asks. So that it is held against the guard at the start, and against each one
-/// that is [handed over](countersign::Guard::later), declare it: `guard.declare::<R>()`. What layers and routers require is
+/// that is [handed over](countersign::Guard::later), declare it:
+/// [`GuardedRouter::proves`](crate::GuardedRouter::proves), or `guard.declare::<R>()`. What layers and routers require is
 /// declared without that.
 ///
 /// ```

@@ -2,7 +2,7 @@ use crate::{GuardLayer, RequireLayer};
 use axum::Router;
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
-use countersign::authorize::Requirement;
+use countersign::authorize::{Requirement, Requires};
 use countersign::manifest::{Declarations, Gate, Manifest, Method, TagPolicy};
 use countersign::{ConfigError, Guard};
 use std::fmt;
@@ -104,6 +104,30 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         T: 'static,
     {
         Self { table: self.table.untagged(method, path, mount(handler)) }
+    }
+
+    /// That the handler of the route before has `R` in its signature: `Require<R>`, `RequireOn<_, R>`, or `Option<Require<R>>`. So
+    /// that [`build`](Self::build) and each guard that is handed over are held against `R`, and the manifest lists it: see
+    /// [`Declarations::proves`].
+    ///
+    /// ```
+    /// use countersign::authorize::{Requirement, Requires, authenticated, scopes};
+    /// use countersign::{ConfigError, Guard};
+    /// use countersign_axum::{GuardedRouter, Require};
+    ///
+    /// struct WritePosts;
+    /// impl Requires for WritePosts {
+    ///     fn requirement() -> Requirement { scopes(["posts:write"]) }
+    /// }
+    ///
+    /// fn routes(guard: &Guard) -> GuardedRouter {
+    ///     GuardedRouter::new(guard)
+    ///         .requires("POST", "/posts", authenticated(), async |_: Require<WritePosts>| "written")
+    ///         .proves::<WritePosts>()
+    /// }
+    /// ```
+    pub fn proves<R: Requires>(self) -> Self {
+        Self { table: self.table.proves::<R>() }
     }
 
     /// What tags mean in this router, and in those nested in it that do not say.

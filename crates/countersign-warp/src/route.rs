@@ -1,6 +1,6 @@
 use crate::guarded::{answer, asking};
 use crate::{Ask, Claims, GuardExt, Proving, Required};
-use countersign::authorize::{Proof, Requires};
+use countersign::authorize::{Proof, Requirement, Requires};
 use countersign::manifest::PathParams;
 use countersign::request::SentToken;
 use countersign::{ConfigError, Guard, VerifiedToken};
@@ -61,6 +61,8 @@ pub struct Declared {
     head: Option<BoxedFilter<(PathParams,)>>,
     /// What the declaration requires. Of a route for everybody, nobody asks it.
     required: Required,
+    /// What its handler is given proofs of.
+    proves: Vec<Requirement>,
     /// Why the route cannot be.
     error: Option<ConfigError>,
 }
@@ -70,8 +72,8 @@ pub trait Origin {
     /// Something stands behind the question.
     fn is_gone_on_from(&mut self);
 
-    /// Why the route cannot be.
-    fn error(self) -> Option<ConfigError>;
+    /// What its handler is given proofs of, and why the route cannot be.
+    fn outcome(self) -> (Vec<Requirement>, Option<ConfigError>);
 }
 
 impl Origin for Declared {
@@ -79,16 +81,16 @@ impl Origin for Declared {
         self.head = None;
     }
 
-    fn error(self) -> Option<ConfigError> {
-        self.error
+    fn outcome(self) -> (Vec<Requirement>, Option<ConfigError>) {
+        (self.proves, self.error)
     }
 }
 
 impl Origin for () {
     fn is_gone_on_from(&mut self) {}
 
-    fn error(self) -> Option<ConfigError> {
-        None
+    fn outcome(self) -> (Vec<Requirement>, Option<ConfigError>) {
+        (Vec::new(), None)
     }
 }
 
@@ -107,6 +109,7 @@ impl Origin for () {
 pub struct GuardedReply {
     /// Its denials are answers already.
     pub(crate) filter: BoxedFilter<(Response,)>,
+    pub(crate) proves: Vec<Requirement>,
     pub(crate) error: Option<ConfigError>,
 }
 
@@ -117,7 +120,7 @@ fn nowhere<T: Send + 'static>() -> BoxedFilter<(PathParams, T)> {
 
 impl<F> GuardedRoute<F> {
     pub(crate) fn new(filter: F, head: BoxedFilter<(PathParams,)>, guard: Guard, required: Required) -> Self {
-        Self { filter, declared: Declared { guard, head: Some(head), required, error: None } }
+        Self { filter, declared: Declared { guard, head: Some(head), required, proves: Vec::new(), error: None } }
     }
 }
 
@@ -129,7 +132,8 @@ impl<F> GuardedRoute<F, ()> {
 
 impl<F, D: Origin> GuardedRoute<F, D> {
     fn reply(self, filter: impl FnOnce(F) -> BoxedFilter<(Response,)>) -> GuardedReply {
-        GuardedReply { filter: filter(self.filter), error: self.declared.error() }
+        let (proves, error) = self.declared.outcome();
+        GuardedReply { filter: filter(self.filter), proves, error }
     }
 }
 
@@ -161,7 +165,8 @@ impl GuardedRoute<BoxedFilter<(PathParams,)>> {
     /// Adds the proof that whoever asks meets `R`, if anybody does. Whoever does not meet it is refused. Where the guard cannot
     /// judge `R`, [`build`](crate::GuardedRoutes::build) says so.
     #[must_use]
-    pub fn optional_proof<R: Requires>(self) -> GuardedRoute<BoxedFilter<(PathParams, Option<Proof<R>>)>> {
+    pub fn optional_proof<R: Requires>(mut self) -> GuardedRoute<BoxedFilter<(PathParams, Option<Proof<R>>)>> {
+        self.declared.proves.push(R::requirement());
         let ask = self.declared.guard.optional().prove::<R>();
         self.asking_if(ask, Self::asking)
     }
@@ -199,16 +204,18 @@ impl GuardedRoute<BoxedFilter<(PathParams, VerifiedToken)>> {
     }
 
     /// The proof that whoever asks meets `R`, beside what the declaration requires. Where the guard cannot judge `R`,
-    /// [`build`](crate::GuardedRoutes::build) says so. The manifest tells what is declared.
+    /// [`build`](crate::GuardedRoutes::build) says so. The manifest lists it.
     #[must_use]
-    pub fn prove<R: Requires>(self) -> GuardedRoute<BoxedFilter<(PathParams, Proof<R>)>> {
+    pub fn prove<R: Requires>(mut self) -> GuardedRoute<BoxedFilter<(PathParams, Proof<R>)>> {
+        self.declared.proves.push(R::requirement());
         let ask = self.declared.required.clone().prove::<R>();
         self.asking_if(ask, Self::asking)
     }
 
     /// What decides whether `R` is met on the thing that the route is about, once it is loaded. As of [`prove`](Self::prove).
     #[must_use]
-    pub fn prove_on<R: Requires>(self) -> GuardedRoute<BoxedFilter<(PathParams, Proving<R>)>> {
+    pub fn prove_on<R: Requires>(mut self) -> GuardedRoute<BoxedFilter<(PathParams, Proving<R>)>> {
+        self.declared.proves.push(R::requirement());
         let ask = self.declared.required.clone().prove_on::<R>();
         self.asking_if(ask, Self::asking)
     }

@@ -155,16 +155,18 @@ impl GuardedRoutes {
     /// [`ConfigError`] that names the first route that cannot be: see [`Declarations::build`]. Of a proof that a route's closure
     /// wants, it names what the guard cannot judge.
     pub fn build(self) -> Result<(BoxedFilter<(Response,)>, Manifest), ConfigError> {
-        let plan = self.table.build()?;
+        let mut plan = self.table.build()?;
         let paths: Arc<[PathTemplate]> = plan.paths.iter().map(|path| path.path.clone()).collect();
         let mut branches = Vec::new();
         for (nth, path) in plan.paths.into_iter().enumerate() {
             for route in path.routes {
                 let head = at(paths.clone(), nth).and(method(route.method, route.serves_head)).boxed();
+                let guard = route.gate.guard().clone();
                 let reply = route.handler.onto(head, route.gate);
                 if let Some(error) = reply.error {
                     return Err(error);
                 }
+                plan.manifest.add_proofs(route.method, &path.path, &guard, reply.proves);
                 branches.push(Branch { paths: vec![path.path.clone()], filter: reply.filter });
             }
         }

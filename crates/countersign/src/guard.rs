@@ -182,7 +182,11 @@ impl Guard {
     /// }
     /// ```
     pub fn declare<R: Requires>(&self) -> Result<(), ConfigError> {
-        let check = self.check(R::requirement())?;
+        self.declare_for_good(R::requirement())
+    }
+
+    pub(crate) fn declare_for_good(&self, requirement: Requirement) -> Result<(), ConfigError> {
+        let check = self.check(requirement)?;
         if let Wiring::Late(late) = &self.0 {
             late.keep(check.shared_requirement());
         }

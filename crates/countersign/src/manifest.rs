@@ -47,6 +47,7 @@ pub use tags::{TagPolicy, Untagged};
 use crate::authorize::Requirement;
 use crate::config::ConfigError;
 use crate::extract::{Place, SCHEME_OF_TOKENS};
+use crate::guard::Guard;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -178,13 +179,32 @@ pub struct Route {
     pub path: PathTemplate,
     /// Whom it lets in.
     pub access: Access,
-    /// Where its guard looked for the credential when the table was built, if the route is not public. Left out of JSON and
+    /// What its handler has in its signature besides, in order, each once: it hears of requests alone that meet these too. A public
+    /// route's handler hears of those without credentials as well. Left out of JSON and text where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub proves: Vec<Requirement>,
+    /// Where its guard looked for the credential when the table was built, unless nobody is asked for one. Left out of JSON and
     /// text where that is `Authorization: Bearer` alone. A guard that is [handed over later](crate::Guard::later) is not
     /// known by then: build the table again for its manifest.
     #[serde(skip_serializing_if = "is_usual")]
     pub credentials: Vec<Place>,
     /// The tags that it was declared with, in order, each once.
     pub tags: Vec<String>,
+}
+
+impl Route {
+    fn add_proofs(&mut self, proofs: Vec<Requirement>) {
+        for proof in proofs {
+            if !self.proves.contains(&proof) {
+                self.proves.push(proof);
+            }
+        }
+        self.proves.sort_by_key(ToString::to_string);
+    }
+
+    fn looks_at_credentials(&self) -> bool {
+        self.access != Access::Public || !self.proves.is_empty()
+    }
 }
 
 /// Whether nothing need be said of these.
@@ -243,15 +263,32 @@ impl Manifest {
     pub fn routes(&self) -> &[Route] {
         &self.routes
     }
+
+    /// For adapters that learn what a handler proves from the handler that they have made, and not from
+    /// [`Declarations::proves`]: adds it to the route. `guard` is the one of the route's gate. Nothing is added where there is no
+    /// such route.
+    pub fn add_proofs(&mut self, method: Method, path: &PathTemplate, guard: &Guard, proofs: Vec<Requirement>) {
+        let is_wanted = |route: &&mut Route| route.method == method && route.path == *path;
+        if let Some(route) = self.routes.iter_mut().find(is_wanted) {
+            route.add_proofs(proofs);
+            if route.looks_at_credentials() {
+                route.credentials = guard.places();
+            }
+        }
+    }
 }
 
-/// A line for each route: method, path, whom it lets in, by which credentials where these are unusual, tags. Names are
+/// A line for each route: method, path, whom it lets in, what its handler proves, by which credentials where these are unusual, tags. Names are
 /// escaped as `Debug` does it, so that none begins a line.
 impl fmt::Display for Manifest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.routes.iter().map(|route| route.path.as_str().len()).max().unwrap_or_default();
-        for Route { method, path, access, credentials, tags } in &self.routes {
+        for Route { method, path, access, proves, credentials, tags } in &self.routes {
             write!(f, "{:8} {:width$}  {}", method.as_str(), path.as_str(), access.to_string().escape_debug())?;
+            if !proves.is_empty() {
+                let proves: Vec<_> = proves.iter().map(ToString::to_string).collect();
+                write!(f, "  proves {}", proves.join(" and ").escape_debug())?;
+            }
             if !is_usual(credentials) {
                 let places: Vec<_> = credentials.iter().map(ToString::to_string).collect();
                 write!(f, "  by {}", places.join(", ").escape_debug())?;

@@ -1,7 +1,7 @@
 use super::path::Shape;
 use super::tags::Rules;
 use super::{Access, Manifest, Method, PathTemplate, Route, Segment, TagPolicy};
-use crate::authorize::Requirement;
+use crate::authorize::{Requirement, Requires};
 use crate::config::ConfigError;
 use crate::extract::Place;
 use crate::guard::{Check, Guard};
@@ -43,12 +43,15 @@ pub struct Declarations<H> {
     policy: Option<TagPolicy>,
     entries: Vec<Entry<H>>,
     nested: Vec<(Option<String>, Self)>,
+    /// A proof was named before any route.
+    proves_too_early: bool,
 }
 
 struct Entry<H> {
     method: String,
     path: String,
     declared: Declared,
+    proves: Vec<Requirement>,
     handler: H,
 }
 
@@ -98,6 +101,17 @@ pub enum Gate {
     Open(Guard),
     /// This check is to be met.
     Checked(Check),
+}
+
+impl Gate {
+    /// The guard that is asked.
+    #[must_use]
+    pub fn guard(&self) -> &Guard {
+        match self {
+            Self::Open(guard) => guard,
+            Self::Checked(check) => check.guard(),
+        }
+    }
 }
 
 /// What an adapter builds: each path once, in the order in which paths are to be tried.
@@ -182,7 +196,7 @@ pub struct PlannedRoute<H> {
 impl<H> Declarations<H> {
     /// A table whose routes are judged by `guard`.
     pub fn new(guard: &Guard) -> Self {
-        Self { guard: guard.clone(), policy: None, entries: Vec::new(), nested: Vec::new() }
+        Self { guard: guard.clone(), policy: None, entries: Vec::new(), nested: Vec::new(), proves_too_early: false }
     }
 
     /// A route for everybody.
@@ -215,7 +229,36 @@ impl<H> Declarations<H> {
     }
 
     fn declare(mut self, method: &str, path: &str, declared: Declared, handler: H) -> Self {
-        self.entries.push(Entry { method: method.into(), path: path.into(), declared, handler });
+        self.entries.push(Entry { method: method.into(), path: path.into(), declared, proves: Vec::new(), handler });
+        self
+    }
+
+    /// That the handler of the route before has `R` in its signature, beside what the route requires: `Require<R>` or
+    /// `RequireOn<_, R>` of the adapters, and on a route for everybody `Option<Require<R>>`. So that the guard is held against `R`
+    /// when the table is built, and each guard that is [handed over](Guard::later) afterwards, and the manifest lists it.
+    ///
+    /// ```
+    /// use countersign::authorize::{Requirement, Requires, authenticated, scopes};
+    /// use countersign::manifest::Declarations;
+    /// # use countersign::{Algorithm, Guard, JwtVerifier, VerifyingKey};
+    /// # let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?;
+    /// # let verifier = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer("https://issuer.example/").audience("api");
+    /// # let guard = Guard::builder(verifier.build()?).build()?;
+    ///
+    /// struct WritePosts;
+    /// impl Requires for WritePosts {
+    ///     fn requirement() -> Requirement { scopes(["posts:write"]) }
+    /// }
+    ///
+    /// let plan = Declarations::new(&guard).requires("POST", "/posts", authenticated(), "a handler").proves::<WritePosts>().build()?;
+    /// assert_eq!(plan.manifest.to_string(), "POST     /posts  authenticated  proves scopes(posts:write)\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn proves<R: Requires>(mut self) -> Self {
+        match self.entries.last_mut() {
+            Some(entry) => entry.proves.push(R::requirement()),
+            None => self.proves_too_early = true,
+        }
         self
     }
 
@@ -243,13 +286,17 @@ impl<H> Declarations<H> {
     /// # Errors
     /// [`ConfigError`] that names the route, tag or pattern: a method or path that cannot be, two routes of one method and
     /// one form of path, names that the guard's authorizer does not know, tags without a policy or unknown to it, a route
-    /// without tags where the policy refuses those, a pattern that covers nothing.
+    /// without tags where the policy refuses those, a pattern that covers nothing, a proof before the first route.
     pub fn build(self) -> Result<Plan<H>, ConfigError> {
         let mut found = Vec::new();
         self.collect(None, None, &mut found)?;
         found.sort_by(|a, b| (a.route.path.shape(), a.route.method).cmp(&(b.route.path.shape(), b.route.method)));
         refuse_twins(&found)?;
         refuse_rivals(&found)?;
+        for own in &found {
+            let guard = own.gate.guard();
+            own.route.proves.iter().try_for_each(|proof| guard.declare_for_good(proof.clone()))?;
+        }
         let mut paths: Vec<PlannedPath<H>> = Vec::new();
         let mut routes = Vec::with_capacity(found.len());
         for Found { route, gate, handler, .. } in found {
@@ -274,7 +321,10 @@ impl<H> Declarations<H> {
         outer: Option<&Rules>,
         found: &mut Vec<Found<H>>,
     ) -> Result<(), ConfigError> {
-        let Self { guard, policy, entries, nested } = self;
+        let Self { guard, policy, entries, nested, proves_too_early } = self;
+        if proves_too_early {
+            return Err(ConfigError::new("proves", "stands before the first route of its table"));
+        }
         let own = policy.map(|policy| Rules::new(policy, &guard, prefix)).transpose()?;
         let rules = own.as_ref().or(outer);
         let places = guard.places();
@@ -318,13 +368,14 @@ impl<H> Entry<H> {
         prefix: Option<&PathTemplate>,
         rules: Option<&Rules>,
     ) -> Result<Found<H>, ConfigError> {
-        let Self { method, path, declared, handler } = self;
+        let Self { method, path, declared, proves, handler } = self;
         let word = declared.word();
-        let wrong = |problem: &dyn fmt::Display| {
+        let wrong_in = |word: &'static str, problem: &dyn fmt::Display| {
             let prefix = prefix.map(PathTemplate::as_str).unwrap_or_default();
             let name = format!("{} {prefix}{}", method.escape_debug(), path.escape_debug());
             ConfigError::new(word, format!("{name}: {problem}"))
         };
+        let wrong = |problem: &dyn fmt::Display| wrong_in(word, problem);
         let template = PathTemplate::parse(&path).and_then(|path| path.below(prefix)).map_err(|error| wrong(&error))?;
         let (access, tags) = match declared {
             Declared::Public => (Access::Public, Vec::new()),
@@ -340,9 +391,15 @@ impl<H> Entry<H> {
                 Gate::Checked(guard.check(requirement.clone()).map_err(|error| wrong(&error))?.strict())
             }
         };
+        for proof in &proves {
+            guard.check(proof.clone()).map_err(|error| wrong_in("proves", &error))?;
+        }
         let method = method.parse().map_err(|error: ConfigError| wrong(&error))?;
-        let credentials = if access == Access::Public { Vec::new() } else { places.to_vec() };
-        let route = Route { method, path: template, access, credentials, tags };
+        let mut route = Route { method, path: template, access, proves: Vec::new(), credentials: Vec::new(), tags };
+        route.add_proofs(proves);
+        if route.looks_at_credentials() {
+            route.credentials = places.to_vec();
+        }
         Ok(Found { route, word, gate, handler })
     }
 }

@@ -12,9 +12,11 @@ impl Manifest {
     /// refusals and `x-countersign-requires`, and `components.securitySchemes`. To be merged into the document that
     /// describes the rest.
     ///
-    /// A public route has an empty `security`, so that a default of the document does not apply to it. Elsewhere, each
+    /// A public route has an empty `security`, so that a default of the document does not apply to it; where its handler proves
+    /// something, an element of `security` is for nobody, and the others for whoever sends a credential. Elsewhere, each
     /// element of `security` is one way to be let in, with the names of the roles, permissions, scopes and actions that it
-    /// takes; a requirement of more than 16 alternatives names none here, and is whole in `x-countersign-requires`. Schemes
+    /// takes; a requirement of more than 16 alternatives names none here, and is whole in `x-countersign-requires`. What handlers
+    /// prove counts as required, and stands in `x-countersign-proves`. Schemes
     /// are where the route's guard looks: `http` where that is `Authorization`, and `apiKey` in a cookie, the query or another
     /// field. OpenAPI knows no tails: `{*rest}` is `{rest}`.
     ///
@@ -45,7 +47,7 @@ impl Manifest {
             if let Value::Object(operations) = operations {
                 operations.insert(route.method.as_str().to_ascii_lowercase(), operation(route));
             }
-            if let Access::Requires(_) = route.access {
+            if route.looks_at_credentials() {
                 schemes.extend(route.credentials.iter().map(|place| (scheme_name(place), scheme_object(place))));
             }
         }
@@ -62,13 +64,20 @@ fn path(route: &Route) -> String {
 }
 
 fn operation(route: &Route) -> Value {
-    let Access::Requires(requirement) = &route.access else { return json!({"security": []}) };
-    let ways = alternatives(requirement).unwrap_or_else(|| vec![BTreeSet::new()]);
-    let security: Vec<_> = route
-        .credentials
-        .iter()
-        .flat_map(|place| ways.iter().map(move |names| json!({scheme_name(place): names})))
-        .collect();
+    if !route.looks_at_credentials() {
+        return json!({"security": []});
+    }
+    let required = match &route.access {
+        Access::Public => None,
+        Access::Requires(requirement) => Some(requirement),
+    };
+    // Of whoever comes with a credential.
+    let whole = Requirement::AllOf(required.into_iter().chain(&route.proves).cloned().collect());
+    let ways = alternatives(&whole).unwrap_or_else(|| vec![BTreeSet::new()]);
+    let ways =
+        route.credentials.iter().flat_map(|place| ways.iter().map(move |names| json!({scheme_name(place): names})));
+    // An empty object is a way without any credential (OpenAPI 3.1, "Security Requirement Object").
+    let security: Vec<_> = required.is_none().then(|| json!({})).into_iter().chain(ways).collect();
     let mut responses = Map::new();
     let mut answer = |status: &str, description: &str| {
         responses.insert(status.to_owned(), json!({"description": description}));
@@ -77,14 +86,25 @@ fn operation(route: &Route) -> Value {
     answer("401", "No valid token");
     // A cookie of a request that another site caused is refused whatever it is worth.
     let may_cross_sites = route.credentials.iter().any(|place| matches!(place, Place::Cookie(_)));
-    match (*requirement != Requirement::Authenticated, may_cross_sites) {
+    let asks_for_more = required != Some(&Requirement::Authenticated) || !route.proves.is_empty();
+    match (asks_for_more, may_cross_sites) {
         (true, true) => answer("403", "A valid token that does not suffice, or a request from another site"),
         (true, false) => answer("403", "A valid token that does not suffice"),
         (false, true) => answer("403", "A request from another site"),
         (false, false) => {}
     }
     answer("503", "It cannot be told whether the token suffices");
-    json!({"security": security, "x-countersign-requires": requirement.to_string(), "responses": responses})
+    let mut operation = Map::new();
+    operation.insert("security".to_owned(), security.into());
+    operation.insert("responses".to_owned(), responses.into());
+    if let Some(requirement) = required {
+        operation.insert("x-countersign-requires".to_owned(), requirement.to_string().into());
+    }
+    if !route.proves.is_empty() {
+        let proves = route.proves.iter().map(ToString::to_string).collect();
+        operation.insert("x-countersign-proves".to_owned(), proves);
+    }
+    operation.into()
 }
 
 /// The name among the components, one for each place.

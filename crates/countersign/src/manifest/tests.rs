@@ -1,4 +1,5 @@
 mod openapi;
+mod proofs;
 
 use super::*;
 use crate::authorize::{AccessRequest, Authorizer, Decision};
