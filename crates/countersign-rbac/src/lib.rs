@@ -81,7 +81,7 @@ mod subject;
 pub use authorizer::{RbacAuthorizer, RbacAuthorizerBuilder};
 pub use catalog::{Catalog, CatalogBuilder};
 pub use informed::Informed;
-pub use live::LiveCatalog;
+pub use live::{LiveCatalog, LostNames};
 pub use mapping::{ClaimFormat, ClaimPath, ClaimSource, ClaimsMapping, ClaimsMappingBuilder};
 #[doc(hidden)]
 pub use names::__private;

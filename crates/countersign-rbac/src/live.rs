@@ -4,6 +4,7 @@ use crate::catalog::Catalog;
 use arc_swap::{ArcSwap, Guard};
 use countersign::authorize::Requirement;
 use std::collections::HashSet;
+use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -41,7 +42,7 @@ pub struct LiveCatalog(Arc<Shared>);
 
 struct Shared {
     current: ArcSwap<Catalog>,
-    /// Names that a catalog has lost to a newer one.
+    /// Names that earlier catalogs knew, and the current one does not.
     lost: Mutex<Lost>,
 }
 
@@ -65,13 +66,50 @@ impl LiveCatalog {
     }
 
     /// Judges by `newer` from now on, and gives the catalog that it replaces.
+    ///
+    /// Names that `newer` lacks are denied from now on, also where routes require them: for those who mean it.
+    /// [`try_replace`](Self::try_replace) is for those who do not know.
     pub fn replace(&self, newer: impl Into<Arc<Catalog>>) -> Arc<Catalog> {
+        self.swap(newer.into(), &mut self.lost())
+    }
+
+    /// Judges by `newer` from now on, and gives the catalog that it replaces, if `newer` knows each name that the one in
+    /// use knows.
+    ///
+    /// A service that reads its policy again may find a slip in it, or half of it; else every route that requires what is
+    /// gone would deny. What routes require a catalog does not know: a name that nobody requires counts too.
+    ///
+    /// # Errors
+    /// [`LostNames`]. Then nothing changes; whoever means it calls [`replace`](Self::replace).
+    ///
+    /// ```
+    /// use countersign_rbac::{Catalog, LiveCatalog};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let live = LiveCatalog::new(Catalog::builder().role("editor", ["posts:read", "posts:write"]).build()?);
+    /// live.try_replace(Catalog::builder().role("editor", ["posts:read", "posts:write", "posts:pin"]).build()?)?;
+    ///
+    /// let slip = Catalog::builder().role("editor", ["posts:raed", "posts:write", "posts:pin"]).build()?;
+    /// let lost = live.try_replace(slip).unwrap_err();
+    /// assert_eq!(lost.to_string(), "the newer catalog lacks the permission `posts:read`");
+    /// assert!(live.current().grants("editor", "posts:read"), "as before");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_replace(&self, newer: impl Into<Arc<Catalog>>) -> Result<Arc<Catalog>, LostNames> {
         let newer = newer.into();
-        // Held until the newer one is there, so that a name is always known or lost.
         let mut lost = self.lost();
-        let older = self.0.current.load_full();
-        lost.roles.extend(older.roles().filter(|name| newer.role_id(name).is_none()).map(Box::from));
-        lost.permissions.extend(older.permissions().filter(|name| newer.permission_id(name).is_none()).map(Box::from));
+        let names = LostNames::between(&self.load(), &newer);
+        if names.is_empty() { Ok(self.swap(newer, &mut lost)) } else { Err(names) }
+    }
+
+    /// `lost` is held until the newer one is there, so that a name is always known or lost.
+    fn swap(&self, newer: Arc<Catalog>, lost: &mut Lost) -> Arc<Catalog> {
+        let names = LostNames::between(&self.load(), &newer);
+        lost.roles.extend(names.roles.into_iter().map(String::into_boxed_str));
+        lost.permissions.extend(names.permissions.into_iter().map(String::into_boxed_str));
+        lost.roles.retain(|name| newer.role_id(name).is_none());
+        lost.permissions.retain(|name| newer.permission_id(name).is_none());
         self.0.current.swap(newer)
     }
 
@@ -98,6 +136,69 @@ impl LiveCatalog {
     }
 }
 
+/// Names that a catalog has and a newer one lacks: why [`LiveCatalog::try_replace`] replaces nothing.
+///
+/// ```
+/// use countersign_rbac::{Catalog, LiveCatalog};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let live = LiveCatalog::new(Catalog::builder().role("editor", ["posts:read"]).role("guest", ["posts:read"]).build()?);
+/// let newer = std::sync::Arc::new(Catalog::builder().role("editor", ["posts:read"]).build()?);
+/// if let Err(lost) = live.try_replace(newer.clone()) {
+///     let is_meant = lost.roles().all(|role| role == "guest") && lost.permissions().next().is_none();
+///     assert!(is_meant, "{lost}");
+///     live.replace(newer);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostNames {
+    roles: Vec<String>,
+    permissions: Vec<String>,
+}
+
+impl LostNames {
+    fn between(older: &Catalog, newer: &Catalog) -> Self {
+        let owned = |name: &str| name.to_owned();
+        Self {
+            roles: older.roles().filter(|name| newer.role_id(name).is_none()).map(owned).collect(),
+            permissions: older.permissions().filter(|name| newer.permission_id(name).is_none()).map(owned).collect(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.roles.is_empty() && self.permissions.is_empty()
+    }
+
+    /// The roles, in the order of the older catalog.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.roles.iter().map(String::as_str)
+    }
+
+    /// The permissions, in the order of the older catalog.
+    pub fn permissions(&self) -> impl Iterator<Item = &str> {
+        self.permissions.iter().map(String::as_str)
+    }
+}
+
+impl fmt::Display for LostNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the newer catalog lacks")?;
+        let kinds = [("role", &self.roles), ("permission", &self.permissions)];
+        for (nth, (kind, names)) in kinds.into_iter().filter(|(_, names)| !names.is_empty()).enumerate() {
+            let (and, s) = (if nth == 0 { "" } else { ", and" }, if names.len() == 1 { "" } else { "s" });
+            write!(f, "{and} the {kind}{s}")?;
+            for (nth, name) in names.iter().enumerate() {
+                write!(f, "{} `{}`", if nth == 0 { "" } else { "," }, name.escape_debug())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Error for LostNames {}
+
 impl From<Catalog> for LiveCatalog {
     fn from(catalog: Catalog) -> Self {
         Self::new(catalog)
@@ -115,3 +216,6 @@ impl fmt::Debug for LiveCatalog {
         f.debug_tuple("LiveCatalog").field(&**self.load()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;
