@@ -117,12 +117,14 @@ impl Tenure {
         A: Future<Output = ()> + 'static,
     {
         let (mut response, session, messages) = opened;
-        if let Some(protocol) = self.1.selected().and_then(|protocol| HeaderValue::from_str(protocol).ok()) {
+        // What was offered is not kept while the connection is open.
+        let Self(tenure, protocols) = self;
+        if let Some(protocol) = protocols.selected().and_then(|protocol| HeaderValue::from_str(protocol).ok()) {
             response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
         }
         rt::spawn(async move {
             let handler = |lease| handler(Socket::new(lease));
-            self.0.attend(Connection { session, messages }, rt::time::sleep, handler, Connection::close).await;
+            tenure.attend(Connection { session, messages }, rt::time::sleep, handler, Connection::close).await;
         });
         response
     }

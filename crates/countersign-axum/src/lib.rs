@@ -40,6 +40,7 @@
 //!   that the handler is about.
 //! - `Tenure` (feature `ws`) is for handlers that open a WebSocket or a stream: the verdict comes before the upgrade, and the
 //!   connection is closed when the token expires, is revoked or no longer suffices.
+//! - [`Headers`] makes a view of the request, for an extractor that a handler asks itself.
 //!
 //! A [`GuardedRouter`] holds no route that does not say who may come in, and tells what it holds as a
 //! [`Manifest`](countersign::manifest::Manifest): a table, JSON, or the `security` of an OpenAPI document.

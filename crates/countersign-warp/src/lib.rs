@@ -48,6 +48,7 @@
 //! - `.tenure()` (feature `ws`) gives a `Tenure` instead, for routes that open a WebSocket or a stream: the verdict comes
 //!   before the upgrade, and the connection is closed when the token expires, is revoked or no longer suffices.
 //! - Path and method belong into the head: what the head does not match is 404 or 405, as without a guard.
+//! - [`Headers`] makes a view of the request, for an extractor that a handler asks itself.
 //!
 //! [`GuardedRoutes`] hold no route that does not say who may come in, and tell what they hold as a
 //! [`Manifest`](countersign::manifest::Manifest): a table, JSON, or the `security` of an OpenAPI document.

@@ -104,10 +104,12 @@ impl Tenure {
         C: FnOnce(Socket) -> A + Send + 'static,
         A: Future<Output = ()> + Send + 'static,
     {
-        let selected = self.1.selected().and_then(|protocol| HeaderValue::from_str(protocol).ok());
+        // What was offered is not kept while the connection is open.
+        let Self(tenure, protocols) = self;
+        let selected = protocols.selected().and_then(|protocol| HeaderValue::from_str(protocol).ok());
         let attend = async move |socket| {
             let handler = |lease| handler(Socket::new(lease));
-            self.0.attend(socket, tokio::time::sleep, handler, socket::close).await;
+            tenure.attend(socket, tokio::time::sleep, handler, socket::close).await;
         };
         let mut response = ws.on_upgrade(attend).into_response();
         response.headers_mut().extend(selected.map(|protocol| (SEC_WEBSOCKET_PROTOCOL, protocol)));
