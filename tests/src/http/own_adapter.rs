@@ -12,7 +12,8 @@ use countersign::resource_metadata::MEDIA_TYPE;
 use countersign::screening::{Check, Screening};
 use countersign::{Denial, Guard};
 use countersign_testkit::adapter::{AdapterTable, AnyClaims, Nicknamed, Unheard, World};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
+use hyper::header::CONTENT_LENGTH;
 use hyper::service::service_fn;
 use hyper::{Method, Request};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -125,6 +126,13 @@ impl Routes {
     }
 }
 
+/// hyper leaves the body of an answer to HEAD out over HTTP/1.1 alone.
+fn without_body(answer: Answered) -> Answered {
+    let (mut head, body) = answer.into_parts();
+    head.headers.extend(body.size_hint().exact().map(|length| (CONTENT_LENGTH, length.into())));
+    Answered::from_parts(head, "".into())
+}
+
 fn start(guard: &Guard) -> SocketAddr {
     let routes = Arc::new(Routes::new(guard));
     let (listener, address) = listener();
@@ -133,9 +141,13 @@ fn start(guard: &Guard) -> SocketAddr {
         while let Ok((stream, _)) = listener.accept().await {
             let routes = Arc::clone(&routes);
             tokio::spawn(async move {
-                let answer = service_fn(move |request| {
+                let answer = service_fn(move |request: Request<Incoming>| {
                     let routes = Arc::clone(&routes);
-                    async move { Ok::<_, Infallible>(routes.route(request).await.unwrap_or_else(|refusal| refusal)) }
+                    async move {
+                        let is_head = request.method() == Method::HEAD;
+                        let answer = routes.route(request).await.unwrap_or_else(|refusal| refusal);
+                        Ok::<_, Infallible>(if is_head { without_body(answer) } else { answer })
+                    }
                 });
                 // What goes wrong with one connection is the client's affair.
                 let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), answer).await;
