@@ -302,3 +302,26 @@ impl fmt::Display for Requirement {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_requirement_is_shown_in_the_words_in_which_it_is_built() {
+        for (requirement, expected) in [
+            (authenticated(), "authenticated"),
+            (role("a"), "role(a)"),
+            (any_role(["a"]), "role(a)"),
+            (any_role(["a", "b"]), "any_role(a, b)"),
+            (permissions(["a", "b"]), "permissions(a, b)"),
+            (any_permission(["a"]), "any_permission(a)"),
+            (scopes(["a", "b"]), "scopes(a, b)"),
+            (action("a:b"), "action(a:b)"),
+            (role("a").and(scopes(["b"])), "all_of(role(a), scopes(b))"),
+            (role("a").or(authenticated()), "any_of(role(a), authenticated)"),
+        ] {
+            assert_eq!(requirement.to_string(), expected);
+        }
+    }
+}

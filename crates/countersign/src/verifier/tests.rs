@@ -280,6 +280,13 @@ fn a_token_without_kid_tries_as_many_keys_as_it_is_told() {
     assert_eq!(outcome(&nine, &last_of_eight).err(), Some(Rejection::KeyAmbiguous));
     let strict = builder(set(8)).build().expect("a verifier");
     assert_eq!(outcome(&strict, &last_of_eight).err(), Some(Rejection::KeyAmbiguous));
+    for (verifier, token) in
+        [(&eight, &last_of_eight), (&eight, &stranger), (&nine, &last_of_eight), (&strict, &last_of_eight)]
+    {
+        let explanation = now(verifier.explain(token));
+        assert_eq!(explanation.failures().next(), outcome(verifier, token).err(), "{explanation}");
+        assert_eq!(explanation.is_accepted(), outcome(verifier, token).is_ok(), "{explanation}");
+    }
 }
 
 /// Its keys cannot be told any longer from when it has said that there are several.
@@ -301,9 +308,13 @@ impl KeyProvider for Aging {
 #[test]
 fn keys_that_cannot_be_told_any_longer_are_no_reason_to_refuse() {
     let token = JwtSigner::new(signing_key()).sign(&claims()).expect("sign");
-    let verifier = builder(Aging(AtomicUsize::new(0))).try_keys(8).build().expect("a verifier");
-    let answer = verifier.verify_now(&Credential::new("Bearer", &token)).expect("an answer");
-    assert!(matches!(answer, Err(VerifyError::Unavailable(_))), "{answer:?}");
+    let verifier = |tries| builder(Aging(AtomicUsize::new(0))).try_keys(tries).build().expect("a verifier");
+    let answer = |tries| verifier(tries).verify_now(&Credential::new("Bearer", &token)).expect("an answer");
+    assert!(matches!(answer(8), Err(VerifyError::Unavailable(_))), "{:?}", answer(8));
+    assert_eq!(now(verifier(8).explain(&token)).failures().next(), None);
+    // One that tries no others does not ask for them.
+    assert!(matches!(answer(1), Err(VerifyError::Rejected(Rejection::KeyAmbiguous))), "{:?}", answer(1));
+    assert_eq!(now(verifier(1).explain(&token)).failures().next(), Some(Rejection::KeyAmbiguous));
 }
 
 #[test]
@@ -494,6 +505,28 @@ fn an_explanation_goes_past_each_kind_of_failure() {
         }
         let twice = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name));
         assert_eq!(twice, None, "{explanation}");
+    }
+}
+
+#[test]
+fn what_reads_a_claim_of_the_wrong_type_is_no_failure_of_its_own() {
+    use Rejection::{Audience, InvalidClaim};
+    type Rule = fn(JwtVerifierBuilder) -> JwtVerifierBuilder;
+    let age: Rule = |b| b.max_age(Duration::from_secs(60));
+    let lifetime: Rule = |b| b.max_lifetime(Duration::from_secs(60));
+    let cases: [(Rule, &str, &str, Rejection); 4] = [
+        (age, "max_age", "iat", InvalidClaim),
+        (lifetime, "max_lifetime", "iat", InvalidClaim),
+        (lifetime, "max_lifetime", "exp", InvalidClaim),
+        (JwtVerifierBuilder::id_tokens_only, "azp", "aud", Audience),
+    ];
+    for (rule, check, claim, reason) in cases {
+        let verifier = rule(builder(signing_key().verifying_key().clone())).build().expect("a verifier");
+        let payload = with(claim, json!({})).to_string();
+        let explanation = now(verifier.explain(&unsigned(r#"{"alg":"ES256"}"#, &payload)));
+        assert!(explanation.failures().eq([reason]), "{explanation}");
+        let step = explanation.steps().iter().find(|step| step.check == check).expect(check);
+        assert_eq!(step.outcome, Outcome::NotChecked("it could not be read"), "{explanation}");
     }
 }
 
