@@ -1,5 +1,6 @@
 use super::*;
 use crate::alg::Algorithm;
+use crate::changes::Changes;
 use crate::issue::JwtSigner;
 use crate::key::SigningKey;
 use crate::provider::{KeyProvider, KeySet, Unavailable};
@@ -129,6 +130,64 @@ fn a_token_that_names_no_key_has_its_own_among_those_that_are_tried() {
         assert_eq!(recheck(&one, &token), by_one, "{published:?}");
         assert_eq!(recheck(&two, &token), by_two, "{published:?}");
     }
+}
+
+/// It had several keys when it was asked for one, and has one by now, which it tells.
+#[derive(Debug)]
+struct Shrinking(VerifyingKey, Option<Changes>);
+#[async_trait]
+impl KeyProvider for Shrinking {
+    async fn key(&self, _: &KeyRequest<'_>) -> Result<VerifyingKey, KeyProviderError> {
+        Err(KeyProviderError::Ambiguous)
+    }
+    fn candidates(&self, _: &KeyRequest<'_>) -> Vec<VerifyingKey> {
+        vec![self.0.clone()]
+    }
+    fn trusts(&self, _: &KeyIdentity) -> bool {
+        false
+    }
+    fn changes(&self) -> Option<Changes> {
+        self.1.clone()
+    }
+}
+
+#[test]
+fn a_verifier_that_tries_no_others_does_not_ask_for_them() {
+    let own = key(None);
+    let keys = || Shrinking(own.verifying_key().clone(), None);
+    let build = |most| builder(keys()).try_keys(most).build().expect("a verifier");
+    let token = token(&build(2), &own);
+    assert_eq!(recheck(&build(2), &token), Ok(()));
+    assert_eq!(recheck(&build(1), &token), Err(Some(Rejection::KeyAmbiguous)));
+}
+
+/// A verifier that has nothing to withdraw.
+#[derive(Debug)]
+struct Plain;
+#[async_trait]
+impl TokenVerifier for Plain {
+    async fn verify(&self, _: &Credential<'_>) -> Result<VerifiedToken, VerifyError> {
+        Err(Rejection::Credentials.into())
+    }
+}
+
+#[test]
+fn what_keys_tell_of_themselves_is_passed_on_and_whoever_tells_nothing_is_asked() {
+    let own = key(None);
+    let told = Changes::new();
+    told.tell();
+    let verifier = |changes| builder(Shrinking(own.verifying_key().clone(), changes)).build().expect("a verifier");
+    let router = |changes| IssuerRouter::new([verifier(changes)]).expect("a router");
+    for (changes, count) in [(None, None), (Some(told), Some(1))] {
+        assert_eq!(verifier(changes.clone()).changes().map(|changes| changes.count()), count);
+        assert_eq!(router(changes).changes().map(|changes| changes.count()), count);
+    }
+    let local = builder(own.verifying_key().clone()).build().expect("a verifier");
+    let token = token(&local, &own);
+    let router = IssuerRouter::new([local]).expect("a router");
+    assert_eq!(router.recheck_now(&token).map(said), Some(Ok(())));
+    // Nothing is known without asking, unless it says so.
+    assert!(Plain.recheck_now(&token).is_none() && Plain.changes().is_none());
 }
 
 #[test]
