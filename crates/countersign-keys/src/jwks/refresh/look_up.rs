@@ -135,7 +135,7 @@ impl Refresher {
 
     /// The set lacks the key, and no newer one could be had: where the scheduled refreshes fail too, nobody can say what is
     /// published, nor while nobody asks because another process could not.
-    fn unresolved(&self, snapshot: &Snapshot) -> KeyProviderError {
+    pub(super) fn unresolved(&self, snapshot: &Snapshot) -> KeyProviderError {
         let now = self.now();
         let is_unknown = {
             let state = self.state();

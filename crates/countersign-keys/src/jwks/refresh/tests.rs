@@ -132,6 +132,36 @@ fn a_question_is_answered_by_what_this_process_asked_for_since() {
 }
 
 #[test]
+fn a_key_that_is_not_there_is_unknown_where_nobody_could_look_and_not_found_where_one_could() {
+    let paused = || Some(RefreshError::Paused { retry_after: SECOND });
+    // Whether the set is past its time, whether scheduled refreshes fail, the last error, in how many milliseconds the next
+    // refresh is due, and whether nobody can tell.
+    let cases = [
+        (false, false, None, 1, false),
+        (true, false, None, 1, true),
+        (false, true, None, 1, true),
+        (false, false, paused(), 1, true),
+        (false, false, paused(), 0, false),
+        (false, false, Some(RefreshError::NoUsableKey), 1, false),
+    ];
+    for (is_stale, schedule_fails, error, due, is_unknown) in cases {
+        let shown = format!("{is_stale} {schedule_fails} {error:?} {due}");
+        let (keys, clock) = hanging();
+        let refresher = &keys.refresher;
+        let asked_at = Moment::now(&clock);
+        clock.advance(if is_stale { MIN_TIME_TO_LIVE } else { SECOND });
+        {
+            let mut state = refresher.state();
+            (state.schedule_fails, state.last_error) = (schedule_fails, error.map(Arc::new));
+        }
+        refresher.due.store(millis(clock.monotonic()) + due, Ordering::Release);
+        let answer = refresher.unresolved(&Snapshot { asked_at, ..snapshot() });
+        assert_eq!(matches!(answer, KeyProviderError::Unavailable(_)), is_unknown, "{shown}: {answer:?}");
+        assert_eq!(matches!(answer, KeyProviderError::NotFound), !is_unknown, "{shown}: {answer:?}");
+    }
+}
+
+#[test]
 fn a_snapshot_is_as_old_as_the_later_clock_says_and_as_it_was_when_it_came() {
     let (asked_at, now) = (moment(SECOND), moment(4 * SECOND));
     let slept = Moment { wall: now.wall + 6 * SECOND, ..now };

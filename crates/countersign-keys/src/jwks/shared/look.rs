@@ -79,7 +79,7 @@ impl Refresher {
 
     /// Puts what is in use where the store has lost it, or has gone back to what was there before, so that whoever starts next
     /// need not fetch, and does not trust what is gone.
-    async fn mend(&self, shared: &Shared, found: &Found) -> Result<(), CacheError> {
+    pub(super) async fn mend(&self, shared: &Shared, found: &Found) -> Result<(), CacheError> {
         let now = self.now();
         // What is there, if it counts and may be later, stays. Others too may have what was fetched alone.
         let current = self.snapshot.load_full().filter(|current| current.is_claimed && !current.is_stale(now));

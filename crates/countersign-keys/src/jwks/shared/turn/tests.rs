@@ -1,9 +1,12 @@
 use super::super::look::is_older;
+use super::super::tests::shared;
 use super::*;
 use crate::{FetchError, FetchRequest, Fetched, JwksFetch, JwksProvider};
 use countersign::jwk::JwkSet;
+use countersign::observe::Observer;
 use countersign::{Algorithm, ConfigError, SigningKey, async_trait};
 use countersign_testkit::clock::FakeClock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: u64 = 60_000;
@@ -254,5 +257,141 @@ fn a_place_alone_has_no_query_no_name_and_no_password() {
         ("keys", false),
     ] {
         assert_eq!(is_a_place_alone(url), is_alone, "{url}");
+    }
+}
+
+/// A set in use that was claimed for all, of this order and so many milliseconds old by both clocks.
+fn in_use(keys: &JwksProvider, now: Moment, order: u64, age: u64) -> Snapshot {
+    let document = Document { head: Head { age, least_age: age, ..head(order) }, body: body() };
+    keys.refresher.later(&found(Some(document), None), now).ok().flatten().expect("a set")
+}
+
+#[tokio::test]
+async fn what_is_in_use_is_put_where_the_store_has_lost_it_or_has_gone_back() {
+    let (keys, clock) = provider();
+    let (refresher, now) = (&keys.refresher, Moment::now(&clock));
+    let current = in_use(&keys, now, 10, 5);
+    let alone = Snapshot { is_claimed: false, ..current.clone() };
+    let stale = Snapshot { time_to_live: Duration::ZERO, ..current.clone() };
+    // What is in use, the order and the age of what is found, and whether it is replaced.
+    let cases = [
+        (Some(&current), None, true),
+        (Some(&alone), None, false),
+        (Some(&stale), None, false),
+        (None, None, false),
+        (Some(&current), Some((9, 6)), true),
+        (Some(&current), Some((9, 5)), false),
+        (Some(&current), Some((10, 6)), false),
+        (Some(&current), Some((11, 6)), false),
+    ];
+    for (current, there, is_mended) in cases {
+        let (shared, _store) = shared();
+        refresher.snapshot.store(current.cloned().map(Arc::new));
+        if let Some((order, least_age)) = there {
+            let document = Document { head: Head { least_age, ..head(order) }, body: body() };
+            let entry = refresher.entry(now, Some(document));
+            assert!(shared.swap(None, &entry).await.expect("a store").is_some());
+        }
+        let before = shared.find().await.expect("a store");
+        refresher.mend(&shared, &before).await.expect("a store");
+        let order = shared.find().await.expect("a store").entry.and_then(|entry| Some(entry.document?.head.order));
+        assert_eq!(order, if is_mended { Some(10) } else { there.map(|(order, _)| order) }, "{current:?} {there:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_there_already_is_taken_and_what_is_amiss_is_told_once() {
+    let (clock, told) = (FakeClock::at(START), Told::default());
+    let keys = JwksProvider::discover("https://a.example").fetch(Nobody).clock(clock.clone()).observer(told.clone());
+    let keys = keys.build().expect("a provider");
+    let (refresher, now) = (&keys.refresher, Moment::now(&clock));
+    let there = |age| found(Some(Document { head: Head { age, ..head(10) }, body: body() }), None);
+    let settled = |found: &Found, before| refresher.settled(found, false, before, &mut None);
+    let ten_minutes = 10 * MINUTE;
+    assert!(settled(&there(ten_minutes), None).is_none(), "it is past its time to live");
+    let snapshot = refresher.snapshot.load_full().expect("it serves meanwhile");
+    assert_eq!((snapshot.order, snapshot.is_stale(now)), (10, true));
+    refresher.snapshot.store(None);
+    assert!(matches!(settled(&there(ten_minutes - 1), None), Some(Turn::Install(_))));
+    refresher.snapshot.store(Some(Arc::new(in_use(&keys, now, 10, 0))));
+    assert!(matches!(settled(&there(0), None), Some(Turn::Nothing)), "a look was faster");
+    assert!(settled(&there(0), Some(10)).is_none());
+    let forged = || Found { raw: Some(Bytes::new()), entry: None, expires_in: None };
+    let mut last = None;
+    for _ in 0..2 {
+        assert!(refresher.settled(&forged(), false, None, &mut last).is_none());
+    }
+    assert_eq!((last, told.0.load(Ordering::Relaxed)), (Some(SharedKeysOutcome::Forged), 1));
+}
+
+/// How often it was told what there is with what is shared.
+#[derive(Clone, Debug, Default)]
+struct Told(Arc<AtomicUsize>);
+impl Observer for Told {
+    fn observe(&self, event: &Event<'_>) {
+        if matches!(event, Event::SharedKeys { .. }) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_holds_the_lease_is_waited_for_while_it_lives_unless_nothing_may_be_fetched() {
+    use RefreshTrigger::{Schedule, UnknownKey};
+    let period = millis(PERIOD);
+    // Who asks, what is owed in milliseconds, whether another one has claimed the document, whether that one holds the lease,
+    // and what is to be done.
+    let cases = [
+        (UnknownKey, 0, false, false, "fetch"),
+        (UnknownKey, period, false, false, "fetch"),
+        (UnknownKey, period + 1, false, false, "nothing"),
+        (UnknownKey, period + 1, false, true, "nothing"),
+        (UnknownKey, period + 1, true, true, "alone"),
+        (UnknownKey, 0, false, true, "alone"),
+        (Schedule, period + 1, false, false, "fetch"),
+        (Schedule, period + 1, false, true, "alone"),
+    ];
+    for (trigger, debt, is_claimed, is_held, expected) in cases {
+        let (keys, clock) = provider();
+        let (refresher, now) = (&keys.refresher, Moment::now(&clock));
+        let (shared, _store) = shared();
+        let claim = is_claimed.then(|| Claim { owner: "another".to_owned(), order: 7 });
+        let entry = Entry { claim, debt, ..refresher.entry(now, None) };
+        assert!(shared.swap(None, &entry).await.expect("a store").is_some());
+        let _lease = if is_held { shared.take_lease().await.expect("a store") } else { None };
+        let turn = refresher.turn(&shared, trigger, None).await.expect("a store");
+        assert_eq!(word(&turn), expected, "{trigger:?} {debt} {is_claimed} {is_held}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_renewed_is_waited_for_and_a_document_that_is_there_is_not() {
+    let (keys, clock) = provider();
+    let (refresher, now) = (&keys.refresher, Moment::now(&clock));
+    let (shared, _store) = shared();
+    let mut lease = shared.take_lease().await.expect("a store").expect("a lease");
+    let lives = async {
+        for _ in 0..6 {
+            wait(SECOND).await;
+            shared.renew(&mut lease).await.expect("a store");
+        }
+        shared.release(&lease).await.expect("a store");
+    };
+    let (turn, ()) = tokio::join!(refresher.turn(&shared, RefreshTrigger::Schedule, None), lives);
+    let Turn::Fetch(claimed) = turn.expect("a store") else { panic!("it was given back after six seconds") };
+    let entry = refresher.entry(now, Some(Document { head: head(10), body: body() }));
+    assert!(shared.swap(Some(&claimed.raw), &entry).await.expect("a store").is_some());
+    let since = tokio::time::Instant::now();
+    let turn = refresher.turn(&shared, RefreshTrigger::Schedule, None).await.expect("a store");
+    assert_eq!((word(&turn), since.elapsed()), ("install", Duration::ZERO), "though another one holds the lease");
+}
+
+fn word(turn: &Turn) -> &'static str {
+    match turn {
+        Turn::Install(_) => "install",
+        Turn::Pause(_) => "pause",
+        Turn::Fetch(_) => "fetch",
+        Turn::Nothing => "nothing",
+        Turn::Alone => "alone",
     }
 }
