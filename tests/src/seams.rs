@@ -7,8 +7,9 @@ use countersign::authorize::{Authorizer, action, permissions, role, scopes};
 use countersign::cache::{CacheError, CacheKey, CacheStore, Counted, FleetKey};
 use countersign::observe::{MetricsObserver, Observer, TracingObserver};
 use countersign::revocation::{RevocationLog, StoreDenylist};
-use countersign::{Bytes, JwtVerifier, async_trait};
+use countersign::{Algorithm, Bytes, JwtVerifier, async_trait};
 use countersign_cache::MemoryCache;
+use countersign_jsonwebtoken::ProviderBackend;
 use countersign_keys::JwksProvider;
 use countersign_rbac::RbacAuthorizer;
 use countersign_testkit::clock::FakeClock;
@@ -120,6 +121,14 @@ async fn denylists_in_a_store_keep_the_rules() {
     let log = RevocationLog::builder(Gone, key()).build().expect("a log");
     assert!(log.poll().await.is_err());
     conformance::revocation_check_out_of_reach(log).await;
+}
+
+/// Of RSA one hash function: its private keys take a while in Rust alone.
+#[test]
+fn a_crypto_provider_of_another_library_keeps_the_rules() {
+    use Algorithm::{ES256, ES384, Ed25519, EdDSA, HS256, HS384, HS512, PS256, RS256};
+    let backend = ProviderBackend::RUST_CRYPTO.danger_sign_by_rsa();
+    conformance::backend(&backend, &[HS256, HS384, HS512, RS256, PS256, ES256, ES384, Ed25519, EdDSA]);
 }
 
 #[test]

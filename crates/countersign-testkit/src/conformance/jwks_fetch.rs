@@ -94,7 +94,7 @@ use FetchAnswered::{Document, Failed, NotModified, Status};
 /// # struct Reply { status: u16, body: Vec<u8> }
 /// /// Your client, as its `JwksFetch` asks it.
 /// async fn get(asked: &FetchAsked) -> Result<Reply, Error> {
-/// #   unimplemented!("{asked:?}")
+/// #   Err(format!("nobody listens: {asked:?}").into())
 /// }
 ///
 /// # async fn example() {
