@@ -109,7 +109,7 @@ pub(crate) fn asking<A: Ask>(
     })
 }
 
-/// Asks, and lets preflights by that nobody is asked about.
+/// Asks, and lets nothing of `routes` be asked before that is met.
 pub(crate) fn standing_before<F, R>(ask: impl Ask, routes: F) -> BoxedFilter<(Response,)>
 where
     F: Filter<Extract = (R,), Error = Rejection> + Clone + Send + Sync + 'static,
@@ -118,8 +118,9 @@ where
     let asks = seen().and_then(move |request: Seen| {
         let ask = ask.clone();
         async move {
+            // As of one route: whatever answers preflights stands beside.
             if ask.is_exempt(&request) {
-                return Ok(());
+                return Err(reject::not_found());
             }
             let method = request.method().clone();
             ask.ask(request).await.map(drop).map_err(|denial| denied(denial, &method))

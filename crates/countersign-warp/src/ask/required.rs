@@ -49,7 +49,8 @@ impl Required {
     /// know is 401 for strangers, and warp's 404 for those who may come in.
     ///
     /// A route that wants the token asks for it by [`guarded`](crate::Guarded::guarded): the token is judged once more then, from
-    /// memory where verdicts are kept.
+    /// memory where verdicts are kept. A connection that it opens is held to what that route asked, so let the route repeat what
+    /// the connection must meet for as long as it lasts. A preflight that the guard lets pass falls through, as with `guarded`.
     ///
     /// ```
     /// use countersign::authorize::role;
