@@ -369,6 +369,44 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_object_and_a_list_are_gone_through_to_their_end() {
+        // What is read, and what of it was shown.
+        for (text, is_read, shown) in [
+            ("{}", true, vec![]),
+            (r#" { "a" : 1 , "\u0062" : [2] , "a" : {} } "#, true, vec!["a", "b", "a"]),
+            ("{,}", false, vec![]),
+            (r#"{"a":1,}"#, false, vec!["a"]),
+            (r#"{"a":1"b":2}"#, false, vec!["a"]),
+            (r#"{"a" 1}"#, false, vec![]),
+            (r#"{"a":1"#, false, vec!["a"]),
+            (r#"{"a":1]"#, false, vec!["a"]),
+            (r#"["a"]"#, false, vec![]),
+        ] {
+            let (mut names, mut cursor) = (Vec::new(), Cursor::new(text));
+            let read: Result<(), Unfit> = cursor.object(|cursor, name| {
+                names.push(name.to_owned());
+                cursor.skip()
+            });
+            assert_eq!(
+                (read.and_then(|()| cursor.end()).is_ok(), names),
+                (is_read, shown.iter().map(|name| (*name).to_owned()).collect()),
+                "{text}"
+            );
+        }
+        for (text, is_read, shown) in
+            [("[]", true, 0), ("[1, 2]", true, 2), ("[1,]", false, 1), ("[1}", false, 1), ("{}", false, 0)]
+        {
+            let (mut count, mut cursor) = (0, Cursor::new(text));
+            let read: Result<(), Unfit> = cursor.list(|cursor| {
+                cursor.skip()?;
+                count += 1;
+                Ok(())
+            });
+            assert_eq!((read.and_then(|()| cursor.end()).is_ok(), count), (is_read, shown), "{text}");
+        }
+    }
+
     fn is_skipped(text: &str) -> bool {
         let mut cursor = Cursor::new(text);
         cursor.skip().and_then(|()| cursor.end()).is_ok()
