@@ -95,6 +95,9 @@ async fn it_is_the_document_that_is_announced() {
     let (shared, store) = shared();
     shared.announce().await;
     assert_eq!(*store.1.lock().expect("lock"), [shared.document.as_str()]);
+    let mut news = shared.news();
+    news.hear(7);
+    assert_eq!((news.document, news.heard), (shared.document, 7));
 }
 
 #[test]

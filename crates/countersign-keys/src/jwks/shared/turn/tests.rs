@@ -294,7 +294,9 @@ async fn what_is_in_use_is_put_where_the_store_has_lost_it_or_has_gone_back() {
         }
         let before = shared.find().await.expect("a store");
         refresher.mend(&shared, &before).await.expect("a store");
-        let order = shared.find().await.expect("a store").entry.and_then(|entry| Some(entry.document?.head.order));
+        let after = shared.find().await.expect("a store");
+        assert_eq!(after.raw != before.raw, is_mended, "{current:?} {there:?}");
+        let order = after.entry.and_then(|entry| Some(entry.document?.head.order));
         assert_eq!(order, if is_mended { Some(10) } else { there.map(|(order, _)| order) }, "{current:?} {there:?}");
     }
 }
@@ -316,6 +318,11 @@ async fn what_is_there_already_is_taken_and_what_is_amiss_is_told_once() {
     refresher.snapshot.store(Some(Arc::new(in_use(&keys, now, 10, 0))));
     assert!(matches!(settled(&there(0), None), Some(Turn::Nothing)), "a look was faster");
     assert!(settled(&there(0), Some(10)).is_none());
+    let mut paused = found(None, None);
+    paused.entry.as_mut().expect("an entry").pause = Some(5_000);
+    for (must_be_made, expected) in [(false, Some("pause")), (true, None)] {
+        assert_eq!(refresher.settled(&paused, must_be_made, Some(10), &mut None).as_ref().map(word), expected);
+    }
     let forged = || Found { raw: Some(Bytes::new()), entry: None, expires_in: None };
     let mut last = None;
     for _ in 0..2 {
@@ -384,6 +391,26 @@ async fn a_lease_that_is_renewed_is_waited_for_and_a_document_that_is_there_is_n
     let since = tokio::time::Instant::now();
     let turn = refresher.turn(&shared, RefreshTrigger::Schedule, None).await.expect("a store");
     assert_eq!((word(&turn), since.elapsed()), ("install", Duration::ZERO), "though another one holds the lease");
+}
+
+#[tokio::test]
+async fn what_was_fetched_is_published_unless_something_later_stands_there() {
+    let (keys, clock) = provider();
+    let (refresher, now) = (&keys.refresher, Moment::now(&clock));
+    let of_order = |order| refresher.entry(now, Some(Document { head: head(order), body: body() }));
+    // How much later than the claim is what has taken its place, and whether it is replaced.
+    for (later_by, is_published) in [(None, true), (Some(-1), true), (Some(0), false), (Some(1), false)] {
+        let (shared, _store) = shared();
+        let turn = refresher.turn(&shared, RefreshTrigger::Schedule, None).await.expect("a store");
+        let Turn::Fetch(claimed) = turn else { panic!("nobody else fetches") };
+        if let Some(order) = later_by.map(|later| claimed.order.saturating_add_signed(later)) {
+            assert!(shared.swap(Some(&claimed.raw), &of_order(order)).await.expect("a store").is_some());
+        }
+        let before = shared.find().await.expect("a store").raw;
+        let published = refresher.publish(&shared, &claimed, &of_order(claimed.order)).await.expect("a store");
+        let after = shared.find().await.expect("a store").raw;
+        assert_eq!((published, after != before), (is_published, is_published), "{later_by:?}");
+    }
 }
 
 fn word(turn: &Turn) -> &'static str {
