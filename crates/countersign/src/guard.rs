@@ -222,6 +222,14 @@ impl Guard {
         }
     }
 
+    /// What is told of each guard that is handed over; `None` where none can be.
+    fn hand_overs(&self) -> Option<&Changes> {
+        match &self.0 {
+            Wiring::Fixed(_) => None,
+            Wiring::Late(late) => Some(&late.hand_overs),
+        }
+    }
+
     /// A refusal in this guard's manner, told to its observer, for code that refuses for reasons of its own. Its
     /// correlation id is a random one.
     #[must_use]

@@ -1,6 +1,7 @@
 use super::parts::Parts;
 use super::{Guard, Wiring};
 use crate::authorize::{AccessRequest, Authorizer, Decision, Requirement, Why};
+use crate::changes::Changes;
 use crate::clock::SystemClock;
 use crate::config::ConfigError;
 use crate::denial::Presentation;
@@ -49,6 +50,7 @@ impl Guard {
             current: RwLock::new(Arc::new(nobody(observer))),
             declared: Mutex::default(),
             kept: Mutex::default(),
+            hand_overs: Changes::new(),
         });
         (Self(Wiring::Late(Arc::clone(&late))), HandOver(late))
     }
@@ -78,7 +80,8 @@ pub struct HandOver(Arc<Late>);
 impl HandOver {
     /// Judges by `guard` from now on. What is asked of a request through its [`Screening`](crate::screening::Screening), as
     /// layers and extractors do, is answered to the end by the guard that began; what a handler asks a check or a guard itself
-    /// ([`Check::decide`](crate::screening::Check::decide), [`Guard::authorize`]), by the guard of that moment.
+    /// ([`Check::decide`](crate::screening::Check::decide), [`Guard::authorize`]), by the guard of that moment. `guard` looks at
+    /// connections that are open within a second.
     ///
     /// # Errors
     /// [`ConfigError`] that names the first requirement, of a check that is still there, which `guard` cannot judge; and where `guard`
@@ -92,7 +95,14 @@ impl HandOver {
         for requirement in declared.iter().filter_map(Weak::upgrade) {
             parts.authorizer.accepts(&requirement).map_err(|error| of_declared(&requirement, &error))?;
         }
-        *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(parts);
+        let before = {
+            let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *current, Arc::clone(parts))
+        };
+        // Told without the locks, and after the guard is in its place: who is woken may ask at once.
+        drop(declared);
+        self.0.hand_overs.tell();
+        drop(before);
         Ok(())
     }
 }
@@ -117,6 +127,8 @@ pub(super) struct Late {
     declared: Mutex<Vec<Weak<Requirement>>>,
     /// What was declared for good.
     kept: Mutex<Vec<Arc<Requirement>>>,
+    /// Told of each guard that is handed over.
+    pub(super) hand_overs: Changes,
 }
 
 impl Late {

@@ -12,6 +12,7 @@ pub(super) use opened::Passed;
 
 use super::parts::Parts;
 use super::{Check, Guard, Screening};
+use crate::changes::Changes;
 use crate::claims::NumericDate;
 use crate::denial::{CorrelationId, Denial};
 use crate::reason::{End, Reason, Rejection};
@@ -43,7 +44,7 @@ use std::time::Duration;
 /// query; its header fields are not kept, and neither is a resource that a handler has loaded. The signature is not verified
 /// again: the verifier is asked whether the key that it was verified with [still counts](crate::verify::TokenVerifier::recheck),
 /// and one that its issuer withdraws, or that is distrusted, ends the tenure as a revocation does. Nothing is told of looks that
-/// change nothing. Where the guard is [handed over](Guard::later) anew, the new one looks.
+/// change nothing. Where the guard is [handed over](Guard::later) anew, the new one looks at everything, within a second.
 ///
 /// Cloning is cheap, and a clone is the same tenure: keep one where [`wake`](Self::wake) can reach it. Adapters have the
 /// extractors that make one, and the helpers that close a connection at its end.
@@ -76,9 +77,10 @@ struct Inner {
 impl Tenure {
     /// A tenure of this token by this guard.
     fn begin(guard: &Guard, opened: Opened, token: VerifiedToken) -> Result<Self, Denial> {
+        let hand_overs = guard.hand_overs().map_or(0, Changes::count);
         let now = Moment::of(&*guard.parts().clock);
         let is_expired = is_expired(&token, now);
-        let state = Mutex::new(State::new(token, now));
+        let state = Mutex::new(State::new(token, now, hand_overs));
         let tenure = Self(Arc::new(Inner { guard: guard.clone(), opened, state }));
         if is_expired { Err(tenure.refuse(Reason::Rejected(Rejection::Expired))) } else { Ok(tenure) }
     }
@@ -217,6 +219,11 @@ impl Screening {
         if self.parts().reads_queries() {
             opened.forget_query();
         }
-        Tenure::begin(self.guard(), opened, token).map(Some)
+        let tenure = Tenure::begin(self.guard(), opened, token)?;
+        if !std::ptr::eq(self.parts(), &*tenure.parts()) {
+            // Another guard has been handed over since the request came, and has not judged yet.
+            tenure.wake();
+        }
+        Ok(Some(tenure))
     }
 }

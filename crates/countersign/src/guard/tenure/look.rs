@@ -4,7 +4,7 @@ use super::super::parts::Parts;
 use super::super::{Refusal, Verdict};
 use super::Tenure;
 use super::opened::Opened;
-use super::state::{Asked, Found, Moment, Next, Scope, is_expired};
+use super::state::{Asked, Found, Moment, Next, Scope, Told, is_expired};
 use crate::authorize::{Decision, Noted};
 use crate::changes::Changes;
 use crate::denial::Denial;
@@ -17,6 +17,7 @@ use crate::token::VerifiedToken;
 use crate::verifier::VerifyError;
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ type Against = Option<(usize, Decision)>;
 
 impl Tenure {
     /// Waits for the end, and says why. Looks again when it is time to, at once after [`wake`](Tenure::wake), within a second
-    /// when something is [told](crate::revocation::Changes), and goes on after [`renew`](Tenure::renew).
+    /// when something is [told](crate::revocation::Changes) or another guard is [handed over](crate::Guard::later), and goes on
+    /// after [`renew`](Tenure::renew).
     ///
     /// `sleep` is the timer of the runtime. A clock that is set by hand has [alarms](crate::clock::Clock::alarm) in its place,
     /// except for the wait for an answer.
@@ -38,10 +40,15 @@ impl Tenure {
         S: Fn(Duration) -> F,
         F: Future,
     {
-        let alarm = self.parts().clock.alarm();
+        let (mut own, _) = self.told();
+        let mut alarm = own.clock.alarm();
         loop {
-            let parts = self.parts();
-            let next = self.state().next(Moment::of(&*parts.clock), told(&parts));
+            let (parts, told) = self.told();
+            if !Arc::ptr_eq(&parts, &own) {
+                // The clock of another guard may be another one.
+                (alarm, own) = (parts.clock.alarm(), Arc::clone(&parts));
+            }
+            let next = self.state().next(Moment::of(&*parts.clock), told);
             let (left, at, version, heard) = match next {
                 Next::Ended(end) => return end,
                 Next::Look(scope) => {
@@ -50,7 +57,7 @@ impl Tenure {
                 }
                 Next::Rest { left, at, version, heard } => (left, at, version, heard),
             };
-            let news = news(parts.changes.as_ref(), heard);
+            let news = self.news(&parts, heard);
             match &alarm {
                 Some(alarm) => {
                     alarm.set(Some(at));
@@ -86,9 +93,30 @@ impl Tenure {
     }
 
     fn asking(&self, scope: Scope) -> (VerifiedToken, Asked) {
-        let heard = told(&self.parts());
+        let (_, told) = self.told();
         let state = self.state();
-        (state.token.clone(), state.asking(scope, heard))
+        (state.token.clone(), state.asking(scope, told))
+    }
+
+    /// Which guard judges, and what has been told.
+    fn told(&self) -> (Arc<Parts>, Told) {
+        // Counted before: a guard that is handed over meanwhile is news then.
+        let hand_overs = self.0.guard.hand_overs().map_or(0, Changes::count);
+        let parts = self.parts();
+        let changes = parts.changes.as_ref().map(Changes::count);
+        (parts, Told { hand_overs, changes })
+    }
+
+    /// When more is told than was heard, by the guard that is made of these or by whoever hands another one over.
+    async fn news(&self, parts: &Parts, heard: Option<Told>) {
+        let Some(heard) = heard else { return pending().await };
+        let mut another = pin!(more(self.0.guard.hand_overs(), Some(heard.hand_overs)));
+        let mut changed = pin!(more(parts.changes.as_ref(), heard.changes));
+        poll_fn(|context| match another.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => changed.as_mut().poll(context),
+        })
+        .await;
     }
 
     /// Goes on with another token, which the client has sent over the connection: one that this guard's verifier takes as a
@@ -244,13 +272,8 @@ impl Tenure {
     }
 }
 
-/// How many changes have been told; `None` where nobody tells.
-fn told(parts: &Parts) -> Option<u64> {
-    parts.changes.as_ref().map(Changes::count)
-}
-
 /// When more is told than so much.
-async fn news(changes: Option<&Changes>, heard: Option<u64>) {
+async fn more(changes: Option<&Changes>, heard: Option<u64>) {
     match (changes, heard) {
         (Some(changes), Some(heard)) => drop(changes.changed(heard).await),
         _ => pending().await,

@@ -56,13 +56,22 @@ pub(super) enum Scope {
     Standing,
 }
 
+/// How much has been told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    /// How many guards were handed over, counted before it was looked which one judges.
+    pub(super) hand_overs: u64,
+    /// How many changes that one has been told; `None` where nobody tells.
+    pub(super) changes: Option<u64>,
+}
+
 /// A question that is asked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
     scope: Scope,
     version: u64,
-    /// How many changes had been told when it was asked.
-    heard: Option<u64>,
+    /// What had been told when it was asked.
+    told: Told,
 }
 
 /// What to do next.
@@ -70,13 +79,13 @@ pub(super) struct Asked {
 pub(super) enum Next {
     Ended(End),
     Look(Scope),
-    /// Nothing for so long, and unless the version changes, or another number of changes has been told.
+    /// Nothing for so long, and unless the version changes, or more has been told.
     Rest {
         left: Duration,
         at: Duration,
         version: u64,
-        /// `None` where nobody tells, and where it has changed already.
-        heard: Option<u64>,
+        /// `None` where more has been told already.
+        heard: Option<Told>,
     },
 }
 
@@ -96,6 +105,9 @@ pub(super) struct State {
     /// How many changes had been told then. `None` before the first look: what was told between the verdict on the request and
     /// the beginning of the tenure, nobody has heard.
     heard: Option<u64>,
+    /// How many guards had been handed over when somebody last looked at everything. What was heard is the count of one of them,
+    /// and says nothing of that of another.
+    hand_overs: u64,
     unsure_since: Option<Moment>,
     pub(super) ended: Option<End>,
     /// Counts what makes an answer that is still awaited one to an old question.
@@ -105,7 +117,7 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(token: VerifiedToken, now: Moment) -> Self {
+    pub(super) fn new(token: VerifiedToken, now: Moment, hand_overs: u64) -> Self {
         Self {
             expiry: expiry(&token, now),
             token,
@@ -115,6 +127,7 @@ impl State {
             looked_at: Some(now),
             asked_at: now,
             heard: None,
+            hand_overs,
             unsure_since: None,
             ended: None,
             version: 0,
@@ -140,13 +153,13 @@ impl State {
         self.version
     }
 
-    /// A question of this scope, where so many changes have been told.
-    pub(super) fn asking(&self, scope: Scope, heard: Option<u64>) -> Asked {
-        Asked { scope, version: self.version, heard }
+    /// A question of this scope, where so much has been told.
+    pub(super) fn asking(&self, scope: Scope, told: Told) -> Asked {
+        Asked { scope, version: self.version, told }
     }
 
-    /// What to do, where so many changes have been told; `None` where nobody tells.
-    pub(super) fn next(&self, now: Moment, told: Option<u64>) -> Next {
+    /// What to do, where so much has been told.
+    pub(super) fn next(&self, now: Moment, told: Told) -> Next {
         if let Some(end) = self.ended {
             return Next::Ended(end);
         }
@@ -155,15 +168,18 @@ impl State {
         if let Some(since) = self.unsure_since {
             look = look.min(left_of(self.stale_for, since));
         }
-        let is_news = told.is_some() && told != self.heard;
+        // Another guard may allow something else, and not only know of other revocations.
+        let is_another = told.hand_overs != self.hand_overs;
+        let is_news = is_another || (told.changes.is_some() && told.changes != self.heard);
         let (look, scope) = match left_of(APART, self.asked_at) {
+            sooner if is_another && sooner < look => (sooner, Scope::All),
             sooner if is_news && sooner < look => (sooner, Scope::Standing),
             _ => (look, Scope::All),
         };
         match self.left(now).map_or(look, |left| left.min(look)) {
             Duration::ZERO => Next::Look(scope),
             left => {
-                let (at, heard) = (now.monotonic.saturating_add(left), told.filter(|_| !is_news));
+                let (at, heard) = (now.monotonic.saturating_add(left), (!is_news).then_some(told));
                 Next::Rest { left, at, version: self.version, heard }
             }
         }
@@ -198,9 +214,9 @@ impl State {
                 (now.since(since) >= self.stale_for).then_some(End::Unknown)
             }
         };
-        (self.asked_at, self.heard) = (now, asked.heard);
+        (self.asked_at, self.heard) = (now, asked.told.changes);
         if asked.scope == Scope::All {
-            self.looked_at = Some(now);
+            (self.looked_at, self.hand_overs) = (Some(now), asked.told.hand_overs);
         }
         let Some(end) = end else { return Some(Ok(())) };
         self.ended = Some(end);

@@ -194,3 +194,84 @@ fn of_a_thousand_who_wait_each_is_woken_once() {
     assert_eq!(turn(), 1000);
     assert_eq!(world.asked(), (1000, 0));
 }
+
+/// A guard that is handed over, of what is said and who tells of it.
+fn handed(said: &Now, clocks: &Clocks) -> Guard {
+    let builder = Guard::builder(Spelt(said.clone())).revocation(said.clone()).authorizer(said.clone());
+    builder.clock(clocks.clone()).build().expect("a guard")
+}
+
+#[test]
+fn a_guard_that_is_handed_over_looks_at_once_and_at_everything() {
+    let revoked = |said: &Now| said.status(TokenStatus::Revoked);
+    let withdrawn = |said: &Now| said.key(TokenStatus::Revoked);
+    let forbids = |said: &Now| said.decide(Decision::Deny(WHY));
+    let cases: [(fn(&Now), End); 3] = [(revoked, End::Revoked), (withdrawn, End::Revoked), (forbids, End::NotAllowed)];
+    for (nth, (change, expected)) in cases.into_iter().enumerate() {
+        for (old_tells, new_tells) in [(false, false), (false, true), (true, false), (true, true)] {
+            let said = |tells: bool| {
+                let said = Now::good();
+                said.lock().changes = tells.then(Changes::new);
+                said
+            };
+            let (clocks, old, new) = (Clocks::default(), said(old_tells), said(new_tells));
+            let (guard, hand_over) = Guard::later();
+            hand_over.hand_over(&handed(&old, &clocks)).expect("a guard");
+            let check = guard.check(role("admin")).expect("judged");
+            let tenure = check.tenure(&token("i/me/-").expect("a token")).expect("a tenure");
+            let tenure = tenure.recheck_every(Duration::from_secs(600));
+            let mut end = pin!(tenure.end(|time| clocks.sleep(time)));
+            let bell = Arc::new(Bell::default());
+            for _ in 0..2 {
+                assert_eq!(turn!(bell, end), (0, Poll::Pending));
+                clocks.pass(1);
+            }
+            change(&new);
+            hand_over.hand_over(&handed(&new, &clocks)).expect("another guard");
+            assert_eq!(turn!(bell, end), (1, Poll::Ready(expected)), "case {nth}: {old_tells}, {new_tells}");
+        }
+    }
+}
+
+#[test]
+fn what_one_guard_has_told_is_not_taken_for_what_another_tells() {
+    let (clocks, old, new) = (Clocks::default(), Now::good(), Now::good());
+    let changes = Changes::new();
+    (old.lock().changes, new.lock().changes) = (Some(Changes::new()), Some(changes.clone()));
+    let (guard, hand_over) = Guard::later();
+    hand_over.hand_over(&handed(&old, &clocks)).expect("a guard");
+    old.lock().changes.as_ref().expect("it tells").tell();
+    let tenure = guard.check_authenticated().tenure(&token("i/me/-").expect("a token")).expect("a tenure");
+    let mut end = pin!(tenure.end(|time| clocks.sleep(time)));
+    let bell = Arc::new(Bell::default());
+    for _ in 0..2 {
+        assert_eq!(turn!(bell, end), (0, Poll::Pending));
+        clocks.pass(1);
+    }
+    // Found good by the new guard, which then tells as often as the old one has.
+    hand_over.hand_over(&handed(&new, &clocks)).expect("another guard");
+    assert_eq!(turn!(bell, end), (1, Poll::Pending));
+    assert_eq!(new.looks(), 1);
+    clocks.pass(1);
+    new.status(TokenStatus::Revoked);
+    old.lock().changes.as_ref().expect("it tells").tell();
+    assert_eq!(turn!(bell, end), (0, Poll::Pending), "nobody listens to the old guard");
+    changes.tell();
+    assert_eq!(turn!(bell, end), (1, Poll::Ready(End::Revoked)));
+}
+
+#[test]
+fn a_guard_that_is_handed_over_while_a_request_is_judged_looks_at_what_it_opens() {
+    let (clocks, old, new) = (Clocks::default(), Now::good(), Now::good());
+    let (guard, hand_over) = Guard::later();
+    hand_over.hand_over(&handed(&old, &clocks)).expect("a guard");
+    let check = guard.check(role("admin")).expect("judged");
+    let request = RequestView::new("GET", "/ws", None, &[(AUTH, "Bearer i/me/-")]);
+    let screening = check.screening(None);
+    now(check.judge(&screening, &request)).expect("allowed");
+    new.decide(Decision::Deny(WHY));
+    hand_over.hand_over(&handed(&new, &clocks)).expect("another guard");
+    let tenure = now(screening.tenure(&request)).expect("a tenure");
+    let mut end = pin!(tenure.end(|time| clocks.sleep(time)));
+    assert_eq!(poll(end.as_mut()), Poll::Ready(End::NotAllowed));
+}
