@@ -317,7 +317,9 @@ impl Waiting<'_> {
         if state.version() != version {
             return true;
         }
-        state.wait(&mut self.number, waker);
+        let before = state.wait(&mut self.number, waker);
+        drop(state);
+        drop(before);
         false
     }
 }
@@ -325,7 +327,8 @@ impl Waiting<'_> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if let Some(number) = self.number {
-            self.tenure.state().leave(number);
+            let waker = self.tenure.state().leave(number);
+            drop(waker);
         }
     }
 }

@@ -245,17 +245,23 @@ impl State {
         std::mem::take(&mut self.waiters).into_values().collect()
     }
 
-    /// Wakes this waiter when the version changes. It is known by its number from the second time on.
-    pub(super) fn wait(&mut self, number: &mut Option<u64>, waker: &Waker) {
+    /// Wakes this waiter when the version changes. It is known by its number from the second time on. Gives the waker that it
+    /// had before, as [`leave`](Self::leave) does, to be dropped without the lock: with a waker, a task may be dropped that waits.
+    #[must_use]
+    pub(super) fn wait(&mut self, number: &mut Option<u64>, waker: &Waker) -> Option<Waker> {
         let number = *number.get_or_insert_with(|| {
             self.next_waiter += 1;
             self.next_waiter
         });
-        self.waiters.entry(number).and_modify(|own| own.clone_from(waker)).or_insert_with(|| waker.clone());
+        match self.waiters.get(&number) {
+            Some(own) if own.will_wake(waker) => None,
+            _ => self.waiters.insert(number, waker.clone()),
+        }
     }
 
-    pub(super) fn leave(&mut self, number: u64) {
-        self.waiters.remove(&number);
+    #[must_use]
+    pub(super) fn leave(&mut self, number: u64) -> Option<Waker> {
+        self.waiters.remove(&number)
     }
 }
 

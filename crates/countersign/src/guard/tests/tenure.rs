@@ -396,6 +396,33 @@ fn who_is_told_looks_at_once_and_so_do_all_who_wait() {
     assert_eq!(poll_both(), [Poll::Ready(End::Revoked); 2]);
 }
 
+/// Asks the tenure when it is dropped, as a task may that ends with its last waker.
+struct Last(Tenure, Arc<AtomicUsize>);
+impl Wake for Last {
+    fn wake(self: Arc<Self>) {}
+}
+impl Drop for Last {
+    fn drop(&mut self) {
+        assert_eq!(self.0.ended(), None);
+        self.1.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn what_is_dropped_with_a_waker_may_ask_the_tenure() {
+    let world = world();
+    let tenure = world.tenure("i/me/-").expect("a tenure");
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let mut end = Box::pin(tenure.end(|_| std::future::pending::<()>()));
+    for before in [0, 0, 1] {
+        assert_eq!(dropped.load(Ordering::Relaxed), before);
+        let waker = Waker::from(Arc::new(Last(tenure.clone(), dropped.clone())));
+        assert!(end.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    drop(end);
+    assert_eq!(dropped.load(Ordering::Relaxed), 3);
+}
+
 #[test]
 fn one_who_no_longer_waits_is_not_kept() {
     let world = world();
