@@ -199,12 +199,12 @@ impl RevocationLog {
         self.replace(|view| {
             join(view, head.facts(), now);
             view.position = None;
-            view.clockwork.own_tick = new.tick();
         });
         let known = lost(&self.view.load(), &Facts::default(), now);
         if self.is_spared(Some(raw), &new, &known, has_claim).await? {
             return Ok(());
         }
+        self.replace(|view| view.clockwork.own_tick = new.tick());
         if self.write(Some(raw), &new, &known).await?.is_some() {
             self.observer.observe(&Event::RevocationsRestored { entries: known.len() });
         }
