@@ -108,7 +108,8 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
 
     /// That the handler of the route before has `R` in its signature: `Require<R>`, `RequireOn<_, R>`, or `Option<Require<R>>`. So
     /// that [`build`](Self::build) and each guard that is handed over are held against `R`, and the manifest lists it: see
-    /// [`Declarations::proves`].
+    /// [`Declarations::proves`]. Declared, not enforced by the table: the handler's extractor asks. Behind [`nest`](Self::nest) and
+    /// [`merge`](Self::merge) it is an error.
     ///
     /// ```
     /// use countersign::authorize::{Requirement, Requires, authenticated, scopes};

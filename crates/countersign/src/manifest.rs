@@ -180,7 +180,9 @@ pub struct Route {
     /// Whom it lets in.
     pub access: Access,
     /// What its handler has in its signature besides, in order, each once: it hears of requests alone that meet these too. A public
-    /// route's handler hears of those without credentials as well. Left out of JSON and text where there is nothing.
+    /// route's handler hears of those without credentials as well. Declared, not enforced by the table, where
+    /// [`Declarations::proves`] said it: there the handler's extractors enforce it, as long as it has them. Left out of JSON and
+    /// text where there is nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub proves: Vec<Requirement>,
     /// Where its guard looked for the credential when the table was built, unless nobody is asked for one. Left out of JSON and

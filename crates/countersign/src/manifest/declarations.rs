@@ -43,8 +43,10 @@ pub struct Declarations<H> {
     policy: Option<TagPolicy>,
     entries: Vec<Entry<H>>,
     nested: Vec<(Option<String>, Self)>,
-    /// A proof was named before any route.
-    proves_too_early: bool,
+    /// The last thing said was of a route: what a proof that is named next belongs to.
+    follows_route: bool,
+    /// Where a proof was named that belongs to no route.
+    misplaced_proof: Option<&'static str>,
 }
 
 struct Entry<H> {
@@ -196,7 +198,14 @@ pub struct PlannedRoute<H> {
 impl<H> Declarations<H> {
     /// A table whose routes are judged by `guard`.
     pub fn new(guard: &Guard) -> Self {
-        Self { guard: guard.clone(), policy: None, entries: Vec::new(), nested: Vec::new(), proves_too_early: false }
+        Self {
+            guard: guard.clone(),
+            policy: None,
+            entries: Vec::new(),
+            nested: Vec::new(),
+            follows_route: false,
+            misplaced_proof: None,
+        }
     }
 
     /// A route for everybody.
@@ -230,12 +239,17 @@ impl<H> Declarations<H> {
 
     fn declare(mut self, method: &str, path: &str, declared: Declared, handler: H) -> Self {
         self.entries.push(Entry { method: method.into(), path: path.into(), declared, proves: Vec::new(), handler });
+        self.follows_route = true;
         self
     }
 
     /// That the handler of the route before has `R` in its signature, beside what the route requires: `Require<R>` or
     /// `RequireOn<_, R>` of the adapters, and on a route for everybody `Option<Require<R>>`. So that the guard is held against `R`
     /// when the table is built, and each guard that is [handed over](Guard::later) afterwards, and the manifest lists it.
+    ///
+    /// Declared, not enforced by the table: the handler's extractor asks, because what is about a resource can be asked nowhere
+    /// else. A handler that loses it is not found out, and the manifest and [`openapi`](Manifest::openapi) list `R` all the same.
+    /// What must hold whatever the handler's signature says belongs into the route's requirement.
     ///
     /// ```
     /// use countersign::authorize::{Requirement, Requires, authenticated, scopes};
@@ -255,9 +269,10 @@ impl<H> Declarations<H> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn proves<R: Requires>(mut self) -> Self {
-        match self.entries.last_mut() {
+        match self.entries.last_mut().filter(|_| self.follows_route) {
             Some(entry) => entry.proves.push(R::requirement()),
-            None => self.proves_too_early = true,
+            None if self.nested.is_empty() => self.misplaced_proof = Some("stands before the first route of its table"),
+            None => self.misplaced_proof = Some("stands behind a table that is taken in, and not behind a route"),
         }
         self
     }
@@ -272,12 +287,14 @@ impl<H> Declarations<H> {
     /// nested table keeps its guard.
     pub fn nest(mut self, prefix: &str, other: Self) -> Self {
         self.nested.push((Some(prefix.to_owned()), other));
+        self.follows_route = false;
         self
     }
 
     /// Takes another table in, as it is.
     pub fn merge(mut self, other: Self) -> Self {
         self.nested.push((None, other));
+        self.follows_route = false;
         self
     }
 
@@ -286,7 +303,7 @@ impl<H> Declarations<H> {
     /// # Errors
     /// [`ConfigError`] that names the route, tag or pattern: a method or path that cannot be, two routes of one method and
     /// one form of path, names that the guard's authorizer does not know, tags without a policy or unknown to it, a route
-    /// without tags where the policy refuses those, a pattern that covers nothing, a proof before the first route.
+    /// without tags where the policy refuses those, a pattern that covers nothing, a proof that does not follow a route.
     pub fn build(self) -> Result<Plan<H>, ConfigError> {
         let mut found = Vec::new();
         self.collect(None, None, &mut found)?;
@@ -321,9 +338,9 @@ impl<H> Declarations<H> {
         outer: Option<&Rules>,
         found: &mut Vec<Found<H>>,
     ) -> Result<(), ConfigError> {
-        let Self { guard, policy, entries, nested, proves_too_early } = self;
-        if proves_too_early {
-            return Err(ConfigError::new("proves", "stands before the first route of its table"));
+        let Self { guard, policy, entries, nested, follows_route: _, misplaced_proof } = self;
+        if let Some(problem) = misplaced_proof {
+            return Err(ConfigError::new("proves", problem));
         }
         let own = policy.map(|policy| Rules::new(policy, &guard, prefix)).transpose()?;
         let rules = own.as_ref().or(outer);

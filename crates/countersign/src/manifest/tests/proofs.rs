@@ -35,9 +35,8 @@ fn the_manifest_lists_what_handlers_prove_in_order_and_once() {
         .proves::<Audit>()
         .proves::<Write>()
         .public("GET", "/posts", "")
-        .nest("/audit", nested)
-        // Of the route that was declared last in this table.
-        .proves::<Write>();
+        .proves::<Write>()
+        .nest("/audit", nested);
     let manifest = table.build().expect("a plan").manifest;
     assert_eq!(
         manifest.to_string(),
@@ -59,6 +58,31 @@ fn a_proof_that_the_guard_cannot_judge_is_found_when_the_table_is_built() {
     let too_early = refused(table().proves::<Write>().public("GET", "/", ""));
     assert!(too_early.contains("stands before the first route"), "{too_early}");
     assert!(refused(table().merge(table().proves::<Write>())).contains("stands before the first route"));
+}
+
+#[test]
+fn a_proof_behind_a_table_that_is_taken_in_belongs_to_no_route() {
+    let outer = || table().public("GET", "/", "");
+    let inner = || table().public("GET", "/b", "");
+    let tables = [
+        outer().nest("/a", inner()).proves::<Write>(),
+        outer().merge(inner()).proves::<Write>(),
+        table().merge(inner()).proves::<Write>(),
+        table().nest("/a", outer().merge(inner()).proves::<Write>()),
+        // What follows is right, and does not hide it.
+        outer().merge(inner()).proves::<Write>().public("GET", "/c", "").proves::<Write>(),
+    ];
+    for (nth, table) in tables.into_iter().enumerate() {
+        let refused = refused(table);
+        assert!(refused.contains("proves") && refused.contains("behind a table that is taken in"), "{nth}: {refused}");
+    }
+    let again = outer().merge(inner()).public("GET", "/c", "").proves::<Write>();
+    assert_eq!(
+        printed(again),
+        "GET      /   public\n\
+         GET      /b  public\n\
+         GET      /c  public  proves scopes(write)\n"
+    );
 }
 
 #[test]
