@@ -117,15 +117,21 @@ pub trait TokenVerifier: Debug + Send + Sync + 'static {
     /// Whether what vouched for a token that this verifier has given still does: asked every so often while a connection lasts
     /// that the token has opened. A [`JwtVerifier`] looks whether the token's key is trusted still, and at nothing else.
     ///
-    /// A verifier that withdraws nothing of what it has said need not implement it: nothing speaks against the token then. One
-    /// that is made of others passes the question on, and asks about no token that they have not given.
+    /// A verifier of [`vouched`](VerifiedToken::vouched) claims that withdraws nothing of what it has said need not implement it:
+    /// nothing speaks against such a token then. Whether a [key](VerifiedToken::key) that has signed one still counts, nobody can
+    /// tell who is not asked: that is [`Unavailable`](VerifyError::Unavailable) unless it is implemented. A verifier that is made
+    /// of others passes the question on, and asks about no token that they have not given.
     ///
     /// # Errors
     /// [`VerifyError`]: [`Rejected`](VerifyError::Rejected) ends the connection; [`Unavailable`](VerifyError::Unavailable) is
     /// borne as long as that nobody can tell.
     async fn recheck(&self, token: &VerifiedToken) -> Result<(), VerifyError> {
-        let _ = token;
-        Ok(())
+        match token.key() {
+            None => Ok(()),
+            Some(_) => Err(VerifyError::Unavailable(Unavailable::because(
+                "this verifier does not say whether a key still counts",
+            ))),
+        }
     }
 
     /// What is told when [`recheck`](Self::recheck) may give another answer; `None` where nobody tells. As

@@ -13,7 +13,7 @@ use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest, KeySet, U
 use countersign::reason::Rejection;
 use countersign::request::Credential;
 use countersign::resource_metadata::ResourceMetadata;
-use countersign::revocation::{MemoryDenylist, RevocationCheck, TokenStatus};
+use countersign::revocation::{Changes, MemoryDenylist, RevocationCheck, TokenStatus};
 use countersign::screening::{BodyStyle, GuardBuilder, Refused, Rendered, Renderer};
 use countersign::verify::{JwtVerifierBuilder, TokenVerifier, VerifyError};
 use countersign::{Algorithm, ConfigError, Guard, JwtVerifier, SigningKey, VerifiedToken, VerifyingKey, async_trait};
@@ -312,6 +312,15 @@ impl TokenVerifier for Login {
         token.check_nonce("n")?;
         token.check_access_token("x")?;
         Ok(token)
+    }
+    fn recheck_now(&self, token: &VerifiedToken) -> Option<Result<(), VerifyError>> {
+        self.0.recheck_now(token)
+    }
+    async fn recheck(&self, token: &VerifiedToken) -> Result<(), VerifyError> {
+        self.0.recheck(token).await
+    }
+    fn changes(&self) -> Option<Changes> {
+        self.0.changes()
     }
 }
 

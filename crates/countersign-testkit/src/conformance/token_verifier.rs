@@ -34,7 +34,8 @@ pub fn token_verifier() -> TokenVerifierSuite {
 /// - [`out_of_reach`](Self::out_of_reach): what it needs cannot be had.
 ///
 /// What is good is taken, again and again, by many at once, whoever leaves and whatever came in between. What is bad is
-/// refused, and so is anything near to what is good. `verify_now` says what `verify` says, or nothing.
+/// refused, and so is anything near to what is good. `verify_now` says what `verify` says, or nothing. What vouched for what is
+/// good still does when [`recheck`](TokenVerifier::recheck) is asked, so that no connection ends which it has opened.
 ///
 /// ```
 /// use countersign_testkit::conformance;
@@ -104,6 +105,7 @@ impl TokenVerifierSuite {
         for text in good {
             self.is_taken(&verifier, text, "a good credential is taken").await;
             self.is_taken(&verifier, text, "a good credential is taken again").await;
+            self.still_counts(&verifier, text).await;
         }
         let near: Vec<_> = good.iter().flat_map(|text| near(text)).collect();
         for text in bad.iter().copied().chain(near.iter().map(String::as_str)) {
@@ -146,6 +148,16 @@ impl TokenVerifierSuite {
     async fn is_taken(self, verifier: &Arc<impl TokenVerifier>, text: &str, rule: &str) {
         let outcome = self.ask(verifier, text).await;
         assert!(matches!(outcome, Outcome::Somebody(..)), "{rule}: {outcome:?}");
+    }
+
+    async fn still_counts(self, verifier: &Arc<impl TokenVerifier>, text: &str) {
+        let credential = Credential::new(self.scheme, text);
+        let verdict = timeout(PATIENCE, verifier.verify(&credential)).await.expect("a verdict within a minute");
+        let token = verdict.expect("a good credential is taken again");
+        let now = verifier.recheck_now(&token);
+        let answer = timeout(PATIENCE, verifier.recheck(&token)).await.expect("an answer within a minute");
+        assert!(answer.is_ok(), "`recheck` says that a token counts which was given a moment ago: {answer:?}");
+        assert!(now.is_none_or(|now| now.is_ok()), "`recheck_now` says what `recheck` says, or nothing");
     }
 
     async fn serves_many(self, verifier: &Arc<impl TokenVerifier>, good: &[&str], bad: &[&str]) {

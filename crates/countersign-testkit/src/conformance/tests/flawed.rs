@@ -146,6 +146,56 @@ fn verifiers_of_jwts_that_leave_a_check_out_are_found_out() {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
+enum WrapperFlaw {
+    ForgetsTheKey,
+    NowSaysNo,
+}
+
+#[derive(Debug)]
+struct Wrapper<V>(V, Option<WrapperFlaw>);
+
+#[async_trait]
+impl<V: TokenVerifier> TokenVerifier for Wrapper<V> {
+    async fn verify(&self, credential: &Credential<'_>) -> Result<VerifiedToken, VerifyError> {
+        self.0.verify(credential).await
+    }
+
+    fn recheck_now(&self, token: &VerifiedToken) -> Option<Result<(), VerifyError>> {
+        match self.1 {
+            None => self.0.recheck_now(token),
+            Some(WrapperFlaw::ForgetsTheKey) => None,
+            Some(WrapperFlaw::NowSaysNo) => Some(Err(Rejection::UnknownKey.into())),
+        }
+    }
+
+    async fn recheck(&self, token: &VerifiedToken) -> Result<(), VerifyError> {
+        match self.1 {
+            // What a wrapper answers that does not implement it.
+            Some(WrapperFlaw::ForgetsTheKey) => {
+                Password { flaw: None, is_down: false, last: Mutex::default() }.recheck(token).await
+            }
+            _ => self.0.recheck(token).await,
+        }
+    }
+}
+
+#[test]
+fn wrappers_of_verifiers_that_forget_the_key_are_found_out() {
+    use WrapperFlaw::*;
+    let run = |flaw| {
+        let issuer = TestIssuer::new();
+        wait(token_verifier().jwt(&issuer, Wrapper(issuer.verifier(), flaw)));
+    };
+    find_out(
+        run,
+        &[
+            (ForgetsTheKey, "`recheck` says that a token counts"),
+            (NowSaysNo, "`recheck_now` says what `recheck` says, or nothing"),
+        ],
+    );
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum ExtractorFlaw {
     AnotherScheme,
     FindsNothing,

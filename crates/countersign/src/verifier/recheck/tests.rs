@@ -161,7 +161,7 @@ fn a_verifier_that_tries_no_others_does_not_ask_for_them() {
     assert_eq!(recheck(&build(1), &token), Err(Some(Rejection::KeyAmbiguous)));
 }
 
-/// A verifier that has nothing to withdraw.
+/// A verifier that says nothing of what it has given.
 #[derive(Debug)]
 struct Plain;
 #[async_trait]
@@ -188,6 +188,14 @@ fn what_keys_tell_of_themselves_is_passed_on_and_whoever_tells_nothing_is_asked(
     assert_eq!(router.recheck_now(&token).map(said), Some(Ok(())));
     // Nothing is known without asking, unless it says so.
     assert!(Plain.recheck_now(&token).is_none() && Plain.changes().is_none());
+}
+
+#[test]
+fn of_a_key_that_a_verifier_says_nothing_of_nobody_can_tell() {
+    let own = key(None);
+    let signed = token(&builder(own.verifying_key().clone()).build().expect("a verifier"), &own);
+    let vouched = VerifiedToken::vouched(&json!({"iss": ISSUER})).expect("claims");
+    assert_eq!((recheck(&Plain, &signed), recheck(&Plain, &vouched)), (Err(None), Ok(())));
 }
 
 #[test]
