@@ -20,6 +20,8 @@ const TIME_TO_LIVE: f64 = 600.0;
 const BOUND: f64 = 5.0;
 /// Between two looks of one process: 10 s, a tenth earlier or less.
 const BETWEEN_LOOKS: f64 = 9.5;
+/// Between two `PING`s of a connection that listens.
+const BETWEEN_PINGS: f64 = 5.0;
 /// Where a look finds something, Redis runs the script, and `PTTL` and `GETRANGE` in it.
 const FIND: f64 = 3.0;
 /// `EVALSHA`, `GET`, and `SET` or `DEL`.
@@ -378,7 +380,8 @@ fn the_table_of_the_note_is_the_models() {
     for processes in [10.0, 100.0, 1_000.0] {
         let (shared, alone, revocations) = (shared(processes, TIME_TO_LIVE), alone(processes), revocations(processes));
         let start = cold_start(processes, 0.15);
-        let numbers = [shared.fetches, alone.fetches, shared.questions, shared.commands, revocations.questions];
+        let pings = 60.0 * processes / BETWEEN_PINGS;
+        let numbers = [shared.fetches, alone.fetches, shared.questions, shared.commands, revocations.questions, pings];
         let per_minute: Vec<_> = numbers.iter().map(|number| rounded(*number)).collect();
         let at_start = [rounded(start.questions), rounded(start.commands)];
         writeln!(table, "| {processes} | {} | {} |", per_minute.join(" | "), at_start.join(" | ")).expect("text");
