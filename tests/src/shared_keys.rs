@@ -15,7 +15,7 @@ use countersign::provider::{KeyProvider, KeyProviderError, KeyRequest};
 use countersign::{Algorithm, Bytes, SigningKey, async_trait};
 use countersign_cache::MemoryCache;
 use countersign_keys::{FetchError, FetchRequest, Fetched, JwksFetch, JwksProvider, JwksProviderBuilder};
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
@@ -194,8 +194,10 @@ struct Road {
     gate: Gate,
     /// Whether it tells what is left of an entry's time.
     tells_time: bool,
-    /// How often something was announced, as anybody can.
-    news: watch::Sender<u64>,
+    /// How often something was announced, as anybody can: to all who use the store.
+    news: Arc<watch::Sender<u64>>,
+    /// Whether it is told.
+    hears: AtomicBool,
 }
 
 impl Way {
@@ -205,8 +207,8 @@ impl Way {
     fn questions(&self) -> usize {
         self.0.questions.load(Ordering::SeqCst)
     }
-    fn announce(&self) {
-        self.0.news.send_modify(|count| *count += 1);
+    fn hears(&self, hears: bool) {
+        self.0.hears.store(hears, Ordering::SeqCst);
     }
     async fn ask<T>(&self, answer: impl Future<Output = Result<T, CacheError>>) -> Result<T, CacheError> {
         self.0.questions.fetch_add(1, Ordering::SeqCst);
@@ -252,8 +254,20 @@ impl CacheStore for Way {
     async fn add(&self, key: &CacheKey, n: u64, window: Duration) -> Result<Counted, CacheError> {
         self.ask(self.0.store.add(key, n, window)).await
     }
-    async fn changed(&self, _: &CacheKey, heard: u64) -> u64 {
-        *self.0.news.subscribe().wait_for(|count| *count != heard).await.expect("this holds the sender")
+    async fn changed(&self, key: &CacheKey, heard: u64) -> u64 {
+        if *key != document_name() || !self.0.hears.load(Ordering::SeqCst) {
+            return std::future::pending().await;
+        }
+        let count = *self.0.news.subscribe().wait_for(|count| *count != heard).await.expect("this holds the sender");
+        self.0.gate.pass().await;
+        count
+    }
+    async fn announce(&self, key: &CacheKey) -> Result<(), CacheError> {
+        if *key == document_name() {
+            self.ask(async { Ok(()) }).await?;
+            self.0.news.send_modify(|count| *count += 1);
+        }
+        Ok(())
     }
 }
 
@@ -317,6 +331,7 @@ struct Fleet {
     began: Instant,
     issuer: Issuer,
     store: Arc<MemoryCache>,
+    news: Arc<watch::Sender<u64>>,
     processes: Vec<Process>,
 }
 
@@ -328,7 +343,8 @@ impl Fleet {
     fn with(processes: usize, ahead_by: impl Fn(usize) -> i64, tells_time: bool) -> Self {
         let began = Instant::now();
         let store = Arc::new(MemoryCache::with_clock(Virtual::new(began, 0)));
-        let mut fleet = Self { began, issuer: Issuer::new(9), store, processes: Vec::new() };
+        let news = Arc::new(watch::Sender::new(0));
+        let mut fleet = Self { began, issuer: Issuer::new(9), store, news, processes: Vec::new() };
         for at in 0..processes {
             let process = fleet.process(ahead_by(at), tells_time, |builder| builder);
             fleet.processes.push(process);
@@ -350,7 +366,8 @@ impl Fleet {
             questions: AtomicUsize::new(0),
             gate: gate.clone(),
             tells_time,
-            news: watch::Sender::new(0),
+            news: Arc::clone(&self.news),
+            hears: AtomicBool::new(true),
         }));
         let builder = JwksProvider::url(URL)
             .fetch(Client { issuer: self.issuer.clone(), gate: gate.clone(), trouble: Arc::clone(&trouble) })
@@ -366,6 +383,12 @@ impl Fleet {
         let answers = futures_util::future::join_all(self.processes.iter().map(|process| process.ask(id))).await;
         let longest = answers.iter().map(|(_, took)| *took).max().unwrap_or_default();
         (answers.into_iter().map(|(answer, _)| answer).collect(), longest)
+    }
+
+    /// Nobody is told anything: what is left are the looks.
+    fn without_news(self) -> Self {
+        self.processes.iter().for_each(|process| process.way.hears(false));
+        self
     }
 
     async fn kept(&self) -> Bytes {

@@ -37,7 +37,7 @@ async fn a_new_key_is_fetched_once_whoever_sees_it_and_when() {
 
 #[tokio::test(start_paused = true)]
 async fn what_one_process_learns_all_know_ten_seconds_later_and_nobody_asked() {
-    let fleet = Fleet::new(8);
+    let fleet = Fleet::new(8).without_news();
     fleet.ask_all("v1").await;
     fleet.issuer.rotate();
     assert!(fleet.processes[3].has("v2").await);
@@ -46,6 +46,28 @@ async fn what_one_process_learns_all_know_ten_seconds_later_and_nobody_asked() {
         assert_eq!(fleet.issuer.version_in_use(&process.keys), Some(2), "and the removed key is distrusted");
     }
     assert_eq!(fleet.issuer.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_process_fetches_it_announces_and_all_know_two_seconds_later() {
+    let fleet = Fleet::new(8);
+    fleet.ask_all("v1").await;
+    for version in 2..=5 {
+        sleep(MINUTE).await;
+        fleet.issuer.rotate();
+        // Whoever it is: because of a key that it does not know, or because it is told to.
+        let first = &fleet.processes[version];
+        if version % 2 == 0 {
+            assert!(first.has(&format!("v{version}")).await);
+        } else {
+            first.keys.refresh_now().await.expect("a refresh");
+        }
+        sleep(2 * SECOND).await;
+        for process in &fleet.processes {
+            assert_eq!(fleet.issuer.version_in_use(&process.keys), Some(version), "long before the next look is due");
+        }
+        assert_eq!(fleet.issuer.fetches(), version);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,21 +90,21 @@ async fn made_up_ids_cost_the_issuer_what_one_process_would_at_once_and_one_afte
         let at_most = 1 + 2 + usize::try_from(seconds).expect("a number") / 5;
         assert!(fetches <= at_most, "{fetches} fetches in {seconds} s, {apart:?} apart");
         assert_eq!(fleet.ask_all("v1").await, (vec!["key"; 8], Duration::ZERO));
-        tell_fault(
-            &format!("8 providers, made-up key ids {apart:?} apart"),
-            &[("seconds", usize::try_from(seconds).expect("a number")), ("fetches", fetches), ("wrong", wrong)],
-        );
         // What is published meanwhile is found when it is asked for a while later.
         fleet.issuer.rotate();
         sleep(10 * SECOND).await;
         assert_eq!(fleet.ask_all("v2").await.0, ["key"; 8]);
+        tell_fault(
+            &format!("8 providers, made-up key ids {apart:?} apart"),
+            &[("seconds", usize::try_from(seconds).expect("a number")), ("fetches", fetches), ("wrong", wrong)],
+        );
     }
 }
 
 /// Where the others have taken over a document without a key whose tokens are still about, not each asks for it anew.
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_gone_is_looked_for_by_the_fleet_and_not_by_each_of_it() {
-    let fleet = Fleet::new(40);
+    let fleet = Fleet::new(40).without_news();
     fleet.ask_all("v1").await;
     fleet.issuer.rotate();
     assert!(fleet.processes[0].has("v2").await);
@@ -232,8 +254,9 @@ async fn what_a_store_has_lost_is_put_back() {
 
 #[tokio::test(start_paused = true)]
 async fn clocks_a_minute_apart_neither_block_what_is_newer_nor_prolong_what_is_old() {
+    let (mut fetches, mut taken, mut future, mut refused) = (0, 0, 0, 0);
     for (skews, tells_time) in [([60, 0], true), ([0, 60], true), ([60, 0], false), ([0, 60], false)] {
-        let fleet = Fleet::with(2, |at| skews[at], tells_time);
+        let fleet = Fleet::with(2, |at| skews[at], tells_time).without_news();
         fleet.ask_all("v1").await;
         for version in 1..=6 {
             // In turns, each sees a new key first.
@@ -242,20 +265,27 @@ async fn clocks_a_minute_apart_neither_block_what_is_newer_nor_prolong_what_is_o
             sleep(11 * SECOND).await;
             for process in &fleet.processes {
                 assert_eq!(fleet.issuer.version_in_use(&process.keys), Some(version), "{skews:?} {tells_time}");
+                taken += 1;
             }
             if version < 6 {
                 fleet.issuer.rotate();
             }
         }
         assert_eq!(fleet.told("future"), 0);
+        future += fleet.told("future");
+        fetches += fleet.issuer.fetches();
         fleet.issuer.is_down(true);
         sleep(61 * MINUTE).await;
-        for process in &fleet.processes {
-            assert_eq!(process.ask("v6").await.0, "unavailable");
-        }
         let late = fleet.process(0, tells_time, |builder| builder);
-        assert_eq!(late.ask("v6").await.0, "unavailable", "{skews:?} {tells_time}");
+        for process in fleet.processes.iter().chain([&late]) {
+            assert_eq!(process.ask("v6").await.0, "unavailable", "{skews:?} {tells_time}");
+            refused += 1;
+        }
     }
+    tell_fault(
+        "clocks of two processes 60 s apart",
+        &[("fetches", fetches), ("new_sets_taken", taken), ("called_future", future), ("old_sets_refused", refused)],
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -388,21 +418,21 @@ async fn news_bring_a_look_soon_and_a_flood_of_them_one_in_a_second() {
     // What another process has fetched is known soon after it says so.
     fleet.issuer.rotate();
     other.keys.refresh_now().await.expect("a refresh");
-    process.way.announce();
     sleep(2 * SECOND).await;
     assert_eq!(fleet.issuer.version_in_use(&process.keys), Some(2));
-    let (began, asked) = (Instant::now(), process.way.questions());
+    let (began, asked, mut announced) = (Instant::now(), process.way.questions(), 0);
     while began.elapsed() < 10 * SECOND {
-        process.way.announce();
+        process.way.announce(&document_name()).await.expect("announced");
+        announced += 1;
         sleep(Duration::from_millis(1)).await;
     }
-    let looks = process.way.questions() - asked;
+    let looks = process.way.questions() - asked - announced;
     assert!((5..=12).contains(&looks), "{looks} looks in 10 s");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_fetched_alone_gives_way_to_nothing_older_whatever_the_clocks_say() {
-    let fleet = Fleet::with(2, |at| [60, -60][at], true);
+    let fleet = Fleet::with(2, |at| [60, -60][at], true).without_news();
     let [ahead, behind] = &fleet.processes[..] else { panic!("two processes") };
     assert!(ahead.has("v1").await);
     sleep(SECOND).await;
