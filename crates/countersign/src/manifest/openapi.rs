@@ -16,8 +16,9 @@ impl Manifest {
     /// something, an element of `security` is for nobody, and the others for whoever sends a credential. Elsewhere, each
     /// element of `security` is one way to be let in, with the names of the roles, permissions, scopes and actions that it
     /// takes; a requirement of more than 16 alternatives names none here, and is whole in `x-countersign-requires`. What handlers
-    /// are said to [prove](super::Declarations::proves) counts as required, and stands in `x-countersign-proves`. Schemes are where the route's guard looks: `http` where that is `Authorization`, and `apiKey` in a cookie, the query or another
-    /// field. OpenAPI knows no tails: `{*rest}` is `{rest}`.
+    /// are said to [prove](super::Declarations::proves) counts as required, and stands in `x-countersign-proves`. Schemes are
+    /// where the route's guard looks: `http` where that is `Authorization`, and `apiKey` in a cookie, the query or another field.
+    /// OpenAPI knows no tails: `{*rest}` is `{rest}`.
     ///
     /// It says what each route requires: publish it where clients may know that.
     ///
