@@ -87,6 +87,20 @@ async fn a_page_offers_its_token_beside_a_protocol_and_that_one_is_selected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_protocol_that_the_framework_selects_too_is_answered_once() {
+    for framework in FRAMEWORKS.into_iter().filter(|framework| *framework != "warp") {
+        let world = World::start(framework);
+        let token = format!("countersign.bearer.{}", world.token(&json!({})));
+        // Where they disagree the tenure is believed.
+        for (offered, selected) in [("chat", "chat"), ("chat.v2", "chat.v2"), ("chat, chat.v2", "chat.v2")] {
+            let (client, seen) = Client::offer(world.address, "/both", &format!("{offered}, {token}")).await;
+            assert_eq!(seen.as_deref(), Some(selected), "{framework}: {offered}");
+            assert_eq!(client.expect("it stays open").ask("hello").await, "hello", "{framework}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connection_closes_when_its_token_expires_and_not_before() {
     for framework in FRAMEWORKS {
         let world = World::start(framework);

@@ -87,6 +87,7 @@ impl Tenure {
     /// What the application speaks over the connection, best first: the answer selects the first of these that the client offers
     /// in `Sec-WebSocket-Protocol`, and else none. Browsers close a connection whose server selects none of what they offered, as
     /// they do where a [token](countersign::extract::SubprotocolExtractor) is among that: a page offers a protocol beside it.
+    /// Where the framework has been told of protocols too, what is selected here is answered in the stead of its choice.
     #[must_use]
     pub fn protocols<P: AsRef<str>>(self, spoken: impl IntoIterator<Item = P>) -> Self {
         Self(self.0, self.1.select(spoken))
@@ -117,7 +118,9 @@ impl Tenure {
             let handler = |lease| handler(Socket::new(lease));
             tenure.attend(socket, tokio::time::sleep, handler, socket::close).await;
         });
-        response.headers_mut().extend(selected.map(|protocol| (SEC_WEBSOCKET_PROTOCOL, protocol)));
+        if let Some(protocol) = selected {
+            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
         response
     }
 

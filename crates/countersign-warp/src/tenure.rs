@@ -112,7 +112,9 @@ impl Tenure {
             tenure.attend(socket, tokio::time::sleep, handler, socket::close).await;
         };
         let mut response = ws.on_upgrade(attend).into_response();
-        response.headers_mut().extend(selected.map(|protocol| (SEC_WEBSOCKET_PROTOCOL, protocol)));
+        if let Some(protocol) = selected {
+            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
         response
     }
 

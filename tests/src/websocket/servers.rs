@@ -17,6 +17,9 @@ const CLOSE_WITHIN: Duration = Duration::from_millis(100);
 /// What `/echo` speaks.
 const PROTOCOLS: [&str; 2] = ["chat.v2", "chat"];
 
+/// What the framework is told of them beside the tenure at `/both`, in another order. warp cannot be told.
+const PROTOCOLS_OF_THE_FRAMEWORK: [&str; 2] = ["chat", "chat.v2"];
+
 /// One event, and then none for ever.
 fn ticks() -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::iter([Ok(Bytes::from_static(b"data: tick\n\n"))]).chain(stream::pending())
@@ -35,6 +38,10 @@ pub(super) fn axum_server(guard: &Guard, requirement: Requirement, stage: &Stage
     async fn on_echo(tenure: Tenure, State(stage): State<Stage>, upgrade: WebSocketUpgrade) -> Response {
         tenure.protocols(PROTOCOLS).on_upgrade(upgrade, |socket| echo(socket, stage))
     }
+    async fn on_both(tenure: Tenure, State(stage): State<Stage>, upgrade: WebSocketUpgrade) -> Response {
+        let upgrade = upgrade.protocols(PROTOCOLS_OF_THE_FRAMEWORK);
+        tenure.protocols(PROTOCOLS).on_upgrade(upgrade, |socket| echo(socket, stage))
+    }
     async fn on_idle(tenure: Tenure, State(stage): State<Stage>, upgrade: WebSocketUpgrade) -> Response {
         tenure.on_upgrade(upgrade, |socket| idle(socket, stage))
     }
@@ -46,6 +53,7 @@ pub(super) fn axum_server(guard: &Guard, requirement: Requirement, stage: &Stage
     }
     let router = Router::new()
         .route("/echo", get(on_echo))
+        .route("/both", get(on_both))
         .route("/idle", get(on_idle))
         .route("/flood", get(on_flood))
         .route("/events", get(events))
@@ -70,6 +78,11 @@ pub(super) fn actix_server(guard: &Guard, requirement: Requirement, stage: &Stag
         let opened = actix_ws::handle(&request, body)?;
         Ok(tenure.protocols(PROTOCOLS).on_upgrade(opened, |socket| echo(socket, stage)))
     }
+    async fn on_both(tenure: Tenure, stage: Data<Stage>, request: HttpRequest, body: Payload) -> Answer {
+        let stage = stage.get_ref().clone();
+        let opened = actix_ws::handle_with_protocols(&request, body, &PROTOCOLS_OF_THE_FRAMEWORK)?;
+        Ok(tenure.protocols(PROTOCOLS).on_upgrade(opened, |socket| echo(socket, stage)))
+    }
     async fn on_idle(tenure: Tenure, stage: Data<Stage>, request: HttpRequest, body: Payload) -> Answer {
         let stage = stage.get_ref().clone();
         Ok(tenure.on_upgrade(actix_ws::handle(&request, body)?, |socket| idle(socket, stage)))
@@ -88,6 +101,7 @@ pub(super) fn actix_server(guard: &Guard, requirement: Requirement, stage: &Stag
         App::new()
             .app_data(Data::new(stage.clone()))
             .route("/echo", web::get().to(on_echo).wrap(require.clone()))
+            .route("/both", web::get().to(on_both).wrap(require.clone()))
             .route("/idle", web::get().to(on_idle).wrap(require.clone()))
             .route("/flood", web::get().to(on_flood).wrap(require.clone()))
             .route("/events", web::get().to(events).wrap(require.clone()))
