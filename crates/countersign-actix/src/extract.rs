@@ -19,7 +19,10 @@ use std::task::{Context, Poll, ready};
 /// Refuses requests without a valid token, and tokens whose claims do not fit the type. `Option<Claims<C>>` takes
 /// requests without credentials as `None`, and refuses the rest as before: the handler does not run. A refusal other
 /// than for want of credentials is final, so `Result<Claims<C>, …>` in a handler never sees it. Where a task of its own asks,
-/// by `Claims::extract`, that ends the handler too; the task goes on once the request has been answered.
+/// by `Claims::extract`, that ends the handler too; the task goes on with the refusal once the request has been answered.
+///
+/// Ask without `Option` in such a task: `Option<Claims<C>>` makes `None` of the refusal there, and whoever sent a bad token, or
+/// one that could not be checked, is a stranger. That holds for `Option` of every extractor here.
 ///
 /// Where no guard is planted around the route, `Claims<C>` is 500, and `Option<Claims<C>>` is `None`.
 ///
@@ -49,6 +52,8 @@ pub struct Claims<C>(pub C);
 
 /// The request's verified token itself: subject, issuer, scopes, without a type for the claims.
 ///
+/// `Option<Verified>` is for handlers, and not for tasks of their own: see [`Claims`].
+///
 /// ```
 /// use actix_web::{App, web};
 /// use countersign_actix::Verified;
@@ -76,7 +81,7 @@ impl Deref for Verified {
 ///
 /// Refuses whoever does not meet it. `Option<Require<R>>` takes requests without credentials as `None`, and refuses the rest
 /// as before: the handler does not run. A guard that cannot judge `R` is 500; where no guard is planted, `Require<R>` is 500 and
-/// `Option<Require<R>>` is `None`.
+/// `Option<Require<R>>` is `None`. `Option` is for handlers, and not for tasks of their own: see [`Claims`].
 ///
 /// A guard learns of `R` when the first request asks. So that it is held against the guard at the start, and against each one
 /// that is [handed over](countersign::Guard::later), declare it:
@@ -202,7 +207,7 @@ pub struct Extracting<T>(State<T>);
 
 enum State<T> {
     Ready(Option<Result<T, Refusal>>),
-    /// The middleware answers instead.
+    /// The middleware answers instead. It ends as [`answered`] does.
     Refused(Planted, Option<Refusal>),
     Waiting(Pin<Box<dyn Future<Output = Result<T, Refusal>>>>),
 }
@@ -332,7 +337,8 @@ fn refuse(planted: &Planted, request: &HttpRequest, denial: Denial) -> Refusal {
     Refusal(denial)
 }
 
-/// Ends with the refusal once nobody can take it for something else: the handler is gone, and a task of its own ends too.
+/// Ends with the refusal once no handler can take it for something else: it is gone by then, and a task of its own ends too. There
+/// `Option<…>` around the extractor still makes `None` of it.
 async fn answered<A>(planted: &Planted, refusal: Refusal) -> Result<A, Refusal> {
     poll_fn(|context| planted.poll_over(context)).await;
     Err(refusal)
