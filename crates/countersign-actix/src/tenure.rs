@@ -130,8 +130,9 @@ impl Tenure {
         response
     }
 
-    /// The same stream, which ends with the tenure: for server-sent events and downloads. Keep a clone of the tenure to learn
-    /// why it [ended](screening::Tenure::ended).
+    /// The same stream, which ends with the tenure: for server-sent events and downloads. Keep a clone of the tenure inside
+    /// (`tenure.0.clone()`) to learn why it [ended](screening::Tenure::ended): this one keeps what a handshake offered, tokens among it,
+    /// until [`protocols`](Self::protocols) has selected.
     pub fn limit<S: Stream>(self, stream: S) -> Limited<S> {
         Limited::new(self.0, stream)
     }

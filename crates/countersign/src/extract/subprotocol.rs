@@ -94,11 +94,12 @@ impl Subprotocols {
         Self { offered: offered.map(str::to_owned).collect(), selected: None }
     }
 
-    /// Selects the first of `spoken`, which the application speaks and likes in this order, that is offered.
+    /// Selects the first of `spoken`, which the application speaks and likes in this order, that is offered. What else is offered is
+    /// forgotten, tokens among it: a second selection has this one alone to choose from.
     pub fn select<P: AsRef<str>>(self, spoken: impl IntoIterator<Item = P>) -> Self {
         let mut spoken = spoken.into_iter();
         let selected = spoken.find_map(|own| self.offered.iter().find(|offered| *offered == own.as_ref()).cloned());
-        Self { selected, ..self }
+        Self { offered: selected.iter().cloned().collect(), selected }
     }
 
     /// What to answer in `Sec-WebSocket-Protocol`; the answer has no such field where there is nothing.
@@ -225,6 +226,11 @@ mod tests {
             let protocols = Subprotocols::offered(&RequestView::new("GET", "/", None, &headers)).select(*spoken);
             assert_eq!(protocols.selected(), *selected, "{lines:?}");
             assert!(!format!("{protocols:?}").contains("a.b.c"), "{lines:?}");
+            // Whoever keeps it keeps no token.
+            assert!(protocols.offered.iter().map(String::as_str).eq(*selected), "{lines:?}: {:?}", protocols.offered);
+            let again = protocols.clone().select(*spoken);
+            assert_eq!(again.selected(), *selected, "{lines:?}");
+            assert_eq!(protocols.select(["v1"]).selected(), None, "{lines:?}");
         }
     }
 
