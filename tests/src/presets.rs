@@ -1,12 +1,13 @@
 //! Well-known issuers by name: what each takes of tokens, and of the documents that they publish.
 
 use crate::machine::vectors;
+use countersign::Algorithm::{self, PS256, RS256};
 use countersign::jws::{self, Header};
 use countersign::provider::{KeyProvider, KeyRequest};
 use countersign::reason::Rejection;
 use countersign::request::Credential;
 use countersign::verify::{TokenVerifier, VerifyError};
-use countersign::{Algorithm, SigningKey, async_trait};
+use countersign::{SigningKey, async_trait};
 use countersign_keys::presets::{self, Preset};
 use countersign_keys::{FetchError, FetchRequest, Fetched, JwksFetch, LayeredKeys};
 use countersign_rbac::ClaimsMapping;
@@ -41,7 +42,7 @@ fn preset(name: &str) -> Preset {
 /// What the preset says of a token with this `typ` (none where it is empty) and these claims, times and `sub` added.
 fn verdict(name: &str, algorithm: Algorithm, token_type: &str, mut claims: Value) -> Result<(), Rejection> {
     let key = match algorithm {
-        Algorithm::RS256 | Algorithm::PS256 | Algorithm::RS512 => SigningKey::from_pem(algorithm, RSA),
+        RS256 | PS256 | Algorithm::RS512 => SigningKey::from_pem(algorithm, RSA),
         _ => SigningKey::generate(algorithm),
     };
     let key = key.expect("a key");
@@ -63,7 +64,7 @@ fn verdict(name: &str, algorithm: Algorithm, token_type: &str, mut claims: Value
 
 #[test]
 fn each_takes_its_own_tokens_and_no_others() {
-    use Algorithm::{ES256, Ed25519, PS256, RS256, RS512};
+    use Algorithm::{ES256, Ed25519, RS512};
     let no_access_token = Err(Rejection::Check("no_access_token"));
     let other_tenant = Err(Rejection::Check("tenant_of_another_issuer"));
     let other_repository = Err(Rejection::Check("another_repository"));
@@ -211,45 +212,63 @@ impl JwksFetch for Published {
     }
 }
 
-/// By preset: a document, the ids of the keys that it has for this verifier, and those that must not count.
-const DOCUMENTS: [(&str, &str, &[&str], &[&str]); 12] = [
-    ("auth0", "auth0_x5cSingle", &["NkFCNEE1NDFDNTQ5RTQ5OTE1QzRBMjYyMzY0NEJCQTJBMjJBQkZCMA"], &[]),
+/// By preset: a document, an algorithm, the ids of the keys that it has for that, and those that must not count.
+const DOCUMENTS: [(&str, &str, Algorithm, &[&str], &[&str]); 13] = [
+    ("auth0", "auth0_x5cSingle", RS256, &["NkFCNEE1NDFDNTQ5RTQ5OTE1QzRBMjYyMzY0NEJCQTJBMjJBQkZCMA"], &[]),
     (
         "auth0",
         "auth0_x5cMultiple",
+        RS256,
         &[
             "RkI5MjI5OUY5ODc1N0Q4QzM0OUYzNkVGMTJDOUEzQkFCOTU3NjE2Rg",
             "NkFCNEE1NDFDNTQ5RTQ5OTE1QzRBMjYyMzY0NEJCQTJBMjJBQkZCMA",
         ],
         &[],
     ),
-    ("auth0", "auth0_x5c_x5t", &["1Z57d_i7TE6KTY57pKzDy", "v2HFn4VqJB-U4vtQRJ3Ql"], &[]),
+    ("auth0", "auth0_x5c_x5t", RS256, &["1Z57d_i7TE6KTY57pKzDy", "v2HFn4VqJB-U4vtQRJ3Ql"], &[]),
     (
         "keycloak",
         "keycloak_sig_and_enc",
+        RS256,
         &["U1MayerhVuRj8xtFR8hyMH9lCfVMKlb3TG7mbQAS19M"],
         &["lYXxnemSzWNBUoPug_h0hZnjPi5oKCmQ9awQJaZCWWM"],
     ),
-    ("keycloak", "keycloak_enc_only", &[], &["lYXxnemSzWNBUoPug_h0hZnjPi5oKCmQ9awQJaZCWWM"]),
-    ("entra", "microsoft_aad_common_v1_7keys", &["23ntaxfH9Gk-8D_USzoAJgwjyt8", "MGLqj98VNLoXaFfpJCBpgB4JaKs"], &[]),
-    ("entra", "microsoft_aad_2015_3keys", &["kWbkaa6qs8wsTnBwiiNYOhHbnAw", "fwNs8F_h9KrHMA_OcTP1pGFWwyc"], &[]),
+    (
+        "keycloak",
+        "keycloak_ps_x5c",
+        PS256,
+        &["4hmO65bbc7IVI-3PfA2emAlO0qhv4rB__yw8BPQ58q8"],
+        &["RGlV9a54XdAsuiYUDkQ0hDkiSZ92TJCgneh7-HvN-sk", "u_ZZAorrQhtL2MA-bWkZ0qpzjia4D3u6QUvBRscHLrg"],
+    ),
+    ("keycloak", "keycloak_enc_only", RS256, &[], &["lYXxnemSzWNBUoPug_h0hZnjPi5oKCmQ9awQJaZCWWM"]),
+    (
+        "entra",
+        "microsoft_aad_common_v1_7keys",
+        RS256,
+        &["23ntaxfH9Gk-8D_USzoAJgwjyt8", "MGLqj98VNLoXaFfpJCBpgB4JaKs"],
+        &[],
+    ),
+    ("entra", "microsoft_aad_2015_3keys", RS256, &["kWbkaa6qs8wsTnBwiiNYOhHbnAw", "fwNs8F_h9KrHMA_OcTP1pGFWwyc"], &[]),
     (
         "entra_tenants",
         "microsoft_aad_common_v2_10keys",
+        RS256,
         &["23ntaxfH9Gk-8D_USzoAJgwjyt8", "MGLqj98VNLoXaFfpJCBpgB4JaKs"],
         &["PERSONAL"],
     ),
-    ("okta", "okta_sdk_1024bit", &[], &["U5R8cHbGw445Qbq8zVO1PcCpXL8yG6IcovVa3laCoxM"]),
-    ("cognito", "cognito_docs_sample_tiny_n", &[], &["1234example=", "5678example="]),
+    ("okta", "okta_sdk_1024bit", RS256, &[], &["U5R8cHbGw445Qbq8zVO1PcCpXL8yG6IcovVa3laCoxM"]),
+    ("cognito", "cognito_docs_sample_tiny_n", RS256, &[], &["1234example=", "5678example="]),
     (
         "google",
         "google_2016",
+        RS256,
         &["85e55107466b7e29836199c58c7581f5b923be44", "bdc4e109815f469460e63d34cd684215148d7b59"],
         &[],
     ),
     (
         "github_actions",
         "github_actions_2keys",
+        RS256,
         &["cc413527-173f-5a05-976e-9c52b1d7b431", "38826b17-6a30-5f9b-b169-8beb8202f723"],
         &[],
     ),
@@ -266,7 +285,7 @@ fn for_one_tenant(document: &str) -> Vec<String> {
 #[tokio::test]
 async fn the_documents_that_issuers_publish_are_read() {
     let Some(folder) = vectors("the documents of well-known issuers") else { return };
-    for (name, file, usable, useless) in DOCUMENTS {
+    for (name, file, algorithm, usable, useless) in DOCUMENTS {
         let path = folder.join("jwks").join(format!("{file}.json"));
         let document = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let useless: Vec<String> = match useless {
@@ -278,7 +297,7 @@ async fn the_documents_that_issuers_publish_are_read() {
         let keys = preset.keys_with(Published { issuer: issuer.clone(), document }).build().expect("keys");
         let refreshed = keys.refresh_now().await;
         assert_eq!(refreshed.is_ok(), !usable.is_empty(), "{name} {file}: {refreshed:?}");
-        let wanted = |kid| KeyRequest::new(Algorithm::RS256).with_key_id(Some(kid)).with_issuer(Some(&issuer));
+        let wanted = |kid| KeyRequest::new(algorithm).with_key_id(Some(kid)).with_issuer(Some(&issuer));
         for kid in usable {
             let key = keys.key_now(&wanted(kid)).expect("from memory");
             assert!(key.is_ok(), "{name} {file} {kid}: {key:?}");
