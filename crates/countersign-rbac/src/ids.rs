@@ -110,6 +110,7 @@ pub(crate) struct IdSet<I> {
 }
 
 impl<I: Id> IdSet<I> {
+    #[inline]
     fn words(&self) -> &[u64] {
         match &self.words {
             Words::Inline(words) => words,
@@ -165,15 +166,18 @@ impl<I: Id> Mask<I> {
     }
 
     /// Each word of the mask with the same word of the set.
+    #[inline]
     fn with<'s>(&'s self, set: &'s IdSet<I>) -> impl Iterator<Item = (u64, u64)> + 's {
         let words = set.words();
         self.words.iter().map(|(at, mask)| (*mask, words.get(*at).copied().unwrap_or(0)))
     }
 
+    #[inline]
     pub(crate) fn all_in(&self, set: &IdSet<I>) -> bool {
         self.with(set).all(|(mask, word)| word & mask == mask)
     }
 
+    #[inline]
     pub(crate) fn any_in(&self, set: &IdSet<I>) -> bool {
         self.with(set).any(|(mask, word)| word & mask != 0)
     }

@@ -68,6 +68,7 @@ impl Held {
     }
 
     /// What to say when a check of the sets says this.
+    #[inline]
     fn answer(&self, met: bool, missing: &'static str) -> Decision {
         match self.unjudged {
             Some(why) => Decision::Deny(why),
