@@ -115,18 +115,7 @@ where
     F: Filter<Extract = (R,), Error = Rejection> + Clone + Send + Sync + 'static,
     R: Reply + 'static,
 {
-    let asks = seen().and_then(move |request: Seen| {
-        let ask = ask.clone();
-        async move {
-            // As of one route: whatever answers preflights stands beside.
-            if ask.is_exempt(&request) {
-                return Err(reject::not_found());
-            }
-            let method = request.method().clone();
-            ask.ask(request).await.map(drop).map_err(|denial| denied(denial, &method))
-        }
-    });
-    asks.untuple_one().and(routes).map(R::into_response).recover(answer).unify().boxed()
+    asking(ask).map(drop).untuple_one().and(routes).map(R::into_response).recover(answer).unify().boxed()
 }
 
 /// As much of the request as a verdict needs.
