@@ -1,8 +1,8 @@
 //! Names as numbers, and sets of them as bits.
 
-use foldhash::quality::RandomState;
-use std::collections::hash_map::Entry;
+use foldhash::fast::RandomState;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -41,34 +41,40 @@ impl Id for PermissionId {
 
 /// Names and their numbers, which count from nought without a gap.
 ///
-/// Every name in a token is looked for, so the hash is a quick one with a random seed. Tokens put no name into the map,
-/// and so cannot make it slow.
+/// Every name in a token is looked for, so the hash is a quick one with a random seed, and names of common lengths are
+/// compared as words. Tokens put no name into the maps, and so cannot make them slow.
 #[derive(Debug)]
 pub(crate) struct Names<I> {
-    ids: HashMap<Arc<str>, I, RandomState>,
+    short: HashMap<Short, I, RandomState>,
+    long: HashMap<Arc<str>, I, RandomState>,
     names: Vec<Arc<str>>,
 }
 
 impl<I: Id> Names<I> {
     pub(crate) fn new() -> Self {
-        Self { ids: HashMap::default(), names: Vec::new() }
+        Self { short: HashMap::default(), long: HashMap::default(), names: Vec::new() }
     }
 
     /// The name's number, and whether the name is new.
     pub(crate) fn intern(&mut self, name: &str) -> (I, bool) {
-        let name: Arc<str> = Arc::from(name);
-        match self.ids.entry(Arc::clone(&name)) {
-            Entry::Occupied(known) => (*known.get(), false),
-            Entry::Vacant(free) => {
-                let id = *free.insert(I::new(self.names.len()));
-                self.names.push(name);
-                (id, true)
-            }
+        if let Some(known) = self.find(name) {
+            return (known, false);
         }
+        let (id, name) = (I::new(self.names.len()), Arc::from(name));
+        match Short::new(&name) {
+            Some(short) => self.short.insert(short, id),
+            None => self.long.insert(Arc::clone(&name), id),
+        };
+        self.names.push(name);
+        (id, true)
     }
 
+    #[inline]
     pub(crate) fn find(&self, name: &str) -> Option<I> {
-        self.ids.get(name).copied()
+        match Short::new(name) {
+            Some(short) => self.short.get(&short).copied(),
+            None => self.long.get(name).copied(),
+        }
     }
 
     pub(crate) fn name(&self, id: I) -> Option<&str> {
@@ -90,6 +96,50 @@ impl<I: Id> Names<I> {
             more => Words::Heap(vec![0; more].into()),
         };
         IdSet { words, of: PhantomData }
+    }
+}
+
+/// A name of up to 32 bytes: its length, and words that overlap where it does not fill them.
+#[derive(Clone, Copy, Debug)]
+struct Short {
+    length: usize,
+    words: [u64; 4],
+}
+
+impl Short {
+    #[inline]
+    fn new(name: &str) -> Option<Self> {
+        let bytes = name.as_bytes();
+        let length = bytes.len();
+        let half = |at: usize| bytes.get(at..)?.first_chunk().copied().map(u32::from_ne_bytes).map(u64::from);
+        let word = |at: usize| bytes.get(at..)?.first_chunk().copied().map(u64::from_ne_bytes);
+        let words = match length {
+            0..4 => [bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0, 0, 0],
+            4..8 => [half(0)?, half(length - 4)?, 0, 0],
+            8..=16 => [word(0)?, word(length - 8)?, 0, 0],
+            17..=32 => [word(0)?, word(length - 8)?, word(8)?, word(length - 16)?],
+            _ => return None,
+        };
+        Some(Self { length, words })
+    }
+}
+
+impl PartialEq for Short {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        let ([a, b, c, d], [e, f, g, h]) = (self.words, other.words);
+        self.length == other.length && (a ^ e) | (b ^ f) | (c ^ g) | (d ^ h) == 0
+    }
+}
+
+impl Eq for Short {}
+
+impl Hash for Short {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [a, b, c, d] = self.words;
+        state.write_u64(a ^ c.rotate_left(23));
+        state.write_u64(b ^ d.rotate_left(23));
     }
 }
 
@@ -191,6 +241,7 @@ impl<I: Id> Mask<I> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// Around the edges of words, and on both sides of what is held without memory of its own.
     const SIZES: [usize; 8] = [1, 63, 64, 65, 255, 256, 257, 10_000];
@@ -239,6 +290,41 @@ mod tests {
             }
             let beyond = Mask::new([PermissionId::new(100_000)]);
             assert!(!beyond.all_in(&set) && !beyond.any_in(&set) && beyond.count_in(&set) == 0);
+        }
+    }
+
+    #[test]
+    fn a_name_is_told_from_its_like_at_every_length() {
+        for length in 0..40 {
+            let name: String = ('a'..='z').cycle().take(length).collect();
+            let mut names: Names<RoleId> = Names::new();
+            let (id, new) = names.intern(&name);
+            assert!(new && names.find(&name) == Some(id), "{name}");
+            let others = (0..length).flat_map(|at| {
+                let (before, after) = name.split_at(at);
+                [format!("{before}A{}", &after[1..]), format!("{before}{}", &after[1..]), format!("{before}z{after}")]
+            });
+            // In others of the length the first and the last octets are the same.
+            let others: Vec<String> = others.chain([format!("{name}\0"), format!("\0{name}")]).collect();
+            for other in others.iter().filter(|other| **other != name) {
+                assert_eq!(names.find(other), None, "{other:?} is not {name:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn names_have_the_numbers_of_their_order(asked in proptest::collection::vec("[ab]{0,3}|[a-cé\0]{0,36}", 0..60)) {
+            let (mut names, mut model) = (Names::<PermissionId>::new(), Vec::<String>::new());
+            for name in &asked {
+                let known = model.iter().position(|own| own == name);
+                prop_assert_eq!(names.find(name), known.map(PermissionId::new));
+                prop_assert_eq!(names.intern(name), (PermissionId::new(known.unwrap_or(model.len())), known.is_none()));
+                if known.is_none() {
+                    model.push(name.clone());
+                }
+            }
+            prop_assert!(names.iter().eq(&model));
         }
     }
 

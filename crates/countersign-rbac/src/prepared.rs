@@ -86,7 +86,17 @@ impl Node {
         })
     }
 
+    #[inline]
     pub(crate) fn decide(&self, leaf: &impl Fn(&Self) -> Decision) -> Decision {
+        match self {
+            Self::AllOf(_) | Self::AnyOf(_) => self.combine(leaf),
+            part => leaf(part),
+        }
+    }
+
+    /// Apart from [`decide`](Self::decide), so that a leaf, which most requirements are, pays for no recursion.
+    #[inline(never)]
+    fn combine(&self, leaf: &impl Fn(&Self) -> Decision) -> Decision {
         match self {
             Self::AllOf(parts) => Decision::all_of(parts.iter().map(|part| part.decide(leaf))),
             Self::AnyOf(parts) => Decision::any_of(parts.iter().map(|part| part.decide(leaf))),

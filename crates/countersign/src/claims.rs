@@ -286,20 +286,20 @@ pub(crate) const AUDIENCE_CLAIM: &str = "audience claim";
 
 impl RegisteredClaims {
     /// Reads them all in one pass.
-    pub(crate) fn parse(payload: &[u8], wanted: &WantedClaims) -> Result<Self, JsonError> {
+    pub(crate) fn parse(payload: &str, wanted: &WantedClaims) -> Result<Self, JsonError> {
         let mut claims = Self::default();
         claims.read(payload, wanted)?;
         Ok(claims)
     }
 
     /// Reads them all into what was empty: where the claims will stay, they need not be moved.
-    pub(crate) fn read(&mut self, payload: &[u8], wanted: &WantedClaims) -> Result<(), JsonError> {
+    pub(crate) fn read(&mut self, payload: &str, wanted: &WantedClaims) -> Result<(), JsonError> {
         self.read_with(payload, wanted, None)
     }
 
     /// Reads on past claims of the wrong type, as far as there is JSON, and names them: for explaining, and never for
     /// deciding.
-    pub(crate) fn parse_on(payload: &[u8], wanted: &WantedClaims) -> (Self, Vec<&'static str>, Result<(), JsonError>) {
+    pub(crate) fn parse_on(payload: &str, wanted: &WantedClaims) -> (Self, Vec<&'static str>, Result<(), JsonError>) {
         let (mut claims, mut mistyped) = (Self::default(), Vec::new());
         let read = claims.read_with(payload, wanted, Some(&mut mistyped));
         (claims, mistyped, read)
@@ -307,7 +307,7 @@ impl RegisteredClaims {
 
     fn read_with(
         &mut self,
-        payload: &[u8],
+        payload: &str,
         wanted: &WantedClaims,
         mistyped: Option<&mut Vec<&'static str>>,
     ) -> Result<(), JsonError> {
@@ -316,12 +316,13 @@ impl RegisteredClaims {
     }
 
     /// The claim `name` of this payload, if it is there.
-    pub(crate) fn find<'p>(&self, payload: &'p [u8], name: &str) -> Option<Value<'p>> {
+    #[inline]
+    pub(crate) fn find<'p>(&self, payload: &'p str, name: &str) -> Option<Value<'p>> {
         self.members.find(payload, name)
     }
 
     /// The claims as a type of the caller's.
-    pub(crate) fn typed<C: DeserializeOwned>(&self, payload: &[u8]) -> Result<C, ClaimsError> {
+    pub(crate) fn typed<C: DeserializeOwned>(&self, payload: &str) -> Result<C, ClaimsError> {
         typed::read(payload, &self.members).map_err(|error| ClaimsError::unreadable(&error))
     }
 
@@ -331,49 +332,49 @@ impl RegisteredClaims {
         self.noted.required == wanted.required.len()
     }
 
-    fn text<'p>(&'p self, payload: &'p [u8], place: Option<Place>) -> Option<&'p str> {
+    fn text<'p>(&'p self, payload: &'p str, place: Option<Place>) -> Option<&'p str> {
         self.noted.unescaped.strings(payload, place?).next()
     }
 
     /// `iss`.
-    pub(crate) fn issuer<'p>(&'p self, payload: &'p [u8]) -> Option<&'p str> {
+    pub(crate) fn issuer<'p>(&'p self, payload: &'p str) -> Option<&'p str> {
         self.text(payload, self.noted.issuer)
     }
 
     /// `sub`.
-    pub(crate) fn subject<'p>(&'p self, payload: &'p [u8]) -> Option<&'p str> {
+    pub(crate) fn subject<'p>(&'p self, payload: &'p str) -> Option<&'p str> {
         self.text(payload, self.noted.subject)
     }
 
     /// `jti`.
-    pub(crate) fn token_id<'p>(&'p self, payload: &'p [u8]) -> Option<&'p str> {
+    pub(crate) fn token_id<'p>(&'p self, payload: &'p str) -> Option<&'p str> {
         self.text(payload, self.noted.token_id)
     }
 
     /// `azp`, where it was wanted.
-    pub(crate) fn authorized_party<'p>(&'p self, payload: &'p [u8]) -> Option<&'p str> {
+    pub(crate) fn authorized_party<'p>(&'p self, payload: &'p str) -> Option<&'p str> {
         self.text(payload, self.noted.authorized_party)
     }
 
     /// `aud`, one by one.
-    pub(crate) fn audience<'p>(&'p self, payload: &'p [u8]) -> Option<Strings<'p>> {
+    pub(crate) fn audience<'p>(&'p self, payload: &'p str) -> Option<Strings<'p>> {
         Some(self.noted.unescaped.strings(payload, self.noted.audience?))
     }
 
     /// The claim that was wanted in place of `aud`, one by one.
-    pub(crate) fn audience_claim<'p>(&'p self, payload: &'p [u8]) -> Option<Strings<'p>> {
+    pub(crate) fn audience_claim<'p>(&'p self, payload: &'p str) -> Option<Strings<'p>> {
         Some(self.noted.unescaped.strings(payload, self.noted.audience_claim?))
     }
 
     /// `aud`, copied.
-    pub(crate) fn owned_audience(&self, payload: &[u8]) -> Option<OneOrMany> {
+    pub(crate) fn owned_audience(&self, payload: &str) -> Option<OneOrMany> {
         let is_list = Unescaped::is_list(payload, self.noted.audience?);
         let mut strings = self.audience(payload)?.map(str::to_owned);
         if is_list { Some(OneOrMany::Many(strings.collect())) } else { strings.next().map(OneOrMany::One) }
     }
 
     /// Each scope once for each time it stands there; a string of scopes is split at spaces, a list is not.
-    pub(crate) fn scopes<'p>(&'p self, payload: &'p [u8]) -> impl Iterator<Item = &'p str> {
+    pub(crate) fn scopes<'p>(&'p self, payload: &'p str) -> impl Iterator<Item = &'p str> {
         [self.noted.scope, self.noted.scp].into_iter().flatten().flat_map(move |place| {
             let strings = self.noted.unescaped.strings(payload, place);
             let (text, list) = match Unescaped::is_list(payload, place) {
@@ -473,7 +474,7 @@ impl Reader<'_> {
 /// Whether a claim of the name `events` is the one of RFC 8417 §2.2: an object whose members have URIs for names.
 fn are_events(value: Value<'_>) -> bool {
     let mut is_named_so = false;
-    let read = Index::default().read(value.text().as_bytes(), |name, _| {
+    let read = Index::default().read(value.text(), |name, _| {
         is_named_so |= name.contains(':');
         Ok(())
     });
@@ -486,7 +487,7 @@ mod tests {
     use super::*;
 
     fn parse(payload: &str) -> Result<RegisteredClaims, JsonError> {
-        RegisteredClaims::parse(payload.as_bytes(), &WantedClaims::default())
+        RegisteredClaims::parse(payload, &WantedClaims::default())
     }
 
     #[test]
@@ -532,7 +533,7 @@ mod tests {
         ];
         for (payload, expected) in cases {
             let claims = parse(payload).unwrap_or_else(|error| panic!("{error}: {payload}"));
-            assert_eq!(claims.scopes(payload.as_bytes()).collect::<Vec<_>>(), *expected, "{payload}");
+            assert_eq!(claims.scopes(payload).collect::<Vec<_>>(), *expected, "{payload}");
         }
     }
 
@@ -544,7 +545,7 @@ mod tests {
             authorized_party: true,
         };
         let payload =
-            br#"{"sub":"s","x":0,"y":null,"cnf":null,"events":null,"z":{"deep":[null]},"client_id":["c"],"azp":"a"}"#;
+            r#"{"sub":"s","x":0,"y":null,"cnf":null,"events":null,"z":{"deep":[null]},"client_id":["c"],"azp":"a"}"#;
         for (required, is_there) in [
             (&[][..], true),
             (&["sub", "x", "z", "client_id", "azp"], true),
@@ -561,14 +562,14 @@ mod tests {
             assert_eq!(audience, ["c"]);
             assert_eq!(claims.authorized_party(payload), Some("a"));
         }
-        let plain = parse(std::str::from_utf8(payload).expect("text")).expect("claims");
+        let plain = parse(payload).expect("claims");
         assert!(
             plain.audience_claim(payload).is_none() && plain.authorized_party(payload).is_none() && plain.is_bound()
         );
         for (payload, wrong) in
             [(r#"{"client_id":7}"#, AUDIENCE_CLAIM), (r#"{"azp":["a"]}"#, "azp"), (r#"{"azp":null}"#, "azp")]
         {
-            let outcome = RegisteredClaims::parse(payload.as_bytes(), &wanted(&[]));
+            let outcome = RegisteredClaims::parse(payload, &wanted(&[]));
             assert_eq!(outcome.err(), Some(JsonError::WrongType(wrong)), "{payload}");
             assert!(parse(payload).is_ok(), "{payload}: nobody asked");
         }
@@ -622,14 +623,14 @@ mod tests {
     fn claims_are_given_as_they_stand_there() {
         let payload = r#"{"jti":"j","aud":["a","b"],"x":1}"#;
         let claims = parse(payload).expect(payload);
-        assert_eq!(claims.token_id(payload.as_bytes()), Some("j"));
+        assert_eq!(claims.token_id(payload), Some("j"));
         let many = OneOrMany::Many(vec!["a".to_owned(), "b".to_owned()]);
         assert!(many.contains("a") && many.contains("b") && !many.contains("c") && !many.contains(""));
-        assert_eq!(claims.owned_audience(payload.as_bytes()), Some(many));
+        assert_eq!(claims.owned_audience(payload), Some(many));
         let payload = r#"{"aud":"a"}"#;
-        let audience = parse(payload).expect(payload).owned_audience(payload.as_bytes());
+        let audience = parse(payload).expect(payload).owned_audience(payload);
         assert_eq!(audience, Some(OneOrMany::One("a".to_owned())));
-        assert_eq!(parse("{}").expect("claims").owned_audience(b"{}"), None);
+        assert_eq!(parse("{}").expect("claims").owned_audience("{}"), None);
         let date = NumericDate::from_secs(7).expect("a date");
         assert_eq!(date.to_system_time(), Some(UNIX_EPOCH + Duration::from_secs(7)));
     }

@@ -146,7 +146,7 @@ impl JwtSigner {
                 self.protected.get_or_init(|| protected)
             }
         };
-        Ok(jws::sign_under(&self.key, protected, &payload, self.padded)?)
+        Ok(jws::sign_under(&self.key, protected, payload.as_bytes(), self.padded)?)
     }
 
     /// The key.
@@ -157,8 +157,8 @@ impl JwtSigner {
 }
 
 /// The claims as JSON, if a verifier could read them back.
-fn claims_set(claims: &impl Serialize) -> Result<Vec<u8>, IssueError> {
-    let payload = serde_json::to_vec(claims).map_err(ClaimsError::unwritable)?;
+fn claims_set(claims: &impl Serialize) -> Result<String, IssueError> {
+    let payload = serde_json::to_string(claims).map_err(ClaimsError::unwritable)?;
     RegisteredClaims::parse(&payload, &WantedClaims::default()).map_err(ClaimsError::from)?;
     Ok(payload)
 }

@@ -9,7 +9,6 @@ use crate::jws::{Compact, Header, KnownHeaders, Policy};
 use crate::key::{KeyIdentity, VerifyingKey};
 use crate::reason::Rejection;
 use crate::secret::Secret;
-use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
@@ -35,6 +34,7 @@ use std::sync::{Arc, OnceLock};
 /// ```
 pub struct UnverifiedToken<'t> {
     compact: Compact<'t>,
+    payload: String,
     claims: RegisteredClaims,
 }
 
@@ -56,9 +56,10 @@ impl<'t> UnverifiedToken<'t> {
         wanted: &WantedClaims,
         accept: impl FnOnce(&Header) -> Result<(), Rejection>,
     ) -> Result<Self, Rejection> {
-        let compact = Compact::parse_jwt(token, policy, known, accept)?;
-        let mut token = Self { compact, claims: RegisteredClaims::default() };
-        token.claims.read(token.compact.unverified_payload(), wanted).map_err(ill_formed)?;
+        let mut compact = Compact::parse_jwt(token, policy, known, accept)?;
+        let payload = String::from_utf8(compact.take_unverified_payload()).map_err(|_| Rejection::Malformed)?;
+        let mut token = Self { compact, payload, claims: RegisteredClaims::default() };
+        token.claims.read(&token.payload, wanted).map_err(ill_formed)?;
         Ok(token)
     }
 
@@ -70,7 +71,7 @@ impl<'t> UnverifiedToken<'t> {
 
     /// The issuer that the token names: only for choosing whose keys to ask.
     pub(crate) fn unverified_issuer(&self) -> Option<&str> {
-        self.claims.issuer(self.compact.unverified_payload())
+        self.claims.issuer(&self.payload)
     }
 
     /// Checks that one of `keys` has signed it, in their order, remembers its header, and then shows the claims to
@@ -85,10 +86,9 @@ impl<'t> UnverifiedToken<'t> {
             match self.compact.check(key) {
                 Ok(()) => {
                     self.compact.remember(known, key);
-                    let (header, payload) = (Some(self.header()), self.compact.unverified_payload());
-                    accept(&Claimed { header, payload, claims: &self.claims })?;
-                    let (header, payload) = self.compact.into_parts();
-                    return Ok(VerifiedToken::new(Some(header), payload, self.claims, Some(key.identity())));
+                    accept(&Claimed { header: Some(self.header()), payload: &self.payload, claims: &self.claims })?;
+                    let Self { compact, payload, claims } = self;
+                    return Ok(VerifiedToken::new(Some(compact.into_header()), payload, claims, Some(key.identity())));
                 }
                 Err(Rejection::Signature) => {}
                 Err(rejection) => return Err(rejection),
@@ -101,7 +101,7 @@ impl<'t> UnverifiedToken<'t> {
 /// What the rules look at, once a signature stands over it or somebody else vouches for it.
 pub(crate) struct Claimed<'a> {
     pub(crate) header: Option<&'a Header>,
-    pub(crate) payload: &'a [u8],
+    pub(crate) payload: &'a str,
     pub(crate) claims: &'a RegisteredClaims,
 }
 
@@ -146,7 +146,7 @@ pub struct VerifiedToken(Arc<Verified>);
 
 struct Verified {
     header: Option<Arc<Header>>,
-    payload: Bytes,
+    payload: String,
     claims: RegisteredClaims,
     /// `aud`, copied when it is asked for.
     audience: OnceLock<Option<OneOrMany>>,
@@ -154,17 +154,12 @@ struct Verified {
 }
 
 impl VerifiedToken {
-    fn new(
-        header: Option<Arc<Header>>,
-        payload: impl Into<Bytes>,
-        claims: RegisteredClaims,
-        key: Option<KeyIdentity>,
-    ) -> Self {
-        Self(Arc::new(Verified { header, payload: payload.into(), claims, audience: OnceLock::new(), key }))
+    fn new(header: Option<Arc<Header>>, payload: String, claims: RegisteredClaims, key: Option<KeyIdentity>) -> Self {
+        Self(Arc::new(Verified { header, payload, claims, audience: OnceLock::new(), key }))
     }
 
     /// What the claims would be if a signature stood: for explaining, and never handed out.
-    pub(crate) fn assumed(header: Option<Header>, payload: Vec<u8>, claims: RegisteredClaims) -> Self {
+    pub(crate) fn assumed(header: Option<Header>, payload: String, claims: RegisteredClaims) -> Self {
         Self::new(header.map(Arc::new), payload, claims, None)
     }
 
@@ -177,7 +172,7 @@ impl VerifiedToken {
     /// # Errors
     /// [`ClaimsError`] when the claims are no JSON object, or a registered claim among them has the wrong type.
     pub fn vouched(claims: &impl Serialize) -> Result<Self, ClaimsError> {
-        let payload = serde_json::to_vec(claims).map_err(ClaimsError::unwritable)?;
+        let payload = serde_json::to_string(claims).map_err(ClaimsError::unwritable)?;
         let registered = RegisteredClaims::parse(&payload, &WantedClaims::default())?;
         Ok(Self::new(None, payload, registered, None))
     }
@@ -209,7 +204,7 @@ impl VerifiedToken {
 
     /// The claims set: the JSON object as it was signed.
     #[must_use]
-    pub fn payload(&self) -> &Bytes {
+    pub fn payload(&self) -> &str {
         &self.0.payload
     }
 

@@ -90,7 +90,9 @@ impl Members {
         let mut reading = Reading { sink, room: String::new(), within: None, elsewhere: None };
         for (name, node) in &self.0 {
             let Some(mut claim) = token.claim(name) else { continue };
-            reading.node(&mut claim, node).map_err(|_| Trouble::Malformed(reading.within))?;
+            reading
+                .node(&mut claim, node)
+                .map_err(|_| Trouble::Malformed(reading.within.and_then(Node::any_source)))?;
         }
         reading.elsewhere.map_or(Ok(()), |source| Err(Trouble::Elsewhere(source)))
     }
@@ -120,8 +122,8 @@ const CLAIM_NAMES: &str = "_claim_names";
 struct Reading<'m, 's, 'f> {
     sink: &'s mut Sink<'f>,
     room: String,
-    /// The claim that is being read.
-    within: Option<&'m ClaimSource>,
+    /// What is being read.
+    within: Option<&'m Node>,
     elsewhere: Option<&'m ClaimSource>,
 }
 
@@ -138,7 +140,7 @@ impl<'m> Reading<'m, '_, '_> {
             let bit = u32::try_from(index).ok().and_then(|index| 1_u64.checked_shl(index)).unwrap_or(u64::MAX);
             // A selected member that stands twice.
             if seen & bit != 0 {
-                self.within = node.any_source();
+                self.within = Some(node);
                 return Err(Unfit);
             }
             seen |= bit;
@@ -147,7 +149,7 @@ impl<'m> Reading<'m, '_, '_> {
     }
 
     fn node(&mut self, json: &mut Cursor<'_>, node: &'m Node) -> Result<(), Unfit> {
-        self.within = node.any_source();
+        self.within = Some(node);
         match node {
             Node::Object(members) => self.object(json, members),
             Node::Claim(source) => self.claim(json, source),

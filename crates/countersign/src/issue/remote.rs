@@ -149,7 +149,7 @@ impl RemoteJwtSigner {
     /// # Errors
     /// As [`JwtSigner::sign`](super::JwtSigner::sign); and [`IssueError::Remote`] when the key does not sign.
     pub async fn sign(&self, claims: &(impl Serialize + Sync)) -> Result<String, IssueError> {
-        let unsigned = unsigned(&self.header, &claims_set(claims)?)?;
+        let unsigned = unsigned(&self.header, claims_set(claims)?.as_bytes())?;
         let signature = self.key.sign(unsigned.as_bytes()).await.map_err(IssueError::Remote)?;
         Ok(attach_signature(unsigned, &signature))
     }

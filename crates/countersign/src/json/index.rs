@@ -17,6 +17,8 @@ const MANY: usize = 16;
 pub(crate) struct Index {
     first: [Member; FEW],
     len: usize,
+    /// The kinds of all names: what is of no kind here need not be looked for.
+    kinds: u64,
     rest: Option<Box<Rest>>,
 }
 
@@ -112,10 +114,9 @@ impl Index {
     /// member to `look`.
     pub(crate) fn read<'t>(
         &mut self,
-        bytes: &'t [u8],
+        text: &'t str,
         mut look: impl FnMut(&str, Value<'t>) -> Result<(), JsonError>,
     ) -> Result<(), JsonError> {
-        let text = str::from_utf8(bytes).map_err(|_| JsonError::Syntax)?;
         let mut cursor = Cursor::new(text);
         let mut names = Names::default();
         cursor.expect(b'{')?;
@@ -149,6 +150,7 @@ impl Index {
     }
 
     fn push(&mut self, name: Cow<'_, str>, mut member: Member) -> Result<(), JsonError> {
+        self.kinds |= kind(&name);
         if let Cow::Owned(name) = name {
             let unescaped = &mut self.rest.get_or_insert_default().unescaped;
             let begin = unescaped.len();
@@ -174,26 +176,36 @@ impl Index {
 
     /// Where the name of a member stands: in the text, or among those that are written with escapes.
     #[inline]
-    fn names<'s>(&'s self, member: &Member, bytes: &'s [u8]) -> &'s [u8] {
+    fn names<'s>(&'s self, member: &Member, text: &'s str) -> &'s [u8] {
         match &self.rest {
             Some(rest) if member.is_unescaped => rest.unescaped.as_bytes(),
-            _ => bytes,
+            _ => text.as_bytes(),
         }
     }
 
     #[inline]
-    fn is_called(&self, member: &Member, bytes: &[u8], name: &[u8]) -> bool {
-        member.name.len() == name.len() && self.names(member, bytes).get(member.name.range()) == Some(name)
+    fn is_called(&self, member: &Member, text: &str, name: &[u8]) -> bool {
+        member.name.len() == name.len() && self.names(member, text).get(member.name.range()) == Some(name)
     }
 
     /// The value of the member `name` of this text.
     #[inline]
-    pub(crate) fn find<'t>(&self, bytes: &'t [u8], name: &str) -> Option<Value<'t>> {
+    pub(crate) fn find<'t>(&self, text: &'t str, name: &str) -> Option<Value<'t>> {
+        let member = self.called(text, name)?;
+        let text = text.get(member.value.range())?;
+        Some(Value { text, place: member.value, is_plain: member.is_plain })
+    }
+
+    /// Apart from [`find`](Self::find), so that a reference comes back in a register, and no [`Value`] through memory.
+    #[inline(never)]
+    fn called(&self, text: &str, name: &str) -> Option<&Member> {
+        if self.kinds & kind(name) == 0 {
+            return None;
+        }
         let mut number = 0;
         while let Some(member) = self.member(number) {
-            if self.is_called(member, bytes, name.as_bytes()) {
-                let text = str::from_utf8(bytes.get(member.value.range())?).ok()?;
-                return Some(Value { text, place: member.value, is_plain: member.is_plain });
+            if self.is_called(member, text, name.as_bytes()) {
+                return Some(member);
             }
             number += 1;
         }
@@ -213,11 +225,9 @@ impl Index {
     }
 }
 
-/// The names of an object so far.
+/// The names of an object so far, where there are many.
 #[derive(Default)]
 struct Names {
-    kinds: u64,
-    /// All of them, where there are many.
     many: Option<Box<Table>>,
 }
 
@@ -231,18 +241,18 @@ struct Table {
 
 impl Table {
     /// With the names that are in `index`.
-    fn of(index: &Index, bytes: &[u8]) -> Box<Self> {
+    fn of(index: &Index, text: &str) -> Box<Self> {
         let seed = foldhash::quality::RandomState::default();
         let mut table = Box::new(Self { seed, places: [0; 2 * MAX_MEMBERS] });
         for (number, member) in (0..index.len).filter_map(|number| Some((number, index.member(number)?))) {
-            let name = index.names(member, bytes).get(member.name.range()).unwrap_or_default();
-            table.has(name, number, index, bytes);
+            let name = index.names(member, text).get(member.name.range()).unwrap_or_default();
+            table.has(name, number, index, text);
         }
         table
     }
 
     /// Whether `name` is there already; otherwise it is from now on, as that of member `number`.
-    fn has(&mut self, name: &[u8], number: usize, index: &Index, bytes: &[u8]) -> bool {
+    fn has(&mut self, name: &[u8], number: usize, index: &Index, text: &str) -> bool {
         let mut at = usize::try_from(self.seed.hash_one(name) % self.places.len() as u64).unwrap_or_default();
         while let Some(place) = self.places.get_mut(at) {
             match usize::from(*place).checked_sub(1) {
@@ -251,7 +261,7 @@ impl Table {
                     return false;
                 }
                 Some(other) => {
-                    if index.member(other).is_some_and(|member| index.is_called(member, bytes, name)) {
+                    if index.member(other).is_some_and(|member| index.is_called(member, text, name)) {
                         return true;
                     }
                 }
@@ -270,16 +280,13 @@ impl Names {
         if index.len >= MANY {
             return self.has_among_many(name, index, text);
         }
-        let kind = kind(name);
-        let is_of_a_kind = self.kinds & kind != 0;
-        self.kinds |= kind;
-        is_of_a_kind && index.find(text.as_bytes(), name).is_some()
+        index.find(text, name).is_some()
     }
 
     #[cold]
     fn has_among_many(&mut self, name: &str, index: &Index, text: &str) -> bool {
-        let table = self.many.get_or_insert_with(|| Table::of(index, text.as_bytes()));
-        table.has(name.as_bytes(), index.len, index, text.as_bytes())
+        let table = self.many.get_or_insert_with(|| Table::of(index, text));
+        table.has(name.as_bytes(), index.len, index, text)
     }
 }
 
@@ -320,12 +327,12 @@ mod tests {
     /// The members as they are shown, after each has been found again.
     fn read(text: &str) -> Result<Raw, JsonError> {
         let (mut index, mut shown) = (Index::default(), Raw::default());
-        index.read(text.as_bytes(), |name, value| {
+        index.read(text, |name, value| {
             shown.0.push((name.to_owned(), value.text().to_owned()));
             Ok(())
         })?;
         for (number, (name, value)) in shown.0.iter().enumerate() {
-            let found = index.find(text.as_bytes(), name).expect(name);
+            let found = index.find(text, name).expect(name);
             let (own, got) = index.get(text, number).expect(name);
             assert_eq!((found.text(), &*own, got.text()), (value.as_str(), name.as_str(), value.as_str()));
             let string = serde_json::from_str::<String>(value).ok();
@@ -334,7 +341,7 @@ mod tests {
             assert_eq!(got.string("n").ok().map(Cow::into_owned), string, "{value}");
             assert!(found.integer().is_none_or(|integer| serde_json::from_str(value).ok() == Some(integer)), "{value}");
         }
-        assert!(index.get(text, shown.0.len()).is_none() && index.find(text.as_bytes(), "no such name").is_none());
+        assert!(index.get(text, shown.0.len()).is_none() && index.find(text, "no such name").is_none());
         Ok(shown)
     }
 
@@ -413,8 +420,7 @@ mod tests {
             assert_eq!(read(text), Err(error), "{text}");
             assert_eq!(reference(text), Err(error), "{text}");
         }
-        assert_eq!(Index::default().read(b"{\"x\":\"\xff\"}", |_, _| Ok(())), Err(JsonError::Syntax), "not UTF-8");
-        let told = Index::default().read(b"{\"x\":1,\"x\":2}", |_, _| Err(JsonError::WrongType("x")));
+        let told = Index::default().read("{\"x\":1,\"x\":2}", |_, _| Err(JsonError::WrongType("x")));
         assert_eq!(told, Err(JsonError::WrongType("x")), "what is first is told");
     }
 }

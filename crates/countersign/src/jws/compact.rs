@@ -11,8 +11,8 @@ use crate::reason::Rejection;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, mem};
 
 /// A compact JWS, taken apart and not yet verified: its payload is out of reach until [`verify`](Self::verify).
 ///
@@ -248,14 +248,15 @@ impl<'t> Compact<'t> {
         }
     }
 
-    /// The header and the payload, of which nothing is known unless [`check`](Self::check) says so.
-    pub(crate) fn into_parts(self) -> (Arc<Header>, Bytes) {
-        (self.header.into_shared(), self.payload.into_owned().into())
+    /// The header, of which nothing is known unless [`check`](Self::check) says so.
+    pub(crate) fn into_header(self) -> Arc<Header> {
+        self.header.into_shared()
     }
 
-    /// The payload before verification: for the registered claims alone, which decide what key is asked for.
-    pub(crate) fn unverified_payload(&self) -> &[u8] {
-        &self.payload
+    /// Takes the payload out before verification: for the registered claims alone, which decide what key is asked for. The
+    /// signature stands over the token's text, and needs it no more.
+    pub(crate) fn take_unverified_payload(&mut self) -> Vec<u8> {
+        mem::take(&mut self.payload).into_owned()
     }
 }
 

@@ -122,12 +122,16 @@ impl Explanation {
     }
 
     /// Tells the form of the claims, and reads on past those of the wrong type.
-    fn claims(&mut self, payload: Option<&[u8]>, wanted: &WantedClaims) -> Claims {
+    fn claims(&mut self, payload: Option<Vec<u8>>, wanted: &WantedClaims) -> Claims {
         let Some(payload) = payload else {
             self.push("claims", UNREADABLE);
             return Claims::default();
         };
-        let (registered, mistyped, read) = RegisteredClaims::parse_on(payload, wanted);
+        let Ok(payload) = String::from_utf8(payload) else {
+            self.push("claims", Outcome::Failed(ill_formed(JsonError::Syntax)));
+            return Claims::default();
+        };
+        let (registered, mistyped, read) = RegisteredClaims::parse_on(&payload, wanted);
         if read.is_ok() {
             self.push("claims", Outcome::Passed);
         }
@@ -137,7 +141,7 @@ impl Explanation {
         if let Err(error) = read {
             self.push("claims", Outcome::Failed(ill_formed(error)));
         }
-        Claims { registered, mistyped, are_whole: read.is_ok() }
+        Claims { are_whole: read.is_ok(), payload, registered, mistyped }
     }
 }
 
@@ -147,6 +151,7 @@ const NO_KEY: Outcome = Outcome::NotChecked("there is no key");
 /// Claims as far as they could be read.
 #[derive(Default)]
 struct Claims {
+    payload: String,
     registered: RegisteredClaims,
     /// Those that have the wrong type, which is told.
     mistyped: Vec<&'static str>,
@@ -213,9 +218,8 @@ impl JwtVerifier {
         told.found("alg", algorithm);
         told.found("typ", anatomy.token_type.map(|token_type| self.rules.check_type(token_type.as_deref())));
         told.found("encoding", anatomy.encoding);
-        let claims = told.claims(anatomy.payload.as_deref(), &self.rules.wanted);
-        let payload = anatomy.payload.unwrap_or_default();
-        let issuer = claims.registered.issuer(&payload);
+        let claims = told.claims(anatomy.payload, &self.rules.wanted);
+        let issuer = claims.registered.issuer(&claims.payload);
         told.judged(&claims, "iss", self.rules.issuer(issuer));
         let verified = match told.has_failed() {
             false => self.explain_key(token, &mut told).await,
@@ -226,8 +230,9 @@ impl JwtVerifier {
             }
         };
         let is_verified = verified.is_some();
-        let claimed =
-            verified.unwrap_or_else(|| VerifiedToken::assumed(anatomy.header, payload, claims.registered.clone()));
+        let claimed = verified.unwrap_or_else(|| {
+            VerifiedToken::assumed(anatomy.header, claims.payload.clone(), claims.registered.clone())
+        });
         // The outcomes are told and never stop it.
         let _ = self.rules.each(&claimed.claimed(), since_epoch(self.clock.now()), &mut |check, outcome| {
             told.judged(&claims, check, outcome);

@@ -489,6 +489,14 @@ fn an_explanation_goes_past_each_kind_of_failure() {
         (unsigned(good, r#"{"iss":7,"exp":1,"exp":2}"#), &[Issuer, Malformed]),
         (unsigned(good, r#"{"exp":1,"exp":2,"iss":7}"#), &[Malformed]),
         (unsigned(good, "7"), &[Malformed]),
+        (
+            format!(
+                "{}.{}.AAAA",
+                crate::base64url::encode(good.as_bytes()),
+                crate::base64url::encode(b"{\"x\":\"\xff\"}")
+            ),
+            &[Malformed],
+        ),
         (unsigned(good, bad) + "=", &[Malformed, Issuer, Audience, Expired]),
         (format!("a.{}", unsigned(good, bad)), &[Malformed]),
         ("A".repeat(MAX_BYTES + 1), &[TooLarge]),
