@@ -139,7 +139,12 @@ impl Index {
                 let value = text.get(begin..end).zip(Span::new(begin, end)).zip(Span::new(place.start, place.end));
                 let ((text, place), own) = value.ok_or(JsonError::Syntax)?;
                 look(&name, Value { text, place, is_plain })?;
-                self.push(name, Member { name: own, value: place, is_plain, is_unescaped: false })?;
+                self.kinds |= kind(&name);
+                let (own, is_unescaped) = match name {
+                    Cow::Borrowed(_) => (own, false),
+                    Cow::Owned(name) => (self.keep_name(&name)?, true),
+                };
+                self.push(Member { name: own, value: place, is_plain, is_unescaped });
                 if !cursor.past(b',') {
                     break;
                 }
@@ -149,21 +154,22 @@ impl Index {
         Ok(cursor.end()?)
     }
 
-    fn push(&mut self, name: Cow<'_, str>, mut member: Member) -> Result<(), JsonError> {
-        self.kinds |= kind(&name);
-        if let Cow::Owned(name) = name {
-            let unescaped = &mut self.rest.get_or_insert_default().unescaped;
-            let begin = unescaped.len();
-            unescaped.push_str(&name);
-            member.name = Span::new(begin, unescaped.len()).ok_or(JsonError::Syntax)?;
-            member.is_unescaped = true;
-        }
+    /// Keeps a name that is written with escapes.
+    #[cold]
+    fn keep_name(&mut self, name: &str) -> Result<Span, JsonError> {
+        let unescaped = &mut self.rest.get_or_insert_default().unescaped;
+        let begin = unescaped.len();
+        unescaped.push_str(name);
+        Span::new(begin, unescaped.len()).ok_or(JsonError::Syntax)
+    }
+
+    #[inline]
+    fn push(&mut self, member: Member) {
         match self.first.get_mut(self.len) {
             Some(free) => *free = member,
             None => self.rest.get_or_insert_default().members.push(member),
         }
         self.len += 1;
-        Ok(())
     }
 
     #[inline]
