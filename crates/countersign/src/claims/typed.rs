@@ -11,6 +11,7 @@ use serde::forward_to_deserialize_any;
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt::{self, Display};
+use std::mem;
 
 /// The object in `text` that this is the index of.
 pub(super) fn read<C: DeserializeOwned>(text: &str, members: &Index) -> serde_json::Result<C> {
@@ -55,10 +56,10 @@ impl<'de> Deserializer<'de> for Claims<'de> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotThisWay> {
         let has_failed = Cell::new(false);
-        let mut unread = Unread { claims: self, next: 0, value: None, has_failed: &has_failed };
+        let mut unread = Unread { claims: self, read: 0, owes_value: false, has_failed: &has_failed };
         let read = visitor.visit_map(&mut unread)?;
         // Whoever leaves members unread, or goes on after one that does not fit, serde_json may refuse.
-        if unread.next().is_none() && unread.value.is_none() && !has_failed.get() { Ok(read) } else { Err(NotThisWay) }
+        if unread.name().is_none() && !unread.owes_value && !has_failed.get() { Ok(read) } else { Err(NotThisWay) }
     }
 
     forward_to_deserialize_any! { map struct }
@@ -77,14 +78,17 @@ impl<'de> Deserializer<'de> for Claims<'de> {
 
 struct Unread<'de, 'f> {
     claims: Claims<'de>,
-    next: usize,
-    value: Option<Value<'de>>,
+    /// How many names have been read.
+    read: usize,
+    /// Whether the last of them has a value that nobody has read.
+    owes_value: bool,
     has_failed: &'f Cell<bool>,
 }
 
 impl<'de> Unread<'de, '_> {
-    fn next(&self) -> Option<(Cow<'de, str>, Value<'de>)> {
-        self.claims.members.get(self.claims.text, self.next)
+    #[inline]
+    fn name(&self) -> Option<Cow<'de, str>> {
+        self.claims.members.name(self.claims.text, self.read)
     }
 }
 
@@ -92,9 +96,9 @@ impl<'de> MapAccess<'de> for &mut Unread<'de, '_> {
     type Error = NotThisWay;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, NotThisWay> {
-        let Some((name, value)) = self.next() else { return Ok(None) };
-        self.next += 1;
-        if self.value.replace(value).is_some() {
+        let Some(name) = self.name() else { return Ok(None) };
+        self.read += 1;
+        if mem::replace(&mut self.owes_value, true) {
             return Err(NotThisWay);
         }
         match name {
@@ -104,7 +108,11 @@ impl<'de> MapAccess<'de> for &mut Unread<'de, '_> {
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, NotThisWay> {
-        seed.deserialize(Member { value: self.value.take().ok_or(NotThisWay)?, has_failed: self.has_failed })
+        if !mem::take(&mut self.owes_value) {
+            return Err(NotThisWay);
+        }
+        let value = self.claims.members.value(self.claims.text, self.read - 1).ok_or(NotThisWay)?;
+        seed.deserialize(Member { value, has_failed: self.has_failed })
     }
 }
 

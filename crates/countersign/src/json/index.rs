@@ -61,6 +61,13 @@ struct Member {
     is_unescaped: bool,
 }
 
+impl Member {
+    #[inline]
+    fn value(self, text: &str) -> Option<Value<'_>> {
+        Some(Value { text: text.get(self.value.range())?, place: self.value, is_plain: self.is_plain })
+    }
+}
+
 /// A value in an object: its JSON text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Value<'t> {
@@ -197,9 +204,7 @@ impl Index {
     /// The value of the member `name` of this text.
     #[inline]
     pub(crate) fn find<'t>(&self, text: &'t str, name: &str) -> Option<Value<'t>> {
-        let member = self.called(text, name)?;
-        let text = text.get(member.value.range())?;
-        Some(Value { text, place: member.value, is_plain: member.is_plain })
+        self.called(text, name)?.value(text)
     }
 
     /// Apart from [`find`](Self::find), so that a reference comes back in a register, and no [`Value`] through memory.
@@ -218,16 +223,20 @@ impl Index {
         None
     }
 
-    /// The member of this number, in this text.
+    /// What the member of this number is called, in this text.
     #[inline]
-    pub(crate) fn get<'t>(&self, text: &'t str, number: usize) -> Option<(Cow<'t, str>, Value<'t>)> {
+    pub(crate) fn name<'t>(&self, text: &'t str, number: usize) -> Option<Cow<'t, str>> {
         let member = self.member(number)?;
-        let name = match &self.rest {
+        Some(match &self.rest {
             Some(rest) if member.is_unescaped => Cow::Owned(rest.unescaped.get(member.name.range())?.to_owned()),
             _ => Cow::Borrowed(text.get(member.name.range())?),
-        };
-        let text = text.get(member.value.range())?;
-        Some((name, Value { text, place: member.value, is_plain: member.is_plain }))
+        })
+    }
+
+    /// The value of the member of this number, in this text.
+    #[inline]
+    pub(crate) fn value<'t>(&self, text: &'t str, number: usize) -> Option<Value<'t>> {
+        self.member(number)?.value(text)
     }
 }
 
@@ -339,7 +348,7 @@ mod tests {
         })?;
         for (number, (name, value)) in shown.0.iter().enumerate() {
             let found = index.find(text, name).expect(name);
-            let (own, got) = index.get(text, number).expect(name);
+            let (own, got) = index.name(text, number).zip(index.value(text, number)).expect(name);
             assert_eq!((found.text(), &*own, got.text()), (value.as_str(), name.as_str(), value.as_str()));
             let string = serde_json::from_str::<String>(value).ok();
             assert!(found.plain().is_none_or(|plain| string.as_deref() == Some(plain)), "{value}");
@@ -347,7 +356,8 @@ mod tests {
             assert_eq!(got.string("n").ok().map(Cow::into_owned), string, "{value}");
             assert!(found.integer().is_none_or(|integer| serde_json::from_str(value).ok() == Some(integer)), "{value}");
         }
-        assert!(index.get(text, shown.0.len()).is_none() && index.find(text, "no such name").is_none());
+        assert!(index.name(text, shown.0.len()).is_none() && index.value(text, shown.0.len()).is_none());
+        assert!(index.find(text, "no such name").is_none());
         Ok(shown)
     }
 
