@@ -120,7 +120,7 @@ fn router(verifier: JwtVerifier) -> Result<Router, ConfigError> {
     let guard = Guard::builder(verifier).authorizer(documents(Teams::default())?).observer(TracingObserver).build()?;
     // The rule is about a document, so it is asked when there is one. Whether the guard can judge it is checked here.
     let table = GuardedRouter::new(&guard);
-    let table = table.requires("GET", "/documents/{id}", authenticated(), read).proves::<ReadDocument>();
+    let table = table.requires("GET", "/documents/{id}", authenticated(), read).proves_on::<ReadDocument>();
     table.build().map(|(router, _manifest)| router)
 }
 

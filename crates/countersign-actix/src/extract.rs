@@ -85,8 +85,8 @@ impl Deref for Verified {
 ///
 /// A guard learns of `R` when the first request asks. So that it is held against the guard at the start, and against each one
 /// that is [handed over](countersign::Guard::later), declare it:
-/// [`GuardedScope::proves`](crate::GuardedScope::proves), or `guard.declare::<R>()`. What middleware and scopes require is
-/// declared without that.
+/// [`GuardedScope::proves`](crate::GuardedScope::proves), which asks before the handler and hands the proof on, or
+/// `guard.declare::<R>()`. What middleware and scopes require is declared without that.
 ///
 /// ```
 /// use actix_web::{App, web};
@@ -123,7 +123,7 @@ impl<R> Deref for Require<R> {
 /// What the request is about, loaded by its own extractor `T`, and the decision that the request meets `R` on it.
 ///
 /// The future of `T` is polled for requests with a valid token alone, so let it do its loading there. What `T` rejects is
-/// answered as `T` answers it.
+/// answered as `T` answers it. [`GuardedScope::proves_on`](crate::GuardedScope::proves_on) declares it.
 ///
 /// Take no `Option<RequireOn<T, R>>`: actix-web makes `None` of every error of `T`, of a database that is down as of a thing that is
 /// not there, and of the want of credentials. What this refuses stays refused.

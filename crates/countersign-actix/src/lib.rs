@@ -125,7 +125,7 @@ impl GuardExt for Guard {
     }
 
     fn require(&self, requirement: Requirement) -> Result<RequireLayer, ConfigError> {
-        self.check(requirement).map(RequireLayer::new)
+        self.check(requirement).map(|check| RequireLayer::new(check.into()))
     }
 
     fn describe(&self) -> impl FnOnce(&mut ServiceConfig) {
@@ -147,7 +147,7 @@ impl GuardExt for Guard {
     }
 
     fn protect(&self) -> RequireLayer {
-        RequireLayer::new(self.check_authenticated())
+        RequireLayer::new(self.check_authenticated().into())
     }
 }
 

@@ -2,7 +2,8 @@ use crate::{Headers, Refusal, view};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::{Error, HttpMessage, HttpRequest, ResponseError};
-use countersign::screening::{Check, Screening};
+use countersign::manifest::Gate;
+use countersign::screening::Screening;
 use countersign::{Denial, Guard};
 use std::cell::Cell;
 use std::future::{Future, Ready, poll_fn, ready};
@@ -256,12 +257,12 @@ where
 /// ```
 #[derive(Clone, Debug)]
 pub struct RequireLayer {
-    check: Check,
+    gate: Gate,
 }
 
 impl RequireLayer {
-    pub(crate) fn new(check: Check) -> Self {
-        Self { check }
+    pub(crate) fn new(gate: Gate) -> Self {
+        Self { gate }
     }
 }
 
@@ -295,7 +296,7 @@ impl RequireLayer {
 #[derive(Clone, Debug)]
 pub struct RequireService<S> {
     service: Rc<S>,
-    check: Check,
+    gate: Rc<Gate>,
 }
 
 impl<S, B> Transform<S, ServiceRequest> for RequireLayer
@@ -310,7 +311,7 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(RequireService { service: Rc::new(service), check: self.check.clone() }))
+        ready(Ok(RequireService { service: Rc::new(service), gate: Rc::new(self.gate.clone()) }))
     }
 }
 
@@ -328,21 +329,18 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let planted = Planted::plant(&request, self.check.guard());
-        let check = self.check.clone();
+        let planted = Planted::plant(&request, self.gate.guard());
+        let gate = Rc::clone(&self.gate);
         let service = Rc::clone(&self.service);
         Box::pin(async move {
             let answer = {
                 let headers = Headers(request.headers());
                 let view = view(request.request(), &headers);
                 let screening = planted.screening();
-                match check.is_exempt(&view) {
-                    true => Ok(()),
-                    // A verdict from memory boxes no future of the verifier's.
-                    false => match check.judge_now(screening, &view) {
-                        Some(answer) => answer.map(drop),
-                        None => check.judge(screening, &view).await.map(drop),
-                    },
+                // A verdict from memory boxes no future of the verifier's.
+                match gate.admit_now(screening, &view) {
+                    Some(answer) => answer,
+                    None => gate.admit(screening, &view).await,
                 }
             };
             match answer {

@@ -4,7 +4,7 @@ use actix_web::http::Method as HttpMethod;
 use actix_web::{FromRequest, Handler, Resource, Responder, Route, guard, web};
 use countersign::authorize::{Requirement, Requires};
 use countersign::manifest::{
-    Declarations, Gate, Manifest, Method, PathTemplate, PlannedPath, PlannedRoute, Segment, TagPolicy,
+    Declarations, Manifest, Method, PathTemplate, PlannedPath, PlannedRoute, Segment, TagPolicy,
 };
 use countersign::{ConfigError, Guard};
 use std::fmt;
@@ -115,10 +115,10 @@ impl GuardedScope {
         Self { table: self.table.untagged(method, path, mount(handler)) }
     }
 
-    /// That the handler of the route before has `R` in its signature: `Require<R>`, `RequireOn<_, R>`, or `Option<Require<R>>`. So
-    /// that [`build`](Self::build) and each guard that is handed over are held against `R`, and the manifest lists it: see
-    /// [`Declarations::proves`]. Declared, not enforced by the table: the handler's extractor asks. Behind [`nest`](Self::nest) and
-    /// [`merge`](Self::merge) it is an error.
+    /// The route before asks for `R` too, beside what it requires: no request reaches its handler that does not meet it, whatever the
+    /// handler has in its signature. `Require<R>` there is given the proof. On a route for everybody, those without credentials pass,
+    /// as with `Option<Require<R>>`. [`build`](Self::build) and each guard that is handed over are held against `R`, and the manifest
+    /// lists it: see [`Declarations::proves`]. Behind [`nest`](Self::nest) and [`merge`](Self::merge) it is an error.
     ///
     /// ```
     /// use countersign::authorize::{Requirement, Requires, authenticated, scopes};
@@ -138,6 +138,13 @@ impl GuardedScope {
     /// ```
     pub fn proves<R: Requires>(self) -> Self {
         Self { table: self.table.proves::<R>() }
+    }
+
+    /// That the handler of the route before has `RequireOn<_, R>` in its signature, which asks for `R` on the resource that it loads. As
+    /// of [`proves`](Self::proves), but **the table does not enforce it**: before the handler there is no resource. The manifest lists it
+    /// apart: see [`Declarations::proves_on`].
+    pub fn proves_on<R: Requires>(self) -> Self {
+        Self { table: self.table.proves_on::<R>() }
     }
 
     /// What tags mean in this scope, and in those nested in it that do not say.
@@ -213,9 +220,9 @@ fn route(planned: &PlannedRoute<Mount>) -> Route {
     let own = guard::Method(method(planned.method));
     let methods = if planned.serves_head { guard::Any(own).or(guard::Head()) } else { guard::Any(own) };
     let handler = (planned.handler)().guard(methods);
-    match &planned.gate {
-        Gate::Open(guard) => handler.wrap(GuardLayer::new(guard.clone())),
-        Gate::Checked(check) => handler.wrap(RequireLayer::new(check.clone())),
+    match planned.gate.is_open() {
+        true => handler.wrap(GuardLayer::new(planned.gate.guard().clone())),
+        false => handler.wrap(RequireLayer::new(planned.gate.clone())),
     }
 }
 

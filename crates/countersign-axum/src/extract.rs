@@ -71,8 +71,8 @@ impl Deref for Verified {
 ///
 /// A guard learns of `R` when the first request asks. So that it is held against the guard at the start, and against each one
 /// that is [handed over](countersign::Guard::later), declare it:
-/// [`GuardedRouter::proves`](crate::GuardedRouter::proves), or `guard.declare::<R>()`. What layers and routers require is
-/// declared without that.
+/// [`GuardedRouter::proves`](crate::GuardedRouter::proves), which asks before the handler and hands the proof on, or
+/// `guard.declare::<R>()`. What layers and routers require is declared without that.
 ///
 /// ```
 /// use axum::Router;
@@ -110,6 +110,7 @@ impl<R> Deref for Require<R> {
 /// What the request is about, loaded by its own extractor `T`, and the decision that the request meets `R` on it.
 ///
 /// Nothing is loaded for requests without a valid token. What `T` rejects is answered as `T` answers it.
+/// [`GuardedRouter::proves_on`](crate::GuardedRouter::proves_on) declares it.
 ///
 /// ```
 /// use axum::Router;

@@ -1,6 +1,7 @@
 use crate::{Refusal, with_view};
-use countersign::screening::{Check, Screening};
-use countersign::{Bytes, Denial, Guard, VerifiedToken};
+use countersign::manifest::Gate;
+use countersign::screening::Screening;
+use countersign::{Bytes, Denial, Guard};
 use http::request::Parts;
 use http::{Extensions, Request, Response};
 use pin_project_lite::pin_project;
@@ -110,12 +111,12 @@ fn plant(guard: &Guard, extensions: &mut Extensions) -> Screening {
 /// ```
 #[derive(Clone, Debug)]
 pub struct RequireLayer {
-    check: Check,
+    gate: Gate,
 }
 
 impl RequireLayer {
-    pub(crate) fn new(check: Check) -> Self {
-        Self { check }
+    pub(crate) fn new(gate: Gate) -> Self {
+        Self { gate }
     }
 }
 
@@ -123,7 +124,7 @@ impl<S> Layer<S> for RequireLayer {
     type Service = RequireService<S>;
 
     fn layer(&self, inner: S) -> RequireService<S> {
-        RequireService { inner, check: self.check.clone() }
+        RequireService { inner, gate: self.gate.clone() }
     }
 }
 
@@ -144,7 +145,7 @@ impl<S> Layer<S> for RequireLayer {
 #[derive(Clone, Debug)]
 pub struct RequireService<S> {
     inner: S,
-    check: Check,
+    gate: Gate,
 }
 
 impl<S, B, R> Service<Request<B>> for RequireService<S>
@@ -163,11 +164,8 @@ where
     fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
         // Bodies are `Send` and not `Sync`: the request is taken apart before anything is awaited.
         let (mut parts, body) = request.into_parts();
-        let screening = plant(self.check.guard(), &mut parts.extensions);
-        let answer = with_view!(&parts, view => match self.check.is_exempt(&view) {
-            true => Some(Ok(())),
-            false => self.check.judge_now(&screening, &view).map(|answer| answer.map(drop)),
-        });
+        let screening = plant(self.gate.guard(), &mut parts.extensions);
+        let answer = with_view!(&parts, view => self.gate.admit_now(&screening, &view));
         match answer {
             Some(Ok(())) => ResponseFuture::passed(self.inner.call(Request::from_parts(parts, body))),
             Some(Err(denial)) => ResponseFuture { state: State::Refused { denial: Some(denial) } },
@@ -175,17 +173,17 @@ where
                 // The service that was polled ready is the one to call; its clone stays behind.
                 let clone = self.inner.clone();
                 let inner = std::mem::replace(&mut self.inner, clone);
-                let judging = judge(self.check.clone(), screening, parts);
+                let judging = judge(self.gate.clone(), screening, parts);
                 ResponseFuture { state: State::Judging { judging: Box::pin(judging), rest: Some((inner, body)) } }
             }
         }
     }
 }
 
-type Judging = Pin<Box<dyn Future<Output = (Parts, Result<VerifiedToken, Denial>)> + Send>>;
+type Judging = Pin<Box<dyn Future<Output = (Parts, Result<(), Denial>)> + Send>>;
 
-async fn judge(check: Check, screening: Screening, parts: Parts) -> (Parts, Result<VerifiedToken, Denial>) {
-    let answer = with_view!(&parts, view => check.judge(&screening, &view).await);
+async fn judge(gate: Gate, screening: Screening, parts: Parts) -> (Parts, Result<(), Denial>) {
+    let answer = with_view!(&parts, view => gate.admit(&screening, &view).await);
     (parts, answer)
 }
 
@@ -271,10 +269,10 @@ where
                 StateProjection::Judging { judging, rest } => {
                     let (parts, answer) = ready!(judging.as_mut().poll(context));
                     match (answer, rest.take()) {
-                        (Ok(_), Some((mut inner, body))) => {
+                        (Ok(()), Some((mut inner, body))) => {
                             State::Passed { future: inner.call(Request::from_parts(parts, body)) }
                         }
-                        (Ok(_), None) => State::Refused { denial: None },
+                        (Ok(()), None) => State::Refused { denial: None },
                         (Err(denial), _) => State::Refused { denial: Some(denial) },
                     }
                 }

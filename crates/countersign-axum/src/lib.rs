@@ -128,7 +128,7 @@ impl GuardExt for Guard {
     }
 
     fn require(&self, requirement: Requirement) -> Result<RequireLayer, ConfigError> {
-        self.check(requirement).map(RequireLayer::new)
+        self.check(requirement).map(|check| RequireLayer::new(check.into()))
     }
 
     fn describe<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
@@ -144,7 +144,7 @@ impl GuardExt for Guard {
     }
 
     fn protect(&self) -> RequireLayer {
-        RequireLayer::new(self.check_authenticated())
+        RequireLayer::new(self.check_authenticated().into())
     }
 }
 

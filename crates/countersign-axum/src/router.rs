@@ -3,7 +3,7 @@ use axum::Router;
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use countersign::authorize::{Requirement, Requires};
-use countersign::manifest::{Declarations, Gate, Manifest, Method, TagPolicy};
+use countersign::manifest::{Declarations, Manifest, Method, TagPolicy};
 use countersign::{ConfigError, Guard};
 use std::fmt;
 
@@ -106,10 +106,10 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         Self { table: self.table.untagged(method, path, mount(handler)) }
     }
 
-    /// That the handler of the route before has `R` in its signature: `Require<R>`, `RequireOn<_, R>`, or `Option<Require<R>>`. So
-    /// that [`build`](Self::build) and each guard that is handed over are held against `R`, and the manifest lists it: see
-    /// [`Declarations::proves`]. Declared, not enforced by the table: the handler's extractor asks. Behind [`nest`](Self::nest) and
-    /// [`merge`](Self::merge) it is an error.
+    /// The route before asks for `R` too, beside what it requires: no request reaches its handler that does not meet it, whatever the
+    /// handler has in its signature. `Require<R>` there is given the proof. On a route for everybody, those without credentials pass,
+    /// as with `Option<Require<R>>`. [`build`](Self::build) and each guard that is handed over are held against `R`, and the manifest
+    /// lists it: see [`Declarations::proves`]. Behind [`nest`](Self::nest) and [`merge`](Self::merge) it is an error.
     ///
     /// ```
     /// use countersign::authorize::{Requirement, Requires, authenticated, scopes};
@@ -129,6 +129,13 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
     /// ```
     pub fn proves<R: Requires>(self) -> Self {
         Self { table: self.table.proves::<R>() }
+    }
+
+    /// That the handler of the route before has `RequireOn<_, R>` in its signature, which asks for `R` on the resource that it loads. As
+    /// of [`proves`](Self::proves), but **the table does not enforce it**: before the handler there is no resource. The manifest lists it
+    /// apart: see [`Declarations::proves_on`].
+    pub fn proves_on<R: Requires>(self) -> Self {
+        Self { table: self.table.proves_on::<R>() }
     }
 
     /// What tags mean in this router, and in those nested in it that do not say.
@@ -156,9 +163,9 @@ impl<S: Clone + Send + Sync + 'static> GuardedRouter<S> {
         for path in plan.paths {
             for route in path.routes {
                 let handler = (route.handler)(filter(route.method));
-                let guarded = match route.gate {
-                    Gate::Open(guard) => handler.route_layer(GuardLayer::new(guard)),
-                    Gate::Checked(check) => handler.route_layer(RequireLayer::new(check)),
+                let guarded = match route.gate.is_open() {
+                    true => handler.route_layer(GuardLayer::new(route.gate.guard().clone())),
+                    false => handler.route_layer(RequireLayer::new(route.gate)),
                 };
                 router = router.route(path.path.as_str(), guarded);
             }

@@ -63,6 +63,8 @@ pub struct Declared {
     required: Required,
     /// What its handler is given proofs of.
     proves: Vec<Requirement>,
+    /// What its handler may ask of what it loads.
+    proves_on: Vec<Requirement>,
     /// Why the route cannot be.
     error: Option<ConfigError>,
 }
@@ -72,8 +74,8 @@ pub trait Origin {
     /// Something stands behind the question.
     fn is_gone_on_from(&mut self);
 
-    /// What its handler is given proofs of, and why the route cannot be.
-    fn outcome(self) -> (Vec<Requirement>, Option<ConfigError>);
+    /// The reply that this filter gives, and what is known of it.
+    fn outcome(self, filter: BoxedFilter<(Response,)>) -> GuardedReply;
 }
 
 impl Origin for Declared {
@@ -81,16 +83,16 @@ impl Origin for Declared {
         self.head = None;
     }
 
-    fn outcome(self) -> (Vec<Requirement>, Option<ConfigError>) {
-        (self.proves, self.error)
+    fn outcome(self, filter: BoxedFilter<(Response,)>) -> GuardedReply {
+        GuardedReply { filter, proves: self.proves, proves_on: self.proves_on, error: self.error }
     }
 }
 
 impl Origin for () {
     fn is_gone_on_from(&mut self) {}
 
-    fn outcome(self) -> (Vec<Requirement>, Option<ConfigError>) {
-        (Vec::new(), None)
+    fn outcome(self, filter: BoxedFilter<(Response,)>) -> GuardedReply {
+        GuardedReply { filter, proves: Vec::new(), proves_on: Vec::new(), error: None }
     }
 }
 
@@ -110,6 +112,7 @@ pub struct GuardedReply {
     /// Its denials are answers already.
     pub(crate) filter: BoxedFilter<(Response,)>,
     pub(crate) proves: Vec<Requirement>,
+    pub(crate) proves_on: Vec<Requirement>,
     pub(crate) error: Option<ConfigError>,
 }
 
@@ -120,7 +123,8 @@ fn nowhere<T: Send + 'static>() -> BoxedFilter<(PathParams, T)> {
 
 impl<F> GuardedRoute<F> {
     pub(crate) fn new(filter: F, head: BoxedFilter<(PathParams,)>, guard: Guard, required: Required) -> Self {
-        Self { filter, declared: Declared { guard, head: Some(head), required, proves: Vec::new(), error: None } }
+        let (proves, proves_on) = (Vec::new(), Vec::new());
+        Self { filter, declared: Declared { guard, head: Some(head), required, proves, proves_on, error: None } }
     }
 }
 
@@ -132,8 +136,7 @@ impl<F> GuardedRoute<F, ()> {
 
 impl<F, D: Origin> GuardedRoute<F, D> {
     fn reply(self, filter: impl FnOnce(F) -> BoxedFilter<(Response,)>) -> GuardedReply {
-        let (proves, error) = self.declared.outcome();
-        GuardedReply { filter: filter(self.filter), proves, error }
+        self.declared.outcome(filter(self.filter))
     }
 }
 
@@ -212,10 +215,11 @@ impl GuardedRoute<BoxedFilter<(PathParams, VerifiedToken)>> {
         self.asking_if(ask, Self::asking)
     }
 
-    /// What decides whether `R` is met on the thing that the route is about, once it is loaded. As of [`prove`](Self::prove).
+    /// What decides whether `R` is met on the thing that the route is about, once it is loaded. As of [`prove`](Self::prove), but the
+    /// manifest lists it apart: the handler asks, and not the route.
     #[must_use]
     pub fn prove_on<R: Requires>(mut self) -> GuardedRoute<BoxedFilter<(PathParams, Proving<R>)>> {
-        self.declared.proves.push(R::requirement());
+        self.declared.proves_on.push(R::requirement());
         let ask = self.declared.required.clone().prove_on::<R>();
         self.asking_if(ask, Self::asking)
     }

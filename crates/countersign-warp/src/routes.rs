@@ -64,10 +64,8 @@ enum Mount {
 
 impl Mount {
     fn onto(self, head: BoxedFilter<(PathParams,)>, gate: Gate) -> GuardedReply {
-        let (guard, check) = match gate {
-            Gate::Open(guard) => (guard, None),
-            Gate::Checked(check) => (check.guard().clone(), Some(check)),
-        };
+        // Routes here say what they prove in their closures.
+        let (guard, check) = (gate.guard().clone(), gate.check().cloned());
         let required = Required::new(check.clone().unwrap_or_else(|| guard.check_authenticated()));
         let ask = asking(required.clone());
         let whole = head.clone();
@@ -166,7 +164,7 @@ impl GuardedRoutes {
                 if let Some(error) = reply.error {
                     return Err(error);
                 }
-                plan.manifest.add_proofs(route.method, &path.path, &guard, reply.proves);
+                plan.manifest.add_proofs(route.method, &path.path, &guard, reply.proves, reply.proves_on);
                 branches.push(Branch { paths: vec![path.path.clone()], filter: reply.filter });
             }
         }

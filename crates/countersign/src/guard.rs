@@ -2,6 +2,7 @@
 
 mod check;
 mod fingerprint;
+mod gate;
 mod late;
 mod parts;
 mod preflight;
@@ -11,6 +12,7 @@ mod screening;
 mod tenure;
 
 pub use check::Check;
+pub use gate::Gate;
 pub use late::HandOver;
 pub use screening::Screening;
 pub use tenure::{Lease, Limit, Tenure};

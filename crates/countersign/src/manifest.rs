@@ -40,7 +40,8 @@ mod openapi;
 mod path;
 mod tags;
 
-pub use declarations::{Declarations, Gate, Plan, PlannedPath, PlannedRoute};
+pub use crate::guard::Gate;
+pub use declarations::{Declarations, Plan, PlannedPath, PlannedRoute};
 pub use path::{PathParams, PathTemplate, Segment};
 pub use tags::{TagPolicy, Untagged};
 
@@ -179,12 +180,14 @@ pub struct Route {
     pub path: PathTemplate,
     /// Whom it lets in.
     pub access: Access,
-    /// What its handler has in its signature besides, in order, each once: it hears of requests alone that meet these too. A public
-    /// route's handler hears of those without credentials as well. Declared, not enforced by the table, where
-    /// [`Declarations::proves`] said it: there the handler's extractors enforce it, as long as it has them. Left out of JSON and
-    /// text where there is nothing.
+    /// What is asked besides, in order, each once: the handler hears of requests alone that meet these too, whatever its signature
+    /// says. A public route's handler hears of those without credentials as well. Left out of JSON and text where there is nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub proves: Vec<Requirement>,
+    /// What the handler asks of the resource that it loads, in order, each once: see [`Declarations::proves_on`]. **The handler's
+    /// extractor enforces it, and not the table**, since there is no resource before. Left out of JSON and text where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub proves_on: Vec<Requirement>,
     /// Where its guard looked for the credential when the table was built, unless nobody is asked for one. Left out of JSON and
     /// text where that is `Authorization: Bearer` alone. A guard that is [handed over later](crate::Guard::later) is not
     /// known by then: build the table again for its manifest.
@@ -195,18 +198,28 @@ pub struct Route {
 }
 
 impl Route {
-    fn add_proofs(&mut self, proofs: Vec<Requirement>) {
-        for proof in proofs {
-            if !self.proves.contains(&proof) {
-                self.proves.push(proof);
-            }
-        }
-        self.proves.sort_by_key(ToString::to_string);
+    fn add_proofs(&mut self, proves: Vec<Requirement>, proves_on: Vec<Requirement>) {
+        add(&mut self.proves, proves);
+        add(&mut self.proves_on, proves_on);
+    }
+
+    /// What is asked of whoever comes with a credential, beside what is required.
+    fn proofs(&self) -> impl Iterator<Item = &Requirement> {
+        self.proves.iter().chain(&self.proves_on)
     }
 
     fn looks_at_credentials(&self) -> bool {
-        self.access != Access::Public || !self.proves.is_empty()
+        self.access != Access::Public || self.proofs().next().is_some()
     }
+}
+
+fn add(own: &mut Vec<Requirement>, more: Vec<Requirement>) {
+    for requirement in more {
+        if !own.contains(&requirement) {
+            own.push(requirement);
+        }
+    }
+    own.sort_by_key(ToString::to_string);
 }
 
 /// Whether nothing need be said of these.
@@ -267,12 +280,21 @@ impl Manifest {
     }
 
     /// For adapters that learn what a handler proves from the handler that they have made, and not from
-    /// [`Declarations::proves`]: adds it to the route. `guard` is the one of the route's gate. Nothing is added where there is no
-    /// such route.
-    pub fn add_proofs(&mut self, method: Method, path: &PathTemplate, guard: &Guard, proofs: Vec<Requirement>) {
+    /// [`Declarations::proves`] and [`Declarations::proves_on`]: adds it to the route. `guard` is the one of the route's gate. Nothing is
+    /// added where there is no such route.
+    ///
+    /// It writes down and enforces nothing: `proves` is for what no request reaches the handler without.
+    pub fn add_proofs(
+        &mut self,
+        method: Method,
+        path: &PathTemplate,
+        guard: &Guard,
+        proves: Vec<Requirement>,
+        proves_on: Vec<Requirement>,
+    ) {
         let is_wanted = |route: &&mut Route| route.method == method && route.path == *path;
         if let Some(route) = self.routes.iter_mut().find(is_wanted) {
-            route.add_proofs(proofs);
+            route.add_proofs(proves, proves_on);
             if route.looks_at_credentials() {
                 route.credentials = guard.places();
             }
@@ -280,16 +302,18 @@ impl Manifest {
     }
 }
 
-/// A line for each route: method, path, whom it lets in, what its handler proves, by which credentials where these are unusual, tags. Names are
-/// escaped as `Debug` does it, so that none begins a line.
+/// A line for each route: method, path, whom it lets in, what it proves, and on a resource, by which credentials where these are
+/// unusual, tags. Names are escaped as `Debug` does it, so that none begins a line.
 impl fmt::Display for Manifest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.routes.iter().map(|route| route.path.as_str().len()).max().unwrap_or_default();
-        for Route { method, path, access, proves, credentials, tags } in &self.routes {
+        for Route { method, path, access, proves, proves_on, credentials, tags } in &self.routes {
             write!(f, "{:8} {:width$}  {}", method.as_str(), path.as_str(), access.to_string().escape_debug())?;
-            if !proves.is_empty() {
-                let proves: Vec<_> = proves.iter().map(ToString::to_string).collect();
-                write!(f, "  proves {}", proves.join(" and ").escape_debug())?;
+            for (word, proofs) in [("proves", proves), ("proves on a resource", proves_on)] {
+                if !proofs.is_empty() {
+                    let proofs: Vec<_> = proofs.iter().map(ToString::to_string).collect();
+                    write!(f, "  {word} {}", proofs.join(" and ").escape_debug())?;
+                }
             }
             if !is_usual(credentials) {
                 let places: Vec<_> = credentials.iter().map(ToString::to_string).collect();

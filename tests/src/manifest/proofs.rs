@@ -1,4 +1,4 @@
-//! What handlers have in their signatures: one manifest, and found before the first request, in each framework.
+//! What routes prove: one manifest, and found before the first request, in each framework.
 
 use crate::http::world::Tokens;
 use countersign::authorize::{AsResource, Requirement, Requires, Resource, authenticated, permissions, role, scopes};
@@ -52,7 +52,7 @@ fn axum_table<R: Requires>(guard: &Guard) -> Result<Manifest, ConfigError> {
         .requires("POST", "/posts", authenticated(), async |_: Require<Write>| "written")
         .proves::<Write>()
         .requires("PUT", "/posts/{id}", authenticated(), async |_: RequireOn<Post, Audit>| "audited")
-        .proves::<Audit>()
+        .proves_on::<Audit>()
         .public("GET", "/posts", async |_: Option<Require<Audit>>| "the posts")
         .proves::<Audit>()
         .requires("GET", "/one-more", role("reader"), async |_: Require<R>| "one more")
@@ -66,7 +66,7 @@ fn actix_table<R: Requires>(guard: &Guard) -> Result<Manifest, ConfigError> {
         .requires("POST", "/posts", authenticated(), async |_: Require<Write>| "written")
         .proves::<Write>()
         .requires("PUT", "/posts/{id}", authenticated(), async |_: RequireOn<Post, Audit>| "audited")
-        .proves::<Audit>()
+        .proves_on::<Audit>()
         .public("GET", "/posts", async |_: Option<Require<Audit>>| "the posts")
         .proves::<Audit>()
         .requires("GET", "/one-more", role("reader"), async |_: Require<R>| "one more")
@@ -88,7 +88,7 @@ fn warp_table<R: Requires>(guard: &Guard) -> Result<Manifest, ConfigError> {
 type Table = fn(&Guard) -> Result<Manifest, ConfigError>;
 
 #[test]
-fn what_handlers_prove_stands_in_one_manifest_in_each_framework() {
+fn what_routes_prove_stands_in_one_manifest_in_each_framework() {
     for world in ["default", "cookie"] {
         let guard = Tokens::new().guard(world);
         let manifests: Vec<_> = [axum_table::<Write> as Table, actix_table::<Write>, warp_table::<Write>]
@@ -96,7 +96,10 @@ fn what_handlers_prove_stands_in_one_manifest_in_each_framework() {
             .map(|table| table(&guard).expect("a table"))
             .collect();
         let printed = manifests[0].to_string();
-        assert!(printed.contains("/posts/{id}  authenticated  proves all_of(role(admin), scopes(a))"), "{printed}");
+        assert!(
+            printed.contains("/posts/{id}  authenticated  proves on a resource all_of(role(admin), scopes(a))"),
+            "{printed}"
+        );
         for other in &manifests {
             assert_eq!(*other, manifests[0], "{world}");
             assert_eq!(other.openapi(), manifests[0].openapi(), "{world}");

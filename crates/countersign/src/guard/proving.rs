@@ -12,7 +12,8 @@ use crate::token::VerifiedToken;
 use std::sync::Arc;
 
 impl Screening {
-    /// That whoever asks meets `R`, where somebody must: what a handler's extractor wants.
+    /// That whoever asks meets `R`, where somebody must: what a handler's extractor wants. What a table has asked of the same
+    /// request before its handler is not decided again.
     ///
     /// # Errors
     /// The [`Denial`] to send; of a requirement that the guard cannot judge, 500.
@@ -27,12 +28,16 @@ impl Screening {
         &self,
         request: &RequestView<'_>,
     ) -> Option<Result<Option<Proof<R>>, Denial>> {
-        match self.optional_now(request)? {
-            Ok(Some(_)) => {}
+        let token = match self.optional_now(request)? {
+            Ok(Some(token)) => token,
             Ok(None) => return Some(Ok(None)),
             Err(denial) => return Some(Err(denial)),
+        };
+        let requirement = R::requirement();
+        if self.has_passed_as_declared(&requirement) {
+            return Some(Ok(Some(Proof::new(token))));
         }
-        let check = match self.check_of::<R>(request) {
+        let check = match self.check_of(requirement, request) {
             Ok(check) => check,
             Err(denial) => return Some(Err(denial)),
         };
@@ -48,10 +53,12 @@ impl Screening {
         if let Some(answer) = self.prove_optional_now(request) {
             return answer;
         }
-        if self.optional(request).await?.is_none() {
-            return Ok(None);
-        }
-        let token = self.check_of::<R>(request)?.judge(self, request).await?;
+        let Some(token) = self.optional(request).await? else { return Ok(None) };
+        let requirement = R::requirement();
+        let token = match self.has_passed_as_declared(&requirement) {
+            true => token,
+            false => self.check_of(requirement, request)?.judge(self, request).await?,
+        };
         Ok(Some(Proof::new(token)))
     }
 
@@ -67,13 +74,13 @@ impl Screening {
         request: &RequestView<'_>,
         resource: T,
     ) -> Result<Authorized<T, R>, Denial> {
-        let check = self.check_of::<R>(request)?;
+        let check = self.check_of(R::requirement(), request)?;
         let token = check.judge_on(self, request, Some(resource.as_resource())).await?;
         Ok(Authorized::new(resource, token))
     }
 
-    fn check_of<R: Requires>(&self, request: &RequestView<'_>) -> Result<Check, Denial> {
-        let check = passing_check(self.guard(), self.parts(), R::requirement());
+    fn check_of(&self, requirement: Requirement, request: &RequestView<'_>) -> Result<Check, Denial> {
+        let check = passing_check(self.guard(), self.parts(), requirement);
         check.map_err(|error| misused(self.parts(), error, || self.correlation_id(request)))
     }
 }

@@ -1,6 +1,7 @@
 use super::parts::{Parts, Verified};
 use super::tenure::Passed;
 use super::{Check, Guard, NoToken, Verdict};
+use crate::authorize::Requirement;
 use crate::denial::{CorrelationId, Denial};
 use crate::reason::Reason;
 use crate::request::{RequestView, SentToken};
@@ -190,6 +191,15 @@ impl Screening {
 
     pub(super) fn note_passed(&self, check: &Check) {
         self.progress().passed.note(check);
+    }
+
+    pub(super) fn has_passed(&self, check: &Check) -> bool {
+        self.progress().passed.any(|passed| passed.is_same_as(check))
+    }
+
+    /// Whether what a table says of the route has been asked, and met, and was this.
+    pub(super) fn has_passed_as_declared(&self, requirement: &Requirement) -> bool {
+        self.progress().passed.any(|passed| passed.is_strict() && passed.requirement() == requirement)
     }
 
     pub(super) fn passed(&self) -> Vec<Check> {

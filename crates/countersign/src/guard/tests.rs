@@ -1,3 +1,4 @@
+mod gate;
 mod late;
 mod proving;
 mod tenure;

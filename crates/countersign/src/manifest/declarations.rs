@@ -4,7 +4,7 @@ use super::{Access, Manifest, Method, PathTemplate, Route, Segment, TagPolicy};
 use crate::authorize::{Requirement, Requires};
 use crate::config::ConfigError;
 use crate::extract::Place;
-use crate::guard::{Check, Guard};
+use crate::guard::{Check, Gate, Guard};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -15,7 +15,7 @@ use std::fmt;
 ///
 /// ```
 /// use countersign::authorize::scopes;
-/// use countersign::manifest::{Declarations, Gate};
+/// use countersign::manifest::Declarations;
 /// use countersign::{Algorithm, Guard, JwtVerifier, SigningKey};
 ///
 /// # let key = SigningKey::generate(Algorithm::ES256)?;
@@ -29,9 +29,9 @@ use std::fmt;
 /// // What an adapter does with it: each path once, and for each route what stands before its handler.
 /// for path in plan.paths {
 ///     for route in path.routes {
-///         match route.gate {
-///             Gate::Open(_) => assert_eq!(route.handler, "read"),
-///             Gate::Checked(check) => assert_eq!(check.requirement(), &scopes(["posts:write"])),
+///         match route.gate.check() {
+///             None => assert_eq!(route.handler, "read"),
+///             Some(check) => assert_eq!(check.requirement(), &scopes(["posts:write"])),
 ///         }
 ///     }
 /// }
@@ -45,8 +45,8 @@ pub struct Declarations<H> {
     nested: Vec<(Option<String>, Self)>,
     /// The last thing said was of a route: what a proof that is named next belongs to.
     follows_route: bool,
-    /// Where a proof was named that belongs to no route.
-    misplaced_proof: Option<&'static str>,
+    /// The word by which a proof was named that belongs to no route, and where.
+    misplaced_proof: Option<(&'static str, &'static str)>,
 }
 
 struct Entry<H> {
@@ -54,6 +54,7 @@ struct Entry<H> {
     path: String,
     declared: Declared,
     proves: Vec<Requirement>,
+    proves_on: Vec<Requirement>,
     handler: H,
 }
 
@@ -71,47 +72,6 @@ impl Declared {
             Self::Requires(_) => "requires",
             Self::Tagged(tags) if tags.is_empty() => "untagged",
             Self::Tagged(_) => "tagged",
-        }
-    }
-}
-
-/// What stands before a handler. Exhaustive on purpose: an adapter that forgets a case must not compile.
-///
-/// ```
-/// use countersign::authorize::scopes;
-/// use countersign::manifest::Gate;
-/// # use countersign::{Algorithm, Guard, JwtVerifier, VerifyingKey};
-/// # let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?;
-/// # let verifier = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer("i").audience("a");
-/// # let guard = Guard::builder(verifier.build()?).build()?;
-///
-/// /// What an adapter wraps the handler in.
-/// fn wrapped(gate: &Gate) -> String {
-///     match gate {
-///         Gate::Open(_) => "the handler".to_owned(),
-///         Gate::Checked(check) => format!("a check of {} before the handler", check.requirement()),
-///     }
-/// }
-/// assert_eq!(wrapped(&Gate::Open(guard.clone())), "the handler");
-/// let check = guard.check(scopes(["posts:write"]))?;
-/// assert_eq!(wrapped(&Gate::Checked(check)), "a check of scopes(posts:write) before the handler");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug)]
-pub enum Gate {
-    /// Everybody passes; extractors of the handler may ask this guard.
-    Open(Guard),
-    /// This check is to be met.
-    Checked(Check),
-}
-
-impl Gate {
-    /// The guard that is asked.
-    #[must_use]
-    pub fn guard(&self) -> &Guard {
-        match self {
-            Self::Open(guard) => guard,
-            Self::Checked(check) => check.guard(),
         }
     }
 }
@@ -169,7 +129,7 @@ pub struct PlannedPath<H> {
 /// A route, what stands before it, and its handler.
 ///
 /// ```
-/// use countersign::manifest::{Declarations, Gate};
+/// use countersign::manifest::Declarations;
 /// # use countersign::{Algorithm, Guard, JwtVerifier, VerifyingKey};
 /// # let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?;
 /// # let verifier = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer("i").audience("a");
@@ -177,7 +137,7 @@ pub struct PlannedPath<H> {
 ///
 /// let plan = Declarations::new(&guard).public("GET", "/posts", "the handler").build()?;
 /// for route in plan.paths.into_iter().flat_map(|path| path.routes) {
-///     assert!(matches!(route.gate, Gate::Open(_)));
+///     assert!(route.gate.is_open());
 ///     assert!(route.serves_head, "an adapter mounts `{}` for HEAD as well", route.handler);
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -189,7 +149,7 @@ pub struct PlannedRoute<H> {
     pub method: Method,
     /// Whether this route, which has `GET`, serves `HEAD` as well.
     pub serves_head: bool,
-    /// What stands before the handler.
+    /// What stands before the handler: all that was declared but what is asked [of a resource](Declarations::proves_on).
     pub gate: Gate,
     /// What the route was declared with.
     pub handler: H,
@@ -238,18 +198,18 @@ impl<H> Declarations<H> {
     }
 
     fn declare(mut self, method: &str, path: &str, declared: Declared, handler: H) -> Self {
-        self.entries.push(Entry { method: method.into(), path: path.into(), declared, proves: Vec::new(), handler });
+        let (method, path) = (method.to_owned(), path.to_owned());
+        self.entries.push(Entry { method, path, declared, proves: Vec::new(), proves_on: Vec::new(), handler });
         self.follows_route = true;
         self
     }
 
-    /// That the handler of the route before has `R` in its signature, beside what the route requires: `Require<R>` or
-    /// `RequireOn<_, R>` of the adapters, and on a route for everybody `Option<Require<R>>`. So that the guard is held against `R`
-    /// when the table is built, and each guard that is [handed over](Guard::later) afterwards, and the manifest lists it.
+    /// The route before asks for `R` too, beside what it requires: no request reaches its handler that does not meet it, whatever the
+    /// handler has in its signature. `Require<R>` there is given the proof without another decision. On a route for everybody, those
+    /// without credentials pass, as with `Option<Require<R>>`, and whoever comes with one must meet it.
     ///
-    /// Declared, not enforced by the table: the handler's extractor asks, because what is about a resource can be asked nowhere
-    /// else. A handler that loses it is not found out, and the manifest and [`openapi`](Manifest::openapi) list `R` all the same.
-    /// What must hold whatever the handler's signature says belongs into the route's requirement.
+    /// The guard is held against `R` when the table is built, and each guard that is [handed over](Guard::later) afterwards, and the
+    /// manifest lists it. What is about a resource is [`proves_on`](Self::proves_on).
     ///
     /// ```
     /// use countersign::authorize::{Requirement, Requires, authenticated, scopes};
@@ -266,14 +226,56 @@ impl<H> Declarations<H> {
     ///
     /// let plan = Declarations::new(&guard).requires("POST", "/posts", authenticated(), "a handler").proves::<WritePosts>().build()?;
     /// assert_eq!(plan.manifest.to_string(), "POST     /posts  authenticated  proves scopes(posts:write)\n");
+    /// for route in plan.paths.into_iter().flat_map(|path| path.routes) {
+    ///     assert!(route.gate.proves().eq([&scopes(["posts:write"])]));
+    /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn proves<R: Requires>(mut self) -> Self {
-        match self.entries.last_mut().filter(|_| self.follows_route) {
-            Some(entry) => entry.proves.push(R::requirement()),
-            None if self.nested.is_empty() => self.misplaced_proof = Some("stands before the first route of its table"),
-            None => self.misplaced_proof = Some("stands behind a table that is taken in, and not behind a route"),
-        }
+    pub fn proves<R: Requires>(self) -> Self {
+        self.add_proof("proves", |entry| entry.proves.push(R::requirement()))
+    }
+
+    /// That the handler of the route before asks for `R` of the resource that it loads: `RequireOn<_, R>` of the adapters. The guard is
+    /// held against `R`, and the manifest lists it, as with [`proves`](Self::proves).
+    ///
+    /// **Declared, and not enforced by the table**: before the handler there is no resource. A handler that loses the extractor is not
+    /// found out, and hears of whoever meets what the route requires; the manifest and [`openapi`](Manifest::openapi) list `R` all the
+    /// same, apart from what is enforced.
+    ///
+    /// ```
+    /// use countersign::authorize::{Requirement, Requires, authenticated, scopes};
+    /// use countersign::manifest::Declarations;
+    /// # use countersign::{Algorithm, Guard, JwtVerifier, VerifyingKey};
+    /// # let key = VerifyingKey::from_secret(Algorithm::HS256, [7; 32])?;
+    /// # let verifier = JwtVerifier::builder(key).algorithms([Algorithm::HS256]).issuer("https://issuer.example/").audience("api");
+    /// # let guard = Guard::builder(verifier.build()?).build()?;
+    ///
+    /// struct EditPost;
+    /// impl Requires for EditPost {
+    ///     fn requirement() -> Requirement { scopes(["posts:edit"]) }
+    /// }
+    ///
+    /// let table = Declarations::new(&guard).requires("PUT", "/posts/{id}", authenticated(), "a handler").proves_on::<EditPost>();
+    /// assert_eq!(
+    ///     table.build()?.manifest.to_string(),
+    ///     "PUT      /posts/{id}  authenticated  proves on a resource scopes(posts:edit)\n"
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn proves_on<R: Requires>(self) -> Self {
+        self.add_proof("proves_on", |entry| entry.proves_on.push(R::requirement()))
+    }
+
+    fn add_proof(mut self, word: &'static str, add: impl FnOnce(&mut Entry<H>)) -> Self {
+        let problem = match self.entries.last_mut().filter(|_| self.follows_route) {
+            Some(entry) => {
+                add(entry);
+                return self;
+            }
+            None if self.nested.is_empty() => "stands before the first route of its table",
+            None => "stands behind a table that is taken in, and not behind a route",
+        };
+        self.misplaced_proof = Some((word, problem));
         self
     }
 
@@ -312,7 +314,7 @@ impl<H> Declarations<H> {
         refuse_rivals(&found)?;
         for own in &found {
             let guard = own.gate.guard();
-            own.route.proves.iter().try_for_each(|proof| guard.declare_for_good(proof.clone()))?;
+            own.route.proofs().try_for_each(|proof| guard.declare_for_good(proof.clone()))?;
         }
         let mut paths: Vec<PlannedPath<H>> = Vec::new();
         let mut routes = Vec::with_capacity(found.len());
@@ -339,8 +341,8 @@ impl<H> Declarations<H> {
         found: &mut Vec<Found<H>>,
     ) -> Result<(), ConfigError> {
         let Self { guard, policy, entries, nested, follows_route: _, misplaced_proof } = self;
-        if let Some(problem) = misplaced_proof {
-            return Err(ConfigError::new("proves", problem));
+        if let Some((word, problem)) = misplaced_proof {
+            return Err(ConfigError::new(word, problem));
         }
         let own = policy.map(|policy| Rules::new(policy, &guard, prefix)).transpose()?;
         let rules = own.as_ref().or(outer);
@@ -385,7 +387,7 @@ impl<H> Entry<H> {
         prefix: Option<&PathTemplate>,
         rules: Option<&Rules>,
     ) -> Result<Found<H>, ConfigError> {
-        let Self { method, path, declared, proves, handler } = self;
+        let Self { method, path, declared, proves, proves_on, handler } = self;
         let word = declared.word();
         let wrong_in = |word: &'static str, problem: &dyn fmt::Display| {
             let prefix = prefix.map(PathTemplate::as_str).unwrap_or_default();
@@ -402,18 +404,20 @@ impl<H> Entry<H> {
                 (rules.access(&template, &tags).map_err(|problem| wrong(&problem))?, tags)
             }
         };
-        let gate = match &access {
-            Access::Public => Gate::Open(guard.clone()),
-            Access::Requires(requirement) => {
-                Gate::Checked(guard.check(requirement.clone()).map_err(|error| wrong(&error))?.strict())
-            }
+        let check = |word: &'static str, requirement: &Requirement| {
+            guard.check(requirement.clone()).map(Check::strict).map_err(|error| wrong_in(word, &error))
         };
-        for proof in &proves {
-            guard.check(proof.clone()).map_err(|error| wrong_in("proves", &error))?;
-        }
+        let gate = match &access {
+            Access::Public => Gate::open(guard),
+            Access::Requires(requirement) => Gate::from(check(word, requirement)?),
+        };
+        proves_on.iter().try_for_each(|requirement| check("proves_on", requirement).map(drop))?;
         let method = method.parse().map_err(|error: ConfigError| wrong(&error))?;
-        let mut route = Route { method, path: template, access, proves: Vec::new(), credentials: Vec::new(), tags };
-        route.add_proofs(proves);
+        let (path, credentials) = (template, Vec::new());
+        let mut route = Route { method, path, access, proves: Vec::new(), proves_on: Vec::new(), credentials, tags };
+        route.add_proofs(proves, proves_on);
+        let proofs: Vec<_> = route.proves.iter().map(|proof| check("proves", proof)).collect::<Result<_, _>>()?;
+        let gate = gate.proving(proofs.into_iter());
         if route.looks_at_credentials() {
             route.credentials = places.to_vec();
         }

@@ -15,8 +15,9 @@ impl Manifest {
     /// A public route has an empty `security`, so that a default of the document does not apply to it; where its handler proves
     /// something, an element of `security` is for nobody, and the others for whoever sends a credential. Elsewhere, each
     /// element of `security` is one way to be let in, with the names of the roles, permissions, scopes and actions that it
-    /// takes; a requirement of more than 16 alternatives names none here, and is whole in `x-countersign-requires`. What handlers
-    /// are said to [prove](super::Declarations::proves) counts as required, and stands in `x-countersign-proves`. Schemes are
+    /// takes; a requirement of more than 16 alternatives names none here, and is whole in `x-countersign-requires`. What routes
+    /// [prove](super::Declarations::proves) counts as required, and stands in `x-countersign-proves`; so does what handlers are said to
+    /// ask [of a resource](super::Declarations::proves_on), in `x-countersign-proves-on`. Schemes are
     /// where the route's guard looks: `http` where that is `Authorization`, and `apiKey` in a cookie, the query or another field.
     /// OpenAPI knows no tails: `{*rest}` is `{rest}`.
     ///
@@ -72,7 +73,7 @@ fn operation(route: &Route) -> Value {
         Access::Requires(requirement) => Some(requirement),
     };
     // Of whoever comes with a credential.
-    let whole = Requirement::AllOf(required.into_iter().chain(&route.proves).cloned().collect());
+    let whole = Requirement::AllOf(required.into_iter().chain(route.proofs()).cloned().collect());
     let ways = alternatives(&whole).unwrap_or_else(|| vec![BTreeSet::new()]);
     let ways =
         route.credentials.iter().flat_map(|place| ways.iter().map(move |names| json!({scheme_name(place): names})));
@@ -86,7 +87,7 @@ fn operation(route: &Route) -> Value {
     answer("401", "No valid token");
     // A cookie of a request that another site caused is refused whatever it is worth.
     let may_cross_sites = route.credentials.iter().any(|place| matches!(place, Place::Cookie(_)));
-    let asks_for_more = required != Some(&Requirement::Authenticated) || !route.proves.is_empty();
+    let asks_for_more = required != Some(&Requirement::Authenticated) || route.proofs().next().is_some();
     match (asks_for_more, may_cross_sites) {
         (true, true) => answer("403", "A valid token that does not suffice, or a request from another site"),
         (true, false) => answer("403", "A valid token that does not suffice"),
@@ -100,9 +101,11 @@ fn operation(route: &Route) -> Value {
     if let Some(requirement) = required {
         operation.insert("x-countersign-requires".to_owned(), requirement.to_string().into());
     }
-    if !route.proves.is_empty() {
-        let proves = route.proves.iter().map(ToString::to_string).collect();
-        operation.insert("x-countersign-proves".to_owned(), proves);
+    for (name, proofs) in [("x-countersign-proves", &route.proves), ("x-countersign-proves-on", &route.proves_on)] {
+        if !proofs.is_empty() {
+            let proofs = proofs.iter().map(ToString::to_string).collect();
+            operation.insert(name.to_owned(), proofs);
+        }
     }
     operation.into()
 }

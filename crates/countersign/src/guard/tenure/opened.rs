@@ -23,6 +23,13 @@ impl Passed {
         }
     }
 
+    pub(in crate::guard) fn any(&self, is_it: impl Fn(&Check) -> bool) -> bool {
+        if self.first.get().is_some_and(&is_it) {
+            return true;
+        }
+        self.others.lock().unwrap_or_else(PoisonError::into_inner).iter().any(is_it)
+    }
+
     pub(in crate::guard) fn all(&self) -> Vec<Check> {
         let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
         self.first.get().into_iter().chain(&*others).cloned().collect()
@@ -90,7 +97,7 @@ impl Opened {
 }
 
 impl Check {
-    fn is_same_as(&self, other: &Self) -> bool {
+    pub(in crate::guard) fn is_same_as(&self, other: &Self) -> bool {
         std::ptr::eq(self.requirement(), other.requirement())
     }
 }

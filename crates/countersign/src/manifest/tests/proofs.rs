@@ -27,7 +27,7 @@ impl Requires for Unknown {
 }
 
 #[test]
-fn the_manifest_lists_what_handlers_prove_in_order_and_once() {
+fn the_manifest_lists_what_routes_prove_in_order_and_once() {
     let nested = table().public("GET", "/", "").proves::<Audit>();
     let table = table()
         .requires("POST", "/posts", authenticated(), "")
@@ -36,16 +36,23 @@ fn the_manifest_lists_what_handlers_prove_in_order_and_once() {
         .proves::<Write>()
         .public("GET", "/posts", "")
         .proves::<Write>()
+        .requires("PUT", "/posts", authenticated(), "")
+        .proves_on::<Write>()
+        .proves::<Audit>()
+        .proves_on::<Write>()
         .nest("/audit", nested);
     let manifest = table.build().expect("a plan").manifest;
     assert_eq!(
         manifest.to_string(),
         "GET      /audit  public  proves role(auditor)\n\
          GET      /posts  public  proves scopes(write)\n\
-         POST     /posts  authenticated  proves role(auditor) and scopes(write)\n"
+         POST     /posts  authenticated  proves role(auditor) and scopes(write)\n\
+         PUT      /posts  authenticated  proves role(auditor)  proves on a resource scopes(write)\n"
     );
     let json = serde_json::to_value(&manifest).expect("JSON");
     assert_eq!(json["routes"][2]["proves"], json!([{"any_role": ["auditor"]}, {"scopes": ["write"]}]));
+    assert_eq!(json["routes"][2].get("proves_on"), None);
+    assert_eq!(json["routes"][3]["proves_on"], json!([{"scopes": ["write"]}]));
     let silent = super::table().public("GET", "/", "").build().expect("a plan").manifest;
     assert_eq!(serde_json::to_value(&silent).expect("JSON")["routes"][0].get("proves"), None);
 }
@@ -55,6 +62,9 @@ fn a_proof_that_the_guard_cannot_judge_is_found_when_the_table_is_built() {
     let nested = table().public("GET", "/b", "").proves::<Write>().proves::<Unknown>();
     let refused_one = refused(table().nest("/a", nested));
     assert!(refused_one.contains("proves") && refused_one.contains("GET /a/b: "), "{refused_one}");
+    let refused_on = refused(table().public("GET", "/b", "").proves_on::<Unknown>());
+    assert!(refused_on.contains("proves_on") && refused_on.contains("GET /b: "), "{refused_on}");
+    assert!(refused(table().proves_on::<Write>().public("GET", "/", "")).contains("proves_on"));
     let too_early = refused(table().proves::<Write>().public("GET", "/", ""));
     assert!(too_early.contains("stands before the first route"), "{too_early}");
     assert!(refused(table().merge(table().proves::<Write>())).contains("stands before the first route"));
@@ -101,6 +111,10 @@ fn a_proof_is_held_against_each_guard_that_is_handed_over() {
     // The plan is not kept: whoever serves it asks the guard when a request comes.
     drop(Declarations::new(&later).public("GET", "/", ()).proves::<Unknown>().build().expect("a plan"));
     assert!(hand_over.hand_over(&guard()).is_err());
+
+    let (later, hand_over) = Guard::later();
+    drop(Declarations::new(&later).public("GET", "/", ()).proves_on::<Unknown>().build().expect("a plan"));
+    assert!(hand_over.hand_over(&guard()).is_err());
 }
 
 #[test]
@@ -111,13 +125,15 @@ fn openapi_takes_what_handlers_prove_for_required() {
         .public("GET", "/", "")
         .proves::<Audit>()
         .requires("PUT", "/", authenticated(), "")
-        .proves::<Write>();
+        .proves_on::<Write>();
     let document = table.build().expect("a plan").manifest.openapi();
     let operations = &document["paths"]["/"];
     assert_eq!(operations["post"]["security"], json!([{"bearer": ["editor", "write"]}]));
     assert_eq!(operations["post"]["x-countersign-requires"], "role(editor)");
     assert_eq!(operations["post"]["x-countersign-proves"], json!(["scopes(write)"]));
     assert_eq!(operations["put"]["security"], json!([{"bearer": ["write"]}]));
+    assert_eq!(operations["put"]["x-countersign-proves-on"], json!(["scopes(write)"]));
+    assert_eq!(operations["put"].get("x-countersign-proves"), None);
     assert!(operations["put"]["responses"]["403"].is_object());
     // Nobody, or whoever meets it.
     assert_eq!(operations["get"]["security"], json!([{}, {"bearer": ["auditor"]}]));
@@ -134,12 +150,13 @@ fn adapters_add_what_they_learn_of_a_handler() {
     let mut manifest = Declarations::new(&guard).public("GET", "/a", ()).build().expect("a plan").manifest;
     let path = |text| PathTemplate::parse(text).expect("a path");
     for (method, path) in [(Method::Get, path("/b")), (Method::Put, path("/a"))] {
-        manifest.add_proofs(method, &path, &guard, vec![Write::requirement()]);
+        manifest.add_proofs(method, &path, &guard, vec![Write::requirement()], vec![Audit::requirement()]);
     }
     assert_eq!(manifest.to_string(), "GET      /a  public\n", "there is no such route");
-    manifest.add_proofs(Method::Get, &path("/a"), &guard, Vec::new());
+    manifest.add_proofs(Method::Get, &path("/a"), &guard, Vec::new(), Vec::new());
     assert_eq!(manifest.to_string(), "GET      /a  public\n");
-    manifest.add_proofs(Method::Get, &path("/a"), &guard, vec![Write::requirement()]);
-    let declared = Declarations::new(&guard).public("GET", "/a", "").proves::<Write>();
+    let on = || vec![Audit::requirement()];
+    manifest.add_proofs(Method::Get, &path("/a"), &guard, vec![Write::requirement()], on());
+    let declared = Declarations::new(&guard).public("GET", "/a", "").proves::<Write>().proves_on::<Audit>();
     assert_eq!(manifest.to_string(), printed(declared));
 }
