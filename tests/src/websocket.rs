@@ -5,6 +5,7 @@ mod client;
 mod fleet;
 mod handlers;
 mod programs;
+mod proofs;
 mod servers;
 mod world;
 

@@ -1,10 +1,16 @@
+#[cfg(feature = "ws")]
+mod lasting;
 mod optional;
 mod required;
 
 pub use optional::{Optional, OptionalClaims, OptionalProof, OptionalSent};
 pub use required::{Proven, ProvenOn, Proving, Required, RequiredClaims, RequiredSent};
 #[cfg(feature = "ws")]
-pub use {optional::OptionalTenure, required::RequiredTenure};
+pub use {
+    lasting::{OptionalProofTenure, ProvenTenure},
+    optional::OptionalTenure,
+    required::RequiredTenure,
+};
 
 use countersign::request::{HeaderSource, RequestView};
 use countersign::{Denial, Guard};
@@ -120,4 +126,8 @@ mod sealed {
     impl Sealed for super::OptionalTenure {}
     impl<C> Sealed for super::OptionalClaims<C> {}
     impl<R> Sealed for super::OptionalProof<R> {}
+    #[cfg(feature = "ws")]
+    impl<R> Sealed for super::ProvenTenure<R> {}
+    #[cfg(feature = "ws")]
+    impl<R> Sealed for super::OptionalProofTenure<R> {}
 }

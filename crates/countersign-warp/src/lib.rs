@@ -46,7 +46,8 @@
 //! - `.sent()` on what `require`, `protect` and `optional` give hands on the token itself, to send on.
 //! - `.claims::<C>()` on each of them gives the rest of the route [`Claims<C>`] instead.
 //! - `.tenure()` (feature `ws`) gives a `Tenure` instead, for routes that open a WebSocket or a stream: the verdict comes
-//!   before the upgrade, and the connection is closed when the token expires, is revoked or no longer suffices.
+//!   before the upgrade, and the connection is closed when the token expires, is revoked or no longer suffices. Behind `prove` it
+//!   gives the proof and the `Tenure`.
 //! - Path and method belong into the head: what the head does not match is 404 or 405, as without a guard.
 //! - [`Headers`] makes a view of the request, for an extractor that a handler asks itself.
 //!
@@ -64,7 +65,7 @@ mod view;
 
 pub use ask::{Ask, Claims, Optional, OptionalClaims, OptionalProof, OptionalSent};
 #[cfg(feature = "ws")]
-pub use ask::{OptionalTenure, RequiredTenure};
+pub use ask::{OptionalProofTenure, OptionalTenure, ProvenTenure, RequiredTenure};
 pub use ask::{Proven, ProvenOn, Proving, Required, RequiredClaims, RequiredSent};
 pub use guarded::Guarded;
 pub use refusal::Refusal;

@@ -184,7 +184,7 @@ impl GuardedRoute<BoxedFilter<(PathParams,)>> {
 
     fn asking<A: Ask>(self, ask: A) -> GuardedRoute<BoxedFilter<(PathParams, A::Answer)>> {
         let Self { filter, declared } = self;
-        GuardedRoute { filter: filter.and(asking(ask)).boxed(), declared: Declared { head: None, ..declared } }
+        GuardedRoute { filter: filter.and(asking(ask)).boxed(), declared }
     }
 }
 
@@ -231,12 +231,35 @@ impl GuardedRoute<BoxedFilter<(PathParams, VerifiedToken)>> {
         let ask = self.declared.required.clone().tenure();
         self.asking(ask)
     }
+}
 
-    /// Asks in the place of the question for the token, unless something else stands behind that already.
+#[cfg(feature = "ws")]
+impl<R: Requires> GuardedRoute<BoxedFilter<(PathParams, Proof<R>)>> {
+    /// How long whoever asks may stay, beside the proof, as a pair: the connection is held to `R` too. Tokens within their leeway are
+    /// refused.
+    #[must_use]
+    pub fn tenure(self) -> GuardedRoute<BoxedFilter<(PathParams, (Proof<R>, crate::Tenure))>> {
+        let ask = self.declared.required.clone().prove::<R>().map(crate::Proven::tenure);
+        self.asking_if(ask, Self::asking)
+    }
+}
+
+#[cfg(feature = "ws")]
+impl<R: Requires> GuardedRoute<BoxedFilter<(PathParams, Option<Proof<R>>)>> {
+    /// How long whoever asks may stay, beside the proof, if anybody does. As of `prove::<R>().tenure()`.
+    #[must_use]
+    pub fn tenure(self) -> GuardedRoute<BoxedFilter<(PathParams, Option<(Proof<R>, crate::Tenure)>)>> {
+        let ask = self.declared.guard.optional().prove::<R>().map(crate::OptionalProof::tenure);
+        self.asking_if(ask, Self::asking)
+    }
+}
+
+impl<Before: Send + 'static> GuardedRoute<BoxedFilter<(PathParams, Before)>> {
+    /// Asks in the place of the question before, unless something else stands behind that already.
     fn asking<A: Ask>(self, ask: A) -> GuardedRoute<BoxedFilter<(PathParams, A::Answer)>> {
         let Self { filter, declared } = self;
         let head = declared.head.clone().unwrap_or_else(|| filter.map(|params, _| params).boxed());
-        GuardedRoute { filter: head.and(asking(ask)).boxed(), declared: Declared { head: None, ..declared } }
+        GuardedRoute { filter: head.and(asking(ask)).boxed(), declared }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A guard whose clock, revocations, roles and doubts are in the test's hands, and a server behind it.
 
-use super::servers;
+use super::{proofs, servers};
 use countersign::authorize::permissions;
 use countersign::extract::{HeaderExtractor, SubprotocolExtractor};
 use countersign::jwk::Thumbprint;
@@ -135,6 +135,7 @@ impl World {
             "axum" => servers::axum_server(&guard, requirement(), &stage),
             "actix-web" => servers::actix_server(&guard, requirement(), &stage),
             "warp" => servers::warp_server(&guard, requirement(), &stage),
+            "warp, proofs" => proofs::server(&guard, &stage),
             other => panic!("no framework is called {other}"),
         };
         Self { clock, doubt, address, catalog, issuer, ends, stage }

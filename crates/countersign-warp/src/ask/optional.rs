@@ -208,6 +208,13 @@ pub struct OptionalProof<R> {
     of: PhantomData<fn() -> R>,
 }
 
+#[cfg(feature = "ws")]
+impl<R> OptionalProof<R> {
+    pub(super) fn check(&self) -> &Check {
+        &self.check
+    }
+}
+
 impl<R> Clone for OptionalProof<R> {
     fn clone(&self) -> Self {
         Self { check: self.check.clone(), of: PhantomData }

@@ -126,7 +126,11 @@ impl Ask for Required {
 }
 
 /// From memory where that is possible: then no future of the verifier's is boxed.
-async fn judge(check: &Check, screening: &Screening, request: &RequestView<'_>) -> Result<VerifiedToken, Denial> {
+pub(super) async fn judge(
+    check: &Check,
+    screening: &Screening,
+    request: &RequestView<'_>,
+) -> Result<VerifiedToken, Denial> {
     match check.judge_now(screening, request) {
         Some(answer) => answer,
         None => check.judge(screening, request).await,
@@ -271,6 +275,13 @@ pub struct Proven<R> {
     of: PhantomData<fn() -> R>,
 }
 
+#[cfg(feature = "ws")]
+impl<R> Proven<R> {
+    pub(super) fn first(&self) -> &Check {
+        &self.first
+    }
+}
+
 impl<R> Clone for Proven<R> {
     fn clone(&self) -> Self {
         Self { first: self.first.clone(), proved: self.proved.clone(), of: PhantomData }
@@ -392,6 +403,19 @@ impl<R: Requires> Proving<R> {
     pub async fn on<T: AsResource + Sync>(self, resource: T) -> Result<Authorized<T, R>, Rejection> {
         let answer = self.screening.authorize(&self.request.view(), resource).await;
         answer.map_err(|denial| denied(denial, self.request.method()))
+    }
+
+    /// How long whoever asks may stay, for a route that opens a WebSocket or a stream: ask before [`on`](Self::on). The connection is
+    /// held to what the route requires, and not to `R`, since no resource is kept. Tokens within their leeway are refused.
+    ///
+    /// # Errors
+    /// As of [`on`](Self::on).
+    #[cfg(feature = "ws")]
+    pub async fn tenure(&self) -> Result<crate::Tenure, Rejection> {
+        let request = self.request.view();
+        let tenure = self.screening.tenure(&request).await;
+        let tenure = tenure.map_err(|denial| denied(denial, self.request.method()))?;
+        Ok(crate::Tenure(tenure, Subprotocols::offered(&request)))
     }
 }
 
