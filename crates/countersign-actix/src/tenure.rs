@@ -118,11 +118,12 @@ impl Tenure {
         A: Future<Output = ()> + 'static,
     {
         let (mut response, session, messages) = opened;
-        // What was offered is not kept while the connection is open.
+        // What was offered is kept by no clone while the connection is open.
         let Self(tenure, protocols) = self;
         if let Some(protocol) = protocols.selected().and_then(|protocol| HeaderValue::from_str(protocol).ok()) {
             response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
         }
+        protocols.forget();
         rt::spawn(async move {
             let handler = |lease| handler(Socket::new(lease));
             tenure.attend(Connection { session, messages }, rt::time::sleep, handler, Connection::close).await;
@@ -130,11 +131,12 @@ impl Tenure {
         response
     }
 
-    /// The same stream, which ends with the tenure: for server-sent events and downloads. Keep a clone of the tenure inside
-    /// (`tenure.0.clone()`) to learn why it [ended](screening::Tenure::ended): this one keeps what a handshake offered, tokens among it,
-    /// until [`protocols`](Self::protocols) has selected.
+    /// The same stream, which ends with the tenure: for server-sent events and downloads. Keep a clone to learn why it
+    /// [ended](screening::Tenure::ended).
     pub fn limit<S: Stream>(self, stream: S) -> Limited<S> {
-        Limited::new(self.0, stream)
+        let Self(tenure, protocols) = self;
+        protocols.forget();
+        Limited::new(tenure, stream)
     }
 }
 

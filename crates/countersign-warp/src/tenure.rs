@@ -104,9 +104,10 @@ impl Tenure {
         C: FnOnce(Socket) -> A + Send + 'static,
         A: Future<Output = ()> + Send + 'static,
     {
-        // What was offered is not kept while the connection is open.
+        // What was offered is kept by no clone while the connection is open.
         let Self(tenure, protocols) = self;
         let selected = protocols.selected().and_then(|protocol| HeaderValue::from_str(protocol).ok());
+        protocols.forget();
         let attend = async move |socket| {
             let handler = |lease| handler(Socket::new(lease));
             tenure.attend(socket, tokio::time::sleep, handler, socket::close).await;
@@ -118,10 +119,11 @@ impl Tenure {
         response
     }
 
-    /// The same stream, which ends with the tenure: for server-sent events and downloads. Keep a clone of the tenure inside
-    /// (`tenure.0.clone()`) to learn why it [ended](screening::Tenure::ended): this one keeps what a handshake offered, tokens among it,
-    /// until [`protocols`](Self::protocols) has selected.
+    /// The same stream, which ends with the tenure: for server-sent events and downloads. Keep a clone to learn why it
+    /// [ended](screening::Tenure::ended).
     pub fn limit<S: Stream>(self, stream: S) -> Limited<S> {
-        Limited::new(self.0, stream)
+        let Self(tenure, protocols) = self;
+        protocols.forget();
+        Limited::new(tenure, stream)
     }
 }

@@ -2,6 +2,7 @@ use super::{ExtractError, MAX_LINES, Place, SCHEME_OF_TOKENS, TokenExtractor, is
 use crate::config::ConfigError;
 use crate::request::{Credential, RequestView};
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Takes the token from an item of `Sec-WebSocket-Protocol` (RFC 6455 §11.3.4): pages cannot set any other header field on
 /// a WebSocket handshake.
@@ -68,7 +69,7 @@ impl SubprotocolExtractor {
 /// The subprotocols that a WebSocket handshake offers (RFC 6455 §11.3.4), and the one that is selected for its answer.
 ///
 /// What is selected is one that the application has named, so that the answer never repeats an item that carries a token.
-/// `Debug` shows the selected one alone.
+/// `Debug` shows the selected one alone. Clones share what is offered: the first selection of any of them makes all forget it.
 ///
 /// ```
 /// use countersign::extract::Subprotocols;
@@ -76,14 +77,15 @@ impl SubprotocolExtractor {
 ///
 /// let headers = [("sec-websocket-protocol", "chat, chat.v2, countersign.bearer.eyJhbGci.e30.c2ln")];
 /// let request = RequestView::new("GET", "/socket", None, &headers);
-/// let offered = Subprotocols::offered(&request);
-/// assert_eq!(offered.clone().select(["chat.v3", "chat.v2", "chat"]).selected(), Some("chat.v2"));
-/// assert_eq!(offered.select(["soap"]).selected(), None);
+/// let offered = || Subprotocols::offered(&request);
+/// assert_eq!(offered().select(["chat.v3", "chat.v2", "chat"]).selected(), Some("chat.v2"));
+/// assert_eq!(offered().select(["soap"]).selected(), None);
 /// ```
 #[derive(Clone, Default)]
 #[must_use]
 pub struct Subprotocols {
-    offered: Vec<String>,
+    /// Tokens may be among these, and a connection may last for days.
+    offered: Arc<Mutex<Vec<String>>>,
     selected: Option<String>,
 }
 
@@ -91,15 +93,27 @@ impl Subprotocols {
     /// What a request offers, with nothing selected. What is no token of RFC 9110 is left out: it can name no subprotocol.
     pub fn offered(request: &RequestView<'_>) -> Self {
         let offered = items(request).filter_map(|item| std::str::from_utf8(item).ok()).filter(|item| is_token(item));
-        Self { offered: offered.map(str::to_owned).collect(), selected: None }
+        Self { offered: Arc::new(Mutex::new(offered.map(str::to_owned).collect())), selected: None }
     }
 
     /// Selects the first of `spoken`, which the application speaks and likes in this order, that is offered. What else is offered is
-    /// forgotten, tokens among it: a second selection has this one alone to choose from.
+    /// forgotten, tokens among it, by this one and all its clones: a second selection has this one alone to choose from.
     pub fn select<P: AsRef<str>>(self, spoken: impl IntoIterator<Item = P>) -> Self {
+        // Taken out: nothing of the caller's runs while it is locked.
+        let offered = std::mem::take(&mut *self.offers());
         let mut spoken = spoken.into_iter();
-        let selected = spoken.find_map(|own| self.offered.iter().find(|offered| *offered == own.as_ref()).cloned());
-        Self { offered: selected.iter().cloned().collect(), selected }
+        let selected = spoken.find_map(|own| offered.iter().find(|offered| *offered == own.as_ref()).cloned());
+        *self.offers() = selected.iter().cloned().collect();
+        Self { selected, ..self }
+    }
+
+    /// Forgets what is offered, with all clones: where the answer has been made, nothing is selected any more.
+    pub fn forget(self) {
+        self.offers().clear();
+    }
+
+    fn offers(&self) -> MutexGuard<'_, Vec<String>> {
+        self.offered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What to answer in `Sec-WebSocket-Protocol`; the answer has no such field where there is nothing.
@@ -223,15 +237,29 @@ mod tests {
         for (lines, spoken, selected) in cases {
             let headers: Vec<_> = lines.iter().map(|line| ("sec-websocket-protocol", *line)).collect();
             let headers = headers.as_slice();
-            let protocols = Subprotocols::offered(&RequestView::new("GET", "/", None, &headers)).select(*spoken);
+            let before = Subprotocols::offered(&RequestView::new("GET", "/", None, &headers));
+            let protocols = before.clone().select(*spoken);
             assert_eq!(protocols.selected(), *selected, "{lines:?}");
             assert!(!format!("{protocols:?}").contains("a.b.c"), "{lines:?}");
             // Whoever keeps it keeps no token.
-            assert!(protocols.offered.iter().map(String::as_str).eq(*selected), "{lines:?}: {:?}", protocols.offered);
+            for own in [&before, &protocols] {
+                assert!(own.offers().iter().map(String::as_str).eq(*selected), "{lines:?}: {:?}", own.offers());
+            }
             let again = protocols.clone().select(*spoken);
             assert_eq!(again.selected(), *selected, "{lines:?}");
             assert_eq!(protocols.select(["v1"]).selected(), None, "{lines:?}");
+            assert!(before.offers().is_empty(), "{lines:?}");
         }
+    }
+
+    #[test]
+    fn clones_forget_together() {
+        let headers = [("sec-websocket-protocol", "chat, p.b.a.b.c")];
+        let offered = Subprotocols::offered(&RequestView::new("GET", "/", None, &headers));
+        let clone = offered.clone();
+        offered.forget();
+        assert!(clone.offers().is_empty());
+        assert_eq!(clone.select(["chat"]).selected(), None);
     }
 
     #[test]
