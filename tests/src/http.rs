@@ -3,6 +3,7 @@
 mod connections;
 mod handlers;
 mod late;
+mod loaded;
 mod observed;
 mod own_adapter;
 mod preflight;

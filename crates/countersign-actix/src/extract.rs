@@ -1,7 +1,8 @@
 use crate::middleware::Planted;
 use crate::{Headers, Refusal, view};
 use actix_web::dev::Payload;
-use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
+use actix_web::error::InternalError;
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use countersign::authorize::{AsResource, Authorized, Proof, Requires};
 use countersign::request::{RequestView, SentToken};
 use countersign::screening::Screening;
@@ -125,8 +126,9 @@ impl<R> Deref for Require<R> {
 /// The future of `T` is polled for requests with a valid token alone, so let it do its loading there. What `T` rejects is
 /// answered as `T` answers it. [`GuardedScope::proves_on`](crate::GuardedScope::proves_on) declares it.
 ///
-/// Take no `Option<RequireOn<T, R>>`: actix-web makes `None` of every error of `T`, of a database that is down as of a thing that is
-/// not there, and of the want of credentials. What this refuses stays refused.
+/// `Option<RequireOn<T, R>>` takes requests without credentials as `None`, and nothing else: what `T` rejects is final, as what this
+/// refuses is, a database that is down and a thing that is not there, so that `Result<RequireOn<T, R>, …>` in a handler never sees
+/// it. `Option` is for handlers, and not for tasks of their own: see [`Claims`].
 ///
 /// ```
 /// use actix_web::dev::Payload;
@@ -333,15 +335,24 @@ fn conclude<A>(
 }
 
 fn refuse(planted: &Planted, request: &HttpRequest, denial: Denial) -> Refusal {
-    planted.refuse(denial.clone(), request.clone());
-    Refusal(denial)
+    let refusal = Refusal(denial);
+    planted.refuse(refusal.error_response(), request.clone());
+    refusal
 }
 
 /// Ends with the refusal once no handler can take it for something else: it is gone by then, and a task of its own ends too. There
 /// `Option<…>` around the extractor still makes `None` of it.
-async fn answered<A>(planted: &Planted, refusal: Refusal) -> Result<A, Refusal> {
+async fn answered<A, E>(planted: &Planted, refusal: E) -> Result<A, E> {
     poll_fn(|context| planted.poll_over(context)).await;
     Err(refusal)
+}
+
+/// As [`refuse`], with the error of another extractor: `Option<…>` would take it for nobody. The response keeps it, so a task of its
+/// own is told the status.
+fn reject(planted: &Planted, request: &HttpRequest, error: Error) -> Error {
+    let status = error.as_response_error().status_code();
+    planted.refuse(HttpResponse::from_error(error), request.clone());
+    InternalError::new("the request has been answered", status).into()
 }
 
 fn planted(request: &HttpRequest) -> Result<Planted, Refusal> {
@@ -431,7 +442,10 @@ where
         Box::pin(async move {
             let planted = planted(&request)?;
             wait::<Who>(&planted, &request).await?;
-            let resource = loading.await.map_err(Into::into)?;
+            let resource = match loading.await {
+                Ok(resource) => resource,
+                Err(error) => return answered(&planted, reject(&planted, &request, error.into())).await,
+            };
             let authorized = {
                 let headers = Headers(request.headers());
                 planted.screening().authorize(&view(&request, &headers), resource).await

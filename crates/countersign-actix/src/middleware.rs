@@ -1,10 +1,10 @@
 use crate::{Headers, Refusal, view};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::{Error, HttpMessage, HttpRequest, ResponseError};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError};
+use countersign::Guard;
 use countersign::manifest::Gate;
 use countersign::screening::Screening;
-use countersign::{Denial, Guard};
 use std::cell::Cell;
 use std::future::{Future, Ready, poll_fn, ready};
 use std::pin::{Pin, pin};
@@ -32,9 +32,9 @@ struct Place {
     outer: Option<Planted>,
 }
 
-/// A refusal, and the request that its answer needs.
+/// An extractor's answer to the request, which goes with it.
 struct Refused {
-    denial: Denial,
+    response: HttpResponse,
     request: HttpRequest,
 }
 
@@ -60,11 +60,11 @@ impl Planted {
     }
 
     /// Ends the request with a refusal: the handler, if it has not run yet, never does.
-    pub(crate) fn refuse(&self, denial: Denial, request: HttpRequest) {
+    pub(crate) fn refuse(&self, response: HttpResponse, request: HttpRequest) {
         if self.0.is_over.get() {
             return;
         }
-        self.0.refused.set(Some(Refused { denial, request }));
+        self.0.refused.set(Some(Refused { response, request }));
         if let Some(middleware) = self.0.middleware.take() {
             middleware.wake();
         }
@@ -144,9 +144,10 @@ where
             planted.tell(Some(&error));
             Err(error)
         }
-        Err(Refused { denial, request }) => {
+        Err(Refused { response, request }) => {
+            planted.tell(response.error());
             planted.uproot(&request);
-            Ok(ServiceResponse::new(request, Refusal(denial).error_response()).map_into_right_body())
+            Ok(ServiceResponse::new(request, response).map_into_right_body())
         }
     }
 }
