@@ -109,13 +109,22 @@ pub(crate) fn asking<A: Ask>(
     })
 }
 
-/// Asks, and lets nothing of `routes` be asked before that is met.
-pub(crate) fn standing_before<F, R>(ask: impl Ask, routes: F) -> BoxedFilter<(Response,)>
+/// Asks, and lets nothing of `routes` be asked before that is met. `see` sees what they answer.
+pub(crate) fn standing_before<F, R>(
+    ask: impl Ask,
+    routes: F,
+    see: impl Fn(&Response) + Clone + Send + Sync + 'static,
+) -> BoxedFilter<(Response,)>
 where
     F: Filter<Extract = (R,), Error = Rejection> + Clone + Send + Sync + 'static,
     R: Reply + 'static,
 {
-    asking(ask).map(drop).untuple_one().and(routes).map(R::into_response).recover(answer).unify().boxed()
+    let answered = move |reply: R| {
+        let response = reply.into_response();
+        see(&response);
+        response
+    };
+    asking(ask).map(drop).untuple_one().and(routes).map(answered).recover(answer).unify().boxed()
 }
 
 /// As much of the request as a verdict needs.

@@ -5,7 +5,7 @@ pub use limited::Limited;
 pub use socket::{Closed, Socket};
 
 use countersign::extract::Subprotocols;
-use countersign::screening;
+use countersign::screening::{self, Check};
 use futures_core::Stream;
 use std::future::Future;
 use std::ops::Deref;
@@ -108,11 +108,13 @@ impl Tenure {
         let Self(tenure, protocols) = self;
         let selected = protocols.selected().and_then(|protocol| HeaderValue::from_str(protocol).ok());
         protocols.forget();
+        let opened = OpenedBy(tenure.clone());
         let attend = async move |socket| {
             let handler = |lease| handler(Socket::new(lease));
             tenure.attend(socket, tokio::time::sleep, handler, socket::close).await;
         };
         let mut response = ws.on_upgrade(attend).into_response();
+        response.extensions_mut().insert(opened);
         if let Some(protocol) = selected {
             response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
         }
@@ -125,5 +127,17 @@ impl Tenure {
         let Self(tenure, protocols) = self;
         protocols.forget();
         Limited::new(tenure, stream)
+    }
+}
+
+/// What a route that has opened a WebSocket tells those that stand around it: filters hand nothing inwards that they have not
+/// extracted.
+#[derive(Clone)]
+struct OpenedBy(screening::Tenure);
+
+/// Holds a connection that this response opens to what was asked before its route was.
+pub(crate) fn hold_to(check: &Check, response: &Response) {
+    if let Some(OpenedBy(tenure)) = response.extensions().get() {
+        tenure.hold_to(check);
     }
 }

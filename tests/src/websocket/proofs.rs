@@ -1,4 +1,4 @@
-//! Routes of warp that give their handler a proof and a tenure: held to both, over sockets.
+//! Routes of warp that give their handler a proof and a tenure, or stand behind another requirement: held to both, over sockets.
 
 use super::client::{Client, refused};
 use super::handlers::warp::echo;
@@ -61,6 +61,16 @@ pub(super) fn server(guard: &Guard, stage: &Stage) -> SocketAddr {
             }
         })
     });
+    let own = stage.clone();
+    let around = path!("around").and(warp::get()).guarded(guard.protect().tenure(), |route| {
+        route.and(warp::ws()).map(move |tenure: Tenure, ws: Ws| {
+            let stage = own.clone();
+            tenure.on_upgrade(ws, |socket| echo(socket, stage))
+        })
+    });
+    // Two, of which the one further in asks for no more than the route.
+    let around = guard.protect().around(around);
+    let around = guard.require(Join::requirement()).expect("a known name").around(around);
     let (own, other) = (stage.clone(), stage.clone());
     let (table, manifest) = GuardedRoutes::new(guard)
         .requires("GET", "/table/proved", authenticated(), |route| {
@@ -80,12 +90,19 @@ pub(super) fn server(guard: &Guard, stage: &Stage) -> SocketAddr {
     assert!(manifest.routes().iter().all(|route| route.proves == [Join::requirement()]), "{manifest}");
     let (listener, address) = listener();
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-    tokio::spawn(warp::serve(proved.or(optional).or(on).or(table)).incoming(listener).run());
+    tokio::spawn(warp::serve(proved.or(optional).or(on).or(table).or(around)).incoming(listener).run());
     address
 }
 
-const PATHS: [(&str, bool); 5] =
-    [("/proved", false), ("/optional", true), ("/on", false), ("/table/proved", false), ("/table/optional", true)];
+/// Whether nobody is let in.
+const PATHS: [(&str, bool); 6] = [
+    ("/proved", false),
+    ("/optional", true),
+    ("/on", false),
+    ("/table/proved", false),
+    ("/table/optional", true),
+    ("/around", false),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proof_comes_before_the_upgrade() {

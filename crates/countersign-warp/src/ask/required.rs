@@ -49,8 +49,9 @@ impl Required {
     /// know is 401 for strangers, and warp's 404 for those who may come in.
     ///
     /// A route that wants the token asks for it by [`guarded`](crate::Guarded::guarded): the token is judged once more then, from
-    /// memory where verdicts are kept. A connection that it opens is held to what that route asked, so let the route repeat what
-    /// the connection must meet for as long as it lasts. A preflight that the guard lets pass falls through, as with `guarded`.
+    /// memory where verdicts are kept. A WebSocket that it opens is held to what stands around it too, where that is of the same
+    /// guard. A stream is held to what its own route asked, so let the route repeat what the stream must meet for as long as it
+    /// lasts. A preflight that the guard lets pass falls through, as with `guarded`.
     ///
     /// ```
     /// use countersign::authorize::role;
@@ -72,7 +73,14 @@ impl Required {
         F: Filter<Extract = (R,), Error = Rejection> + Clone + Send + Sync + 'static,
         R: Reply + 'static,
     {
-        standing_before(self, routes)
+        #[cfg(feature = "ws")]
+        let see = {
+            let check = self.check.clone();
+            move |response: &Response| crate::tenure::hold_to(&check, response)
+        };
+        #[cfg(not(feature = "ws"))]
+        let see = |_: &Response| {};
+        standing_before(self, routes, see)
     }
 
     /// Hands on the token's claims. Tokens whose claims do not fit the type are refused.

@@ -109,6 +109,26 @@ impl Tenure {
         self
     }
 
+    /// Asks this check as well from the next look on: for a requirement that the request has met somewhere where the tenure did not
+    /// hear of it. It judges nothing by itself. A check of another guard is none of this one's business, and left out.
+    ///
+    /// ```
+    /// use countersign::screening::{Check, Tenure};
+    /// use countersign::{Denial, VerifiedToken};
+    ///
+    /// /// Of a request that has passed both.
+    /// fn held_to_both(own: &Check, outer: &Check, token: &VerifiedToken) -> Result<Tenure, Denial> {
+    ///     let tenure = own.tenure(token)?;
+    ///     tenure.hold_to(outer);
+    ///     Ok(tenure)
+    /// }
+    /// ```
+    pub fn hold_to(&self, check: &Check) {
+        if check.guard().is_same_as(&self.0.guard) {
+            self.0.opened.add_check(check);
+        }
+    }
+
     /// The token by which they stay.
     #[must_use]
     pub fn token(&self) -> VerifiedToken {

@@ -140,7 +140,7 @@ impl Tenure {
         parts.tell_verdict(&verdict, parts.clock.monotonic().saturating_sub(started));
         let token = answer?;
         let request = self.0.opened.request();
-        for check in &self.0.opened.checks {
+        for check in &self.0.opened.checks() {
             let noted = Noted::default();
             let question = Opened::question(check, &token, request.as_ref()).noting(&noted);
             let decision = check.decision(&parts, &question).await;
@@ -188,7 +188,7 @@ impl Tenure {
             return (found, against);
         }
         let request = self.0.opened.request();
-        for (nth, check) in self.0.opened.checks.iter().enumerate() {
+        for (nth, check) in self.0.opened.checks().iter().enumerate() {
             let question = Opened::question(check, token, request.as_ref());
             match check.decision(&parts, &question).await {
                 Decision::Allow => {}
@@ -249,7 +249,7 @@ impl Tenure {
         let correlation_id = self.0.opened.correlation_id.as_str();
         if let Some((nth, decision)) = against
             && matches!(end, End::NotAllowed | End::Unknown)
-            && let Some(check) = self.0.opened.checks.get(nth)
+            && let Some(check) = self.0.opened.checks().get(nth)
         {
             let request = self.0.opened.request();
             let question = Opened::question(check, token, request.as_ref());

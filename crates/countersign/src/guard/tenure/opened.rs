@@ -38,8 +38,8 @@ impl Passed {
 
 /// What is known of the request that opened the connection.
 pub(super) struct Opened {
-    /// What it required.
-    pub(super) checks: Vec<Check>,
+    /// What it required. It grows, and loses nothing.
+    checks: Mutex<Vec<Check>>,
     line: Option<Line>,
     pub(super) correlation_id: CorrelationId,
 }
@@ -68,7 +68,18 @@ impl Opened {
             path: request.path.to_owned(),
             query: request.query.map(str::to_owned),
         });
-        Self { checks, line, correlation_id }
+        Self { checks: Mutex::new(checks), line, correlation_id }
+    }
+
+    pub(super) fn checks(&self) -> Vec<Check> {
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn add_check(&self, check: &Check) {
+        let mut checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        if !checks.iter().any(|other| other.is_same_as(check)) {
+            checks.push(check.clone());
+        }
     }
 
     pub(super) fn forget_query(&mut self) {

@@ -557,6 +557,18 @@ fn every_requirement_that_the_request_met_is_asked_again_and_once() {
     let tenure = now(screening.tenure(&request)).expect("a tenure");
     assert_eq!(now(tenure.look()), Ok(()));
     assert_eq!(*asked.0.lock().expect("lock"), ["role(a)", "role(b)", "role(c)"]);
+    asked.0.lock().expect("lock").clear();
+
+    // What it did not hear of, and nothing of another guard.
+    let outer = guard.check(role("outer")).expect("judged");
+    let another = Guard::builder(Spelt(Now::good())).authorizer(asked.clone()).build().expect("a guard");
+    for check in [&outer, &outer, &another.check(role("another")).expect("judged")] {
+        tenure.clone().hold_to(check);
+    }
+    assert_eq!(now(tenure.look()), Ok(()));
+    assert_eq!(*asked.0.lock().expect("lock"), ["role(a)", "role(b)", "role(c)", "role(outer)"]);
+    tenure.hold_to(&guard.check(role("never")).expect("judged"));
+    assert_eq!(now(tenure.look()), Err(End::NotAllowed));
 }
 
 /// Says when it is dropped.
