@@ -400,5 +400,5 @@ macro_rules! forward {
 forward!(Arc, Box);
 
 #[cfg(test)]
-#[cfg(all(feature = "metrics", feature = "tracing"))]
+#[cfg(all(any(feature = "aws-lc", feature = "ring"), feature = "metrics", feature = "tracing"))]
 mod tests;

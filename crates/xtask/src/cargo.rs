@@ -1,7 +1,7 @@
 //! Cargo, as commands ask it and run it.
 
 use crate::{Failure, programs};
-use lexopt::Parser;
+use lexopt::{Arg, Parser, ValueExt};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::env;
@@ -51,6 +51,23 @@ pub(crate) fn published() -> Result<Vec<Published>, Failure> {
     let published =
         metadata.packages.into_iter().filter(|package| package.publish.as_ref().is_none_or(|to| !to.is_empty()));
     published.map(|package| serde_json::from_value(package.package).map_err(unreadable)).collect()
+}
+
+/// The crates that the arguments name: none where there are no arguments.
+pub(crate) fn named(mut arguments: Parser) -> Result<Vec<Published>, Failure> {
+    let mut known = published()?;
+    let mut names = Vec::new();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Arg::Value(name) => names.push(name.string()?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    if let Some(other) = names.iter().find(|name| !known.iter().any(|package| package.name == **name)) {
+        return Err(Failure::Usage(format!("there is no crate `{other}` that is published")));
+    }
+    known.retain(|package| names.contains(&package.name));
+    Ok(known)
 }
 
 /// What a program writes to standard output. What it writes to standard error goes to the terminal.

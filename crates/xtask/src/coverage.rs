@@ -1,9 +1,9 @@
 //! `cargo xtask coverage`: which lines of a crate its own unit tests run, by the compiler's instrumentation.
 
 use crate::Failure;
-use crate::cargo::{cargo, output, published, root, succeed, target};
+use crate::cargo::{cargo, named, output, root, succeed, target};
 use crate::programs::is_in_path;
-use lexopt::{Arg, Parser, ValueExt};
+use lexopt::Parser;
 use serde_json::Value;
 use std::env;
 use std::ffi::OsString;
@@ -13,18 +13,8 @@ use std::process::Command;
 
 const CORE: &str = "countersign";
 
-pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
-    let known = published()?;
-    let mut packages = Vec::new();
-    while let Some(argument) = arguments.next()? {
-        match argument {
-            Arg::Value(name) => packages.push(name.string()?),
-            other => return Err(other.unexpected().into()),
-        }
-    }
-    if let Some(other) = packages.iter().find(|name| !known.iter().any(|package| package.name == **name)) {
-        return Err(Failure::Usage(format!("there is no crate `{other}` that is published")));
-    }
+pub(crate) fn run(arguments: Parser) -> Result<(), Failure> {
+    let mut packages: Vec<String> = named(arguments)?.into_iter().map(|package| package.name).collect();
     if packages.is_empty() {
         packages.push(CORE.into());
     }

@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use crate::programs::TOOLS;
-use lexopt::{Arg, Parser, ValueExt};
+use lexopt::{Arg, Parser};
 use std::env;
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -47,7 +47,11 @@ fn plan(mut arguments: Parser, known: &[String]) -> Result<Plan, Failure> {
     while let Some(argument) = arguments.next()? {
         match argument {
             Arg::Long("smoke") => plan.smoke = true,
-            Arg::Long("seconds") => plan.seconds = arguments.value()?.parse()?,
+            Arg::Long("seconds") => {
+                let seconds = arguments.value()?;
+                let wrong = || Failure::Usage(format!("--seconds wants a number, not `{}`", seconds.to_string_lossy()));
+                plan.seconds = seconds.to_str().and_then(|text| text.parse().ok()).ok_or_else(wrong)?;
+            }
             Arg::Value(target) => match target.into_string() {
                 Ok(target) if known.contains(&target) => plan.targets.push(target),
                 Ok(target) => {
@@ -98,7 +102,7 @@ fn cargo_fuzz(root: &Path) -> Result<PathBuf, Failure> {
     match install.stdout(Stdio::null()).status() {
         Ok(status) if status.success() && works(&own) => Ok(own),
         _ => Err(Failure::Failed(format!(
-            "there is no cargo-fuzz: cargo install cargo-fuzz --locked --root {TOOLS} brings it"
+            "there is no cargo-fuzz, and is the network there? cargo install cargo-fuzz --locked --root {TOOLS} brings it"
         ))),
     }
 }

@@ -56,7 +56,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "deny", summary: "what may be in the dependency tree, by cargo-deny", run: deny::run },
     Command {
         name: "features",
-        summary: "each crate with none of its features, with each and with any two: cargo check, without a warning",
+        summary: "[CRATE]…: each crate with none of its features, with each and with any two: checked, and its unit tests run",
         run: features::run,
     },
     Command {
@@ -203,8 +203,11 @@ mod tests {
             vec!["coverage", "serde"],
             vec!["deny", "advisories"],
             vec!["features", "ring"],
+            vec!["features", "--all"],
             vec!["fuzz", "--forever"],
             vec!["fuzz", "nothing"],
+            vec!["fuzz", "--seconds", "some"],
+            vec!["fuzz", "--seconds", "0"],
             vec!["interop", "nothing"],
             vec!["licences", "--write"],
             vec!["msrv", "1.80"],

@@ -8,10 +8,10 @@ use std::ops::AddAssign;
 const MARK: &str = "SKIPPED: ";
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     /// As the harness counts.
     reported: u64,
-    pub(super) failed: u64,
+    pub(crate) failed: u64,
     ignored: u64,
     /// Why tests that are reported as passed were skipped, and how many for each reason.
     untried: BTreeMap<String, u64>,
@@ -21,7 +21,7 @@ impl Tally {
     /// Adds what a line of output reports, if it reports a result or that a test is skipped.
     ///
     /// A result that cannot be read counts as a failure: a sum must not leave out what it misreads.
-    pub(super) fn read(&mut self, line: &str) {
+    pub(crate) fn read(&mut self, line: &str) {
         let line = without_colour(line);
         // The harness may have begun a line of its own.
         if let Some((_, why)) = line.split_once(MARK).and_then(|(_, said)| said.trim_end().rsplit_once(": ")) {
@@ -45,7 +45,7 @@ impl Tally {
     }
 
     /// How many tests tried what they are there for, and found it good.
-    pub(super) fn passed(&self) -> u64 {
+    pub(crate) fn passed(&self) -> u64 {
         self.reported.saturating_sub(self.untried.values().sum())
     }
 }
