@@ -13,7 +13,7 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// A store that forgets nothing, and keeps what is announced.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Store(Arc<Mutex<HashMap<String, Bytes>>>, Arc<Mutex<Vec<String>>>);
+pub(super) struct Store(Arc<Mutex<HashMap<String, Bytes>>>, pub(super) Arc<Mutex<Vec<String>>>);
 #[async_trait]
 impl CacheStore for Store {
     async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError> {
@@ -54,7 +54,7 @@ impl CacheStore for Store {
     }
 }
 
-fn fleet_key() -> FleetKey {
+pub(super) fn fleet_key() -> FleetKey {
     FleetKey::new([7; 32]).expect("a key")
 }
 

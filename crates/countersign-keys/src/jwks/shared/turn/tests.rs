@@ -1,3 +1,5 @@
+mod rounds;
+
 use super::super::look::is_older;
 use super::super::tests::shared;
 use super::*;
@@ -366,7 +368,7 @@ async fn whoever_holds_the_lease_is_waited_for_while_it_lives_unless_nothing_may
         let entry = Entry { claim, debt, ..refresher.entry(now, None) };
         assert!(shared.swap(None, &entry).await.expect("a store").is_some());
         let _lease = if is_held { shared.take_lease().await.expect("a store") } else { None };
-        let turn = refresher.turn(&shared, trigger, None).await.expect("a store");
+        let turn = soon(refresher.turn(&shared, trigger, None)).await.expect("a store");
         assert_eq!(word(&turn), expected, "{trigger:?} {debt} {is_claimed} {is_held}");
     }
 }
@@ -384,16 +386,16 @@ async fn a_lease_that_is_renewed_is_waited_for_and_a_document_that_is_there_is_n
         }
         shared.release(&lease).await.expect("a store");
     };
-    let (turn, ()) = tokio::join!(refresher.turn(&shared, RefreshTrigger::Schedule, None), lives);
+    let (turn, ()) = tokio::join!(soon(refresher.turn(&shared, RefreshTrigger::Schedule, None)), lives);
     let Turn::Fetch(claimed) = turn.expect("a store") else { panic!("it was given back after six seconds") };
     let entry = refresher.entry(now, Some(Document { head: head(10), body: body() }));
     assert!(shared.swap(Some(&claimed.raw), &entry).await.expect("a store").is_some());
     let since = tokio::time::Instant::now();
-    let turn = refresher.turn(&shared, RefreshTrigger::Schedule, None).await.expect("a store");
+    let turn = soon(refresher.turn(&shared, RefreshTrigger::Schedule, None)).await.expect("a store");
     assert_eq!((word(&turn), since.elapsed()), ("install", Duration::ZERO), "though another one holds the lease");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_was_fetched_is_published_unless_something_later_stands_there() {
     let (keys, clock) = provider();
     let (refresher, now) = (&keys.refresher, Moment::now(&clock));
@@ -401,7 +403,7 @@ async fn what_was_fetched_is_published_unless_something_later_stands_there() {
     // How much later than the claim is what has taken its place, and whether it is replaced.
     for (later_by, is_published) in [(None, true), (Some(-1), true), (Some(0), false), (Some(1), false)] {
         let (shared, _store) = shared();
-        let turn = refresher.turn(&shared, RefreshTrigger::Schedule, None).await.expect("a store");
+        let turn = soon(refresher.turn(&shared, RefreshTrigger::Schedule, None)).await.expect("a store");
         let Turn::Fetch(claimed) = turn else { panic!("nobody else fetches") };
         if let Some(order) = later_by.map(|later| claimed.order.saturating_add_signed(later)) {
             assert!(shared.swap(Some(&claimed.raw), &of_order(order)).await.expect("a store").is_some());
@@ -411,6 +413,11 @@ async fn what_was_fetched_is_published_unless_something_later_stands_there() {
         let after = shared.find().await.expect("a store").raw;
         assert_eq!((published, after != before), (is_published, is_published), "{later_by:?}");
     }
+}
+
+/// What ends within a minute, of which nobody waits a second.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(60 * SECOND, future).await.expect("an end")
 }
 
 fn word(turn: &Turn) -> &'static str {
