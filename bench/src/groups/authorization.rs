@@ -46,6 +46,8 @@ fn targets() -> Vec<Target> {
         targets.push(Target::new(case, OURS, Bound::AtMost(0.3), (case, claims::NAMES)));
         targets.push(Target::allocations(case, OURS, 1));
     }
+    // The check that stands alone is a prepared one, or no more than its mask.
+    targets.push(Target::new(policies::NAME, OURS, Bound::AtMost(10.0), (&of_size(check::SIZES[0]), OURS)));
     targets.push(Target::new(policies::NAME, OURS, Bound::AtMost(10.0), (policies::NAME, check::MASK)));
     targets.push(Target::allocations(policies::NAME, OURS, 0));
     targets

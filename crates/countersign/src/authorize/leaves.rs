@@ -17,16 +17,18 @@ pub(super) trait Leaves: Sync {
 /// stands.
 const OPEN: Decision = Decision::Indeterminate(Why::new("requirement", "open"));
 
+#[inline]
 pub(super) fn decide_now(judge: &impl Leaves, request: &AccessRequest<'_>) -> Option<Decision> {
-    // Most requirements are a leaf: what combines several is not gone through for one.
-    if !request.requirement.is_combination() {
-        request.note(None);
-        return if request.is_about_its_action() {
-            judge.leaf_now(request)
-        } else {
-            judge.leaf_now(&request.about(request.requirement))
-        };
+    // Most requirements are a leaf, which pays nothing for combinations.
+    if request.requirement.is_combination() || !request.is_about_its_action() {
+        return decide_each_now(judge, request);
     }
+    request.note(None);
+    judge.leaf_now(request)
+}
+
+#[inline(never)]
+fn decide_each_now(judge: &impl Leaves, request: &AccessRequest<'_>) -> Option<Decision> {
     let mut is_open = false;
     let decision = request.requirement.decide(&mut |leaf| {
         request.note(None);
