@@ -40,7 +40,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Err(error) = keys.ready().await {
         eprintln!("no keys yet: {error}");
     }
-    warp::serve(routes).run(([127, 0, 0, 1], 8080)).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+    warp::serve(routes).incoming(listener).run().await;
     Ok(())
 }
 
