@@ -57,12 +57,17 @@ impl Tools {
         eprintln!("xtask: installing {}, {} into {TOOLS}/interop", NPM.join(", "), PIP.join(", "));
         let mut npm = Command::new("npm");
         npm.args(["install", "--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]);
+        // Where there is no network, it says so in seconds and not in minutes.
+        npm.args(["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]);
         self.install_by(npm.arg("--prefix").arg(&self.folder).args(NPM), "npm install")?;
         let venv = self.folder.join("venv");
         let hint = "python3 -m venv (Debian's package is python3-venv)";
         self.install_by(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv), hint)?;
         let mut pip = Command::new(venv.join("bin/python"));
-        self.install_by(pip.args(["-m", "pip", "install", "--quiet", "--no-input"]).args(PIP), "pip install")
+        self.install_by(
+            pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--retries=1"]).args(PIP),
+            "pip install",
+        )
     }
 
     fn install_by(&self, command: &mut Command, name: &str) -> Result<(), Failure> {
