@@ -187,6 +187,7 @@ pub fn claims(data: &[u8]) {
     }
     for (at, verifier) in VERIFIERS.iter().enumerate() {
         let Some(Ok(verified)) = verifier.verify_now(&Credential::new("Bearer", &token)) else { continue };
+        assert!(parsed.is_ok(), "all claims have been read");
         assert_eq!(verified.payload().as_bytes(), data);
         assert_eq!(format!("{verified:?}"), "VerifiedToken { key: Some(KeyIdentity { algorithm: HS256, .. }), .. }");
         readable(&verified);
@@ -381,7 +382,10 @@ fn same_verdicts(token: &str) {
         match verdict {
             Ok(_) => assert!(explanation.is_accepted() && is_sealed(token), "{explanation}"),
             Err(VerifyError::Rejected(rejection)) => {
-                assert_eq!(explanation.failures().next(), Some(rejection), "{explanation}");
+                let first = explanation.failures().next();
+                // Claims that are much to read are read behind these.
+                let is_sooner = matches!(rejection, Rejection::Issuer | Rejection::Signature | Rejection::KeyMismatch);
+                assert!(first == Some(rejection) || (first.is_some() && is_sooner), "{rejection}: {explanation}");
             }
             Err(other) => panic!("{other:?}"),
         }

@@ -25,7 +25,7 @@ mod typed;
 
 pub use crate::json::{Cursor, Unfit};
 
-use crate::json::{Index, Value};
+use crate::json::{self, Index, Patience, Value};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use std::fmt;
@@ -264,8 +264,7 @@ struct Noted {
     issued_at: Option<NumericDate>,
     /// Whether there is a `cnf` (RFC 7800), whatever is in it.
     is_bound: bool,
-    /// Whether `events` makes it a Security Event Token (RFC 8417 §2.2).
-    is_event: bool,
+    events: Option<Place>,
     /// How many of the required claims are there and not `null`.
     required: usize,
 }
@@ -294,14 +293,45 @@ impl RegisteredClaims {
 
     /// Reads them all into what was empty: where the claims will stay, they need not be moved.
     pub(crate) fn read(&mut self, payload: &str, wanted: &WantedClaims) -> Result<(), JsonError> {
-        self.read_with(payload, wanted, None)
+        self.read_with(payload, wanted, Patience::Endless, None)
+    }
+
+    /// As [`read`](Self::read), where that takes no more than issuers ask for, and says whether it was so. Otherwise all that is
+    /// known then is which issuer they name, if they can be read at all.
+    pub(crate) fn read_or_find_issuer(&mut self, payload: &str, wanted: &WantedClaims) -> Result<bool, JsonError> {
+        match self.read_with(payload, wanted, Patience::Short, None) {
+            Err(JsonError::Laborious) => {
+                self.find_issuer(payload);
+                Ok(false)
+            }
+            read => read.map(|()| true),
+        }
+    }
+
+    #[cold]
+    fn find_issuer(&mut self, payload: &str) {
+        let Self { noted: Noted { mut issuer, mut unescaped, .. }, members } = std::mem::take(self);
+        if issuer.is_none() {
+            let found = json::find_first(payload, members.end(), "iss");
+            // Strict reading says what is wrong with one that is no string.
+            issuer = found.and_then(|found| unescaped.text(found, "iss").ok());
+        }
+        self.noted = Noted { issuer, unescaped, ..Noted::default() };
+    }
+
+    /// Reads what [`read_or_find_issuer`](Self::read_or_find_issuer) did not. That the issuer is another one is told as
+    /// [`JsonError::Duplicate`]: it cannot be, and is not relied on.
+    pub(crate) fn read_on(&mut self, payload: &str, wanted: &WantedClaims) -> Result<(), JsonError> {
+        let found = std::mem::take(self).noted.issuer;
+        self.read(payload, wanted)?;
+        if self.noted.issuer == found { Ok(()) } else { Err(JsonError::Duplicate) }
     }
 
     /// Reads on past claims of the wrong type, as far as there is JSON, and names them: for explaining, and never for
     /// deciding.
     pub(crate) fn parse_on(payload: &str, wanted: &WantedClaims) -> (Self, Vec<&'static str>, Result<(), JsonError>) {
         let (mut claims, mut mistyped) = (Self::default(), Vec::new());
-        let read = claims.read_with(payload, wanted, Some(&mut mistyped));
+        let read = claims.read_with(payload, wanted, Patience::Endless, Some(&mut mistyped));
         (claims, mistyped, read)
     }
 
@@ -309,10 +339,11 @@ impl RegisteredClaims {
         &mut self,
         payload: &str,
         wanted: &WantedClaims,
+        patience: Patience,
         mistyped: Option<&mut Vec<&'static str>>,
     ) -> Result<(), JsonError> {
         let mut reader = Reader { claims: &mut self.noted, wanted, mistyped };
-        self.members.read(payload, |name, value| reader.member(name, value))
+        self.members.read_within(payload, patience, |name, value| reader.member(name, value))
     }
 
     /// The claim `name` of this payload, if it is there.
@@ -404,8 +435,8 @@ impl RegisteredClaims {
     }
 
     /// Whether `events` makes it a Security Event Token (RFC 8417 §2.2).
-    pub(crate) fn is_event(&self) -> bool {
-        self.noted.is_event
+    pub(crate) fn is_event(&self, payload: &str) -> bool {
+        self.noted.events.is_some_and(|place| are_events(place.text(payload)))
     }
 }
 
@@ -460,7 +491,9 @@ impl Reader<'_> {
             "azp" if self.wanted.authorized_party => self.claims.authorized_party = self.text(value, "azp")?,
             _ => {
                 self.claims.is_bound |= name == "cnf";
-                self.claims.is_event |= name == "events" && are_events(value);
+                if name == "events" {
+                    self.claims.events = Some(Place::of(value));
+                }
                 is_null = value.text() == "null";
             }
         }
@@ -472,14 +505,14 @@ impl Reader<'_> {
 }
 
 /// Whether a claim of the name `events` is the one of RFC 8417 §2.2: an object whose members have URIs for names.
-fn are_events(value: Value<'_>) -> bool {
+fn are_events(value: &str) -> bool {
     let mut is_named_so = false;
-    let read = Index::default().read(value.text(), |name, _| {
+    let read = Index::default().read(value, |name, _| {
         is_named_so |= name.contains(':');
         Ok(())
     });
     // An object that cannot be read strictly may be one to another reader.
-    is_named_so || (read.is_err() && value.text().starts_with('{'))
+    is_named_so || (read.is_err() && value.starts_with('{'))
 }
 
 #[cfg(test)]
@@ -520,6 +553,26 @@ mod tests {
         for (payload, expected) in cases {
             assert_eq!(parse(payload).err(), *expected, "{payload}");
         }
+    }
+
+    #[test]
+    fn the_issuer_that_is_read_is_the_one_that_was_found() {
+        let stuffing = vec!["[[]]"; 100].join(",");
+        let payload = format!(r#"{{"x":[{stuffing}],"iss":"a","sub":"s"}}"#);
+        let wanted = WantedClaims::default();
+        let found = || {
+            let mut claims = RegisteredClaims::default();
+            assert_eq!(claims.read_or_find_issuer(&payload, &wanted), Ok(false));
+            assert_eq!((claims.issuer(&payload), claims.subject(&payload)), (Some("a"), None));
+            claims
+        };
+        let mut claims = found();
+        assert_eq!(claims.read_on(&payload, &wanted), Ok(()));
+        assert_eq!((claims.issuer(&payload), claims.subject(&payload)), (Some("a"), Some("s")));
+        // As if the scan had been wrong.
+        assert_eq!(found().read_on(r#"{"x":[],"iss":"a"}"#, &wanted), Err(JsonError::Duplicate));
+        assert_eq!(found().read_on("{}", &wanted), Err(JsonError::Duplicate));
+        assert_eq!(RegisteredClaims::default().read_on(&payload, &wanted), Err(JsonError::Duplicate));
     }
 
     #[test]
@@ -613,10 +666,12 @@ mod tests {
             (r#""urn:a""#, false),
             ("null", false),
         ] {
-            let claims = parse(&format!(r#"{{"events":{events}}}"#)).expect(events);
-            assert_eq!(claims.is_event(), are_events, "{events}");
+            let payload = format!(r#"{{"events":{events}}}"#);
+            let claims = parse(&payload).expect(events);
+            assert_eq!(claims.is_event(&payload), are_events, "{events}");
         }
-        assert!(!parse(r#"{"event":{"urn:a":1}}"#).expect("claims").is_event());
+        let payload = r#"{"event":{"urn:a":1}}"#;
+        assert!(!parse(payload).expect("claims").is_event(payload));
     }
 
     #[test]

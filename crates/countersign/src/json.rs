@@ -2,9 +2,12 @@
 
 mod cursor;
 mod index;
+mod scan;
 
+pub(crate) use cursor::Patience;
 pub use cursor::{Cursor, Unfit};
 pub(crate) use index::{Index, Span, Value};
+pub(crate) use scan::find_first;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use std::borrow::Cow;
@@ -23,6 +26,9 @@ pub(crate) enum JsonError {
     Duplicate,
     #[error("too many members")]
     TooMany,
+    /// Whether it is one has not been found out: see [`Patience::Short`].
+    #[error("too much to read")]
+    Laborious,
     #[error("`{0}` has the wrong type or an impossible value")]
     WrongType(&'static str),
 }

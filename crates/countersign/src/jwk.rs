@@ -600,6 +600,7 @@ pub(crate) fn malformed_json(error: JsonError) -> KeyError {
         JsonError::Duplicate => "a member stands twice",
         JsonError::TooMany => "too many members",
         JsonError::WrongType(_) => "a member has the wrong type",
+        JsonError::Laborious => "too much to read",
     })
 }
 

@@ -203,7 +203,7 @@ impl TokenRules {
         let token_type = token.header.and_then(Header::token_type);
         let says_so = |own| ["logout+jwt", "secevent+jwt"].iter().any(|event| is_type(own, event));
         // A verifier that was told to take such a `typ` wants such a token.
-        if token.claims.is_event() && !token_type.is_some_and(says_so) {
+        if token.claims.is_event(token.payload) && !token_type.is_some_and(says_so) {
             return Err(Rejection::SecurityEvent);
         }
         Ok(())

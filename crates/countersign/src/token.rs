@@ -36,6 +36,8 @@ pub struct UnverifiedToken<'t> {
     compact: Compact<'t>,
     payload: String,
     claims: RegisteredClaims,
+    /// Whether the claims have been read, and not the issuer alone been found.
+    is_read: bool,
 }
 
 impl<'t> UnverifiedToken<'t> {
@@ -45,10 +47,14 @@ impl<'t> UnverifiedToken<'t> {
     /// As [`Compact::parse`]; and [`Rejection::Issuer`], [`Rejection::Audience`] or [`Rejection::InvalidClaim`] when
     /// a registered claim has the wrong type.
     pub fn parse(token: &'t str, max_bytes: usize) -> Result<Self, Rejection> {
-        Self::parse_with(token, &Policy::new().max_bytes(max_bytes), None, &WantedClaims::default(), |_| Ok(()))
+        let (policy, wanted) = (Policy::new().max_bytes(max_bytes), WantedClaims::default());
+        let mut token = Self::parse_with(token, &policy, None, &wanted, |_| Ok(()))?;
+        token.read_on(&wanted)?;
+        Ok(token)
     }
 
-    /// Takes a token apart whose header `accept` takes.
+    /// Takes a token apart whose header `accept` takes. Claims that take much to be read are left to
+    /// [`verify`](Self::verify), but for the issuer.
     pub(crate) fn parse_with(
         token: &'t str,
         policy: &Policy,
@@ -58,9 +64,17 @@ impl<'t> UnverifiedToken<'t> {
     ) -> Result<Self, Rejection> {
         let mut compact = Compact::parse_jwt(token, policy, known, accept)?;
         let payload = String::from_utf8(compact.take_unverified_payload()).map_err(|_| Rejection::Malformed)?;
-        let mut token = Self { compact, payload, claims: RegisteredClaims::default() };
-        token.claims.read(&token.payload, wanted).map_err(ill_formed)?;
+        let mut token = Self { compact, payload, claims: RegisteredClaims::default(), is_read: false };
+        token.is_read = token.claims.read_or_find_issuer(&token.payload, wanted).map_err(ill_formed)?;
         Ok(token)
+    }
+
+    fn read_on(&mut self, wanted: &WantedClaims) -> Result<(), Rejection> {
+        if !self.is_read {
+            self.claims.read_on(&self.payload, wanted).map_err(ill_formed)?;
+            self.is_read = true;
+        }
+        Ok(())
     }
 
     /// The header: what the sender claims, and no more.
@@ -74,20 +88,22 @@ impl<'t> UnverifiedToken<'t> {
         self.claims.issuer(&self.payload)
     }
 
-    /// Checks that one of `keys` has signed it, in their order, remembers its header, and then shows the claims to
-    /// `accept`: what that refuses is not made a token.
+    /// Checks that one of `keys` has signed it, in their order, remembers its header, reads the claims where they have not been
+    /// read, and then shows them to `accept`: what that refuses is not made a token. `wanted` is what it was taken apart with.
     pub(crate) fn verify(
-        self,
+        mut self,
         keys: &[VerifyingKey],
         known: &KnownHeaders,
+        wanted: &WantedClaims,
         accept: impl FnOnce(&Claimed<'_>) -> Result<(), Rejection>,
     ) -> Result<VerifiedToken, Rejection> {
         for key in keys {
             match self.compact.check(key) {
                 Ok(()) => {
                     self.compact.remember(known, key);
+                    self.read_on(wanted)?;
                     accept(&Claimed { header: Some(self.header()), payload: &self.payload, claims: &self.claims })?;
-                    let Self { compact, payload, claims } = self;
+                    let Self { compact, payload, claims, .. } = self;
                     return Ok(VerifiedToken::new(Some(compact.into_header()), payload, claims, Some(key.identity())));
                 }
                 Err(Rejection::Signature) => {}
@@ -112,7 +128,7 @@ pub(crate) fn ill_formed(error: JsonError) -> Rejection {
         JsonError::WrongType("aud" | AUDIENCE_CLAIM) => Rejection::Audience,
         JsonError::WrongType("azp") => Rejection::AuthorizedParty,
         JsonError::WrongType(_) => Rejection::InvalidClaim,
-        JsonError::Syntax | JsonError::Duplicate | JsonError::TooMany => Rejection::Malformed,
+        JsonError::Syntax | JsonError::Duplicate | JsonError::TooMany | JsonError::Laborious => Rejection::Malformed,
     }
 }
 

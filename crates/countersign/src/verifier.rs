@@ -190,7 +190,8 @@ forward!(Arc, Box);
 ///
 /// In this order: size, three parts, strict header, `crit`, `kid`, `alg`, `typ`, canonical base64url, strict claims of
 /// the registered types, `iss`; then the key is asked for; then the signature, `aud`, the times, the required claims,
-/// and whatever else is asked of them. What fails first ends it; [`explain`](Self::explain) goes on.
+/// and whatever else is asked of them. What fails first ends it; [`explain`](Self::explain) goes on. Of claims that take much
+/// to be read, more than issuers write, only `iss` is found before the signature; they are read strictly behind it.
 ///
 /// ```
 /// use countersign::request::Credential;
@@ -252,9 +253,9 @@ impl JwtVerifier {
         let token = match key {
             Err(KeyProviderError::Ambiguous) if self.max_candidates > 1 => {
                 let keys = self.candidates(&wanted_key(&token))?;
-                token.verify(&keys, &self.known, accept)?
+                token.verify(&keys, &self.known, &self.rules.wanted, accept)?
             }
-            key => token.verify(std::slice::from_ref(&key?), &self.known, accept)?,
+            key => token.verify(std::slice::from_ref(&key?), &self.known, &self.rules.wanted, accept)?,
         };
         self.rules.check_own(&token)?;
         self.keep(credential, &token);

@@ -12,17 +12,23 @@ pub(super) const SIZES: [usize; 3] = [375, 2_048, 16_384];
 /// One refused token.
 pub(super) struct Refused {
     pub(super) what: &'static str,
+    /// Whether it has many audiences: what is signed is read whole, and the more there are, the more there is to compare.
+    pub(super) is_for_many: bool,
     pub(super) token: String,
 }
 
 /// A token that is taken, and those of its length that are not.
 pub(super) struct OfOneSize {
     pub(super) taken: String,
+    /// One that is taken for the last of many audiences.
+    pub(super) taken_for_many: String,
     pub(super) refused: Vec<Refused>,
 }
 
 /// The claims that all have, with a comma behind.
 const REGISTERED: &str = r#""iss":"https://issuer.example/","aud":"my-api","sub":"7","exp":4000000000,"#;
+
+const FOR_MANY: &str = "for many other audiences";
 
 /// Who writes tokens: with the key that counts, or with another one.
 pub(super) struct Writer<'k> {
@@ -37,7 +43,7 @@ impl Writer<'_> {
         let mut refused = Vec::new();
         let mut add = |what, token: String| {
             assert!(token.len().abs_diff(taken.len()) <= size / 20, "{what}: {} beside {}", token.len(), taken.len());
-            refused.push(Refused { what, token });
+            refused.push(Refused { what, is_for_many: what == FOR_MANY, token });
         };
 
         // All is well formed, and a claim is not what it has to be.
@@ -53,13 +59,16 @@ impl Writer<'_> {
         let early = REGISTERED.replace("\"sub\":\"7\"", "\"nbf\":3999999999");
         add("not valid yet", fitted(size, |room| self.signed(&plain, &usual(&early, room))));
         let many = |room| format!("{{{}\"x\":0}}", REGISTERED.replace("\"my-api\"", &list(room, "\"other\"")));
-        add("for many other audiences", fitted(size, |room| self.signed(&plain, many(room).as_bytes())));
+        add(FOR_MANY, fitted(size, |room| self.signed(&plain, many(room).as_bytes())));
+        let ours = |room| many(room).replacen("\"other\"]", "\"my-api\"]", 1);
+        let taken_for_many = fitted(size, |room| self.signed(&plain, ours(room).as_bytes()));
 
-        // What the claims are made of costs whoever reads them, and another key has signed.
+        // What the claims are made of costs whoever reads them, and another key has signed. The issuer comes last, behind all that
+        // is to be gone through.
         for (what, filling) in FILLINGS {
             let payload = |room: usize| {
                 let claims = filling(room.saturating_sub(REGISTERED.len() + 2));
-                format!("{{{REGISTERED}{claims}}}")
+                format!("{{{claims},{}}}", REGISTERED.trim_end_matches(','))
             };
             add(what, fitted(size, |room| self.forged(&plain, payload(room).as_bytes())));
         }
@@ -126,7 +135,7 @@ impl Writer<'_> {
         last("of four parts", |token, at| token[at - 1] = b'.');
         last("of nothing but dots", |token, _| token.fill(b'.'));
         last("without dots", |token, _| token.iter_mut().filter(|byte| **byte == b'.').for_each(|byte| *byte = b'_'));
-        OfOneSize { taken, refused }
+        OfOneSize { taken, taken_for_many, refused }
     }
 
     fn signed(&self, header: &Header, payload: &[u8]) -> String {
@@ -141,13 +150,24 @@ impl Writer<'_> {
 /// What fills the claims of a token so far, from the length.
 type Filling = fn(usize) -> String;
 
-const FILLINGS: [(&str, Filling); 14] = [
+const FILLINGS: [(&str, Filling); 20] = [
     ("forged: names with escapes", |room| members(room, |n| format!("\"\\u0061{n:03}\":0"))),
     ("forged: names of escapes alone", |room| members(room, |n| format!("\"{}\":0", escaped(n)))),
     ("forged: many names", |room| members(room, |n| format!("\"a{n:03}\":0"))),
     ("forged: names that look alike", |room| members(room, |n| format!("\"a{n:03}aa{n:03}a\":0"))),
     ("forged: text with escapes", |room| format!("\"x\":\"{}\"", "\\u0061".repeat(room.saturating_sub(6) / 6))),
     ("forged: many texts with escapes", |room| format!("\"x\":{}", list(room.saturating_sub(4), "\"\\n\""))),
+    ("forged: many texts", |room| format!("\"x\":{}", list(room.saturating_sub(4), "\"a\""))),
+    ("forged: many scopes", |room| format!("\"scp\":{}", list(room.saturating_sub(6), "\"a\""))),
+    ("forged: text that is not ASCII", |room| format!("\"x\":\"{}\"", "ß".repeat(room.saturating_sub(6) / 2))),
+    ("forged: many events", |room| {
+        format!("\"events\":{{{}}}", members(room.saturating_sub(12), |n| format!("\"a{n:03}\":0")))
+    }),
+    ("forged: a time of many digits", |room| format!("\"nbf\":{}", "9".repeat(room.saturating_sub(6)))),
+    ("forged: a bit of all", |room| {
+        let item = r#"{"\n":[[-0.5]]}"#;
+        format!("\"x\":{}", list(room.saturating_sub(4), item))
+    }),
     ("forged: nested lists", |room| {
         format!("\"x\":{}{}", "[".repeat(room.saturating_sub(4) / 2), "]".repeat(room.saturating_sub(4) / 2))
     }),

@@ -8,6 +8,17 @@ use std::slice;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place(Span);
 
+impl Place {
+    pub(super) fn of(value: Value<'_>) -> Self {
+        Self(value.place())
+    }
+
+    /// The JSON text at this place of the payload.
+    pub(super) fn text(self, payload: &str) -> &str {
+        text_at(payload, self)
+    }
+}
+
 /// Strings that cannot be borrowed, because they are written with escapes: by the place of their value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Unescaped(Vec<(Place, OneOrMany)>);
@@ -15,7 +26,7 @@ pub(crate) struct Unescaped(Vec<(Place, OneOrMany)>);
 impl Unescaped {
     /// Notes the string that is the value of `name`.
     pub(super) fn text(&mut self, value: Value<'_>, name: &'static str) -> Result<Place, JsonError> {
-        let place = Place(value.place());
+        let place = Place::of(value);
         if value.plain().is_none() {
             self.0.push((place, OneOrMany::One(value.parse(name)?)));
         }
@@ -24,7 +35,7 @@ impl Unescaped {
 
     /// Notes the strings that are the value of `name`, or the one.
     pub(super) fn texts(&mut self, value: Value<'_>, name: &'static str) -> Result<Place, JsonError> {
-        let place = Place(value.place());
+        let place = Place::of(value);
         if value.plain().is_none() && !is_plain_list(value.text()) {
             self.0.push((place, value.parse(name)?));
         }

@@ -27,6 +27,43 @@ pub struct Unfit;
 /// As deep as is walked here.
 const MAX_DEPTH: usize = 32;
 const _: () = assert!(MAX_DEPTH <= u32::BITS as usize, "a bit for each level");
+
+/// How much in a text may be slow to read. It is counted in steps of about 5 ns: an item of a list and a name within a claim take
+/// one each, and what is listed below takes more. Text itself takes none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    Endless,
+    /// More than issuers ask for, and then reading ends: for what anybody may have written. The longer the text is so far, the
+    /// more there is.
+    Short,
+}
+
+impl Patience {
+    fn steps(self) -> usize {
+        match self {
+            Self::Endless => ENDLESS,
+            Self::Short => 24,
+        }
+    }
+}
+
+/// Each byte of text takes a few steps at most, and no text is so long.
+const ENDLESS: usize = usize::MAX / 2;
+/// Text for one more step.
+const BYTES_PER_STEP: usize = 16;
+/// For a member of the object itself.
+const MEMBER_STEPS: usize = 2;
+/// For a name that has to be looked for among those before it.
+pub(super) const LOOK_STEPS: usize = 1;
+const SPACE_STEPS: usize = 1;
+const LEVEL_STEPS: usize = 1;
+const ESCAPE_STEPS: usize = 1;
+/// For a string that has to be copied for its escapes.
+const COPY_STEPS: usize = 16;
+/// For a number that is not a few digits.
+const NUMBER_STEPS: usize = 4;
+/// Numbers that are written longer are no matter of a few steps.
+const MAX_NUMBER: usize = 32;
 /// As many as every `u64` has room for.
 const MAX_DIGITS: usize = 18;
 
@@ -56,13 +93,19 @@ const MAX_DIGITS: usize = 18;
 pub struct Cursor<'t> {
     text: &'t str,
     at: usize,
+    steps: usize,
+    max_steps: usize,
 }
 
 impl<'t> Cursor<'t> {
     /// At the beginning of this text.
     #[must_use]
     pub fn new(text: &'t str) -> Self {
-        Self { text, at: 0 }
+        Self::with(text, Patience::Endless)
+    }
+
+    pub(super) fn with(text: &'t str, patience: Patience) -> Self {
+        Self { text, at: 0, steps: 0, max_steps: patience.steps() }
     }
 
     fn bytes(&self) -> &'t [u8] {
@@ -80,6 +123,7 @@ impl<'t> Cursor<'t> {
 
     #[cold]
     fn peek_past_space(&mut self) -> Option<u8> {
+        self.steps += SPACE_STEPS;
         let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
         self.at += self.bytes().get(self.at..)?.iter().take_while(is_space).count();
         self.bytes().get(self.at).copied()
@@ -198,7 +242,49 @@ impl<'t> Cursor<'t> {
 
     #[cold]
     fn other_string(&mut self) -> Result<Cow<'t, str>, Unfit> {
-        if self.peek() == Some(b'"') { self.parse().map(Cow::Owned) } else { Err(Unfit) }
+        if self.peek() != Some(b'"') {
+            return Err(Unfit);
+        }
+        let begin = self.at;
+        self.escaped_string()?;
+        self.take(COPY_STEPS)?;
+        let text = self.text.get(begin..self.at).ok_or(Unfit)?;
+        serde_json::from_str(text).map(Cow::Owned).map_err(|_| Unfit)
+    }
+
+    /// Goes past a string with escapes, of which it looks at the form alone, as serde_json does where it skips one.
+    #[cold]
+    fn escaped_string(&mut self) -> Result<(), Unfit> {
+        self.at += 1;
+        loop {
+            let rest = self.bytes().get(self.at..).unwrap_or_default();
+            let plain = plain(rest);
+            let is_hex = |digits: &[u8]| digits.iter().take(4).filter(|digit| digit.is_ascii_hexdigit()).count() == 4;
+            let digits = match rest.get(plain..).unwrap_or_default() {
+                [b'"', ..] => {
+                    self.at += plain + 1;
+                    return Ok(());
+                }
+                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 0,
+                [b'\\', b'u', digits @ ..] if is_hex(digits) => 4,
+                _ => return Err(Unfit),
+            };
+            self.at += plain + 2 + digits;
+            self.take(ESCAPE_STEPS)?;
+        }
+    }
+
+    /// Takes so many steps, if there are any left.
+    #[inline]
+    pub(super) fn take(&mut self, steps: usize) -> Result<(), Unfit> {
+        self.steps += steps;
+        if self.has_patience() { Ok(()) } else { Err(Unfit) }
+    }
+
+    /// Whether so far no more steps were taken than there may be.
+    #[inline]
+    pub(super) fn has_patience(&self) -> bool {
+        self.steps <= self.max_steps + self.at / BYTES_PER_STEP
     }
 
     /// Goes past any value.
@@ -211,9 +297,11 @@ impl<'t> Cursor<'t> {
         loop {
             match self.peek() {
                 Some(b'"') if self.plain_string().is_some() => {}
+                Some(b'"') => self.escaped_string()?,
                 Some(b'0'..=b'9') if self.plain_integer().is_some() => {}
                 Some(first @ (b'{' | b'[')) if depth < MAX_DEPTH => {
                     self.at += 1;
+                    self.take(LEVEL_STEPS)?;
                     let is_object = first == b'{';
                     if !self.past(closing(is_object)) {
                         (objects, depth) = (objects << 1 | u32::from(is_object), depth + 1);
@@ -224,7 +312,10 @@ impl<'t> Cursor<'t> {
                     }
                 }
                 Some(b't' | b'f' | b'n') if self.past_word() => {}
-                _ => drop(self.parse::<IgnoredAny>()?),
+                _ => self.skip_unseen()?,
+            }
+            if depth > 0 {
+                self.take(1)?;
             }
             loop {
                 if depth == 0 {
@@ -243,8 +334,24 @@ impl<'t> Cursor<'t> {
         }
     }
 
+    /// Has serde_json go past a number, or what lies deep.
+    #[cold]
+    fn skip_unseen(&mut self) -> Result<(), Unfit> {
+        let rest = self.bytes().get(self.at..).unwrap_or_default();
+        let is_digit = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+        let is_number = matches!(rest.iter().take(MAX_NUMBER).take_while(is_digit).count(), 1..MAX_NUMBER);
+        self.take(match is_number {
+            true => NUMBER_STEPS,
+            // Where it ends is not known before, and may be the end of the text.
+            false if self.max_steps < ENDLESS => rest.len(),
+            false => 0,
+        })?;
+        self.parse::<IgnoredAny>().map(drop)
+    }
+
     /// Goes past the name of a member.
     fn name(&mut self) -> Result<(), Unfit> {
+        self.steps += 1;
         self.string()?;
         self.expect(b':')
     }
@@ -265,10 +372,12 @@ impl<'t> Cursor<'t> {
     /// Goes past any value, and tells where it begins, and whether it is a string without escapes.
     #[inline]
     pub(super) fn value(&mut self) -> Result<(usize, bool), Unfit> {
+        self.steps += MEMBER_STEPS;
         self.peek();
         let begin = self.at;
         let is_plain = self.plain_string().is_some();
         if !is_plain {
+            self.take(0)?;
             self.skip()?;
         }
         Ok((begin, is_plain))
@@ -451,6 +560,54 @@ mod tests {
         fn plain_text_ends_where_its_bytes_say(bytes in vec(prop_oneof![any::<u8>(), 0x1e..=0x24_u8, Just(b'\\')], 0..40)) {
             let expected = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
             prop_assert_eq!(plain(&bytes), expected.unwrap_or(bytes.len()));
+        }
+    }
+
+    #[test]
+    fn of_escapes_that_are_skipped_the_form_is_looked_at() {
+        for (text, is_string) in [
+            (r#""\"\\\/\b\f\n\r\t""#, true),
+            (r#""\u00e9\uD800""#, true),
+            (r#""a\nb\u0061""#, true),
+            (r#""\u00g0""#, false),
+            (r#""\u12""#, false),
+            (r#""\u123""#, false),
+            (r#""\u12"#, false),
+            (r#""\U0061""#, false),
+            (r#""\x""#, false),
+            (r#""\""#, false),
+            (r#""\n"#, false),
+            ("\"\\n\u{1}\"", false),
+            ("\"\\\u{e9}\"", false),
+        ] {
+            assert_eq!(is_skipped(text), is_string, "{text}");
+            assert_eq!(serde_json::from_str::<IgnoredAny>(text).is_ok(), is_string, "{text}");
+        }
+    }
+
+    #[test]
+    fn short_patience_ends_with_what_is_slow_to_read() {
+        let list = |item: &str, times| format!("[{}]", vec![item; times].join(","));
+        for (text, is_read) in [
+            (list("\"resource-000:read-write\"", 1000), true),
+            (format!("\"{}\"", "x".repeat(10_000)), true),
+            (list("0", 20), true),
+            (list("0", 1000), false),
+            (list("\"\"", 1000), false),
+            (list("true", 1000), false),
+            (list("-1.5", 1000), false),
+            (list("{}", 1000), false),
+            (list(" 0", 1000), false),
+            (format!("{{{}}}", vec!["\"a\":0"; 1000].join(",")), false),
+            (format!("\"{}\"", "\\n".repeat(1000)), false),
+            (format!("{{\"{}\":0}}", "\\u0061".repeat(1000)), false),
+            (format!("{}{}", "[".repeat(1000), "]".repeat(1000)), false),
+            ("9".repeat(1000), false),
+            (format!("-0.{}", "0".repeat(1000)), false),
+        ] {
+            let mut cursor = Cursor::with(&text, Patience::Short);
+            assert_eq!((cursor.skip().is_ok(), cursor.has_patience()), (is_read, is_read), "{text}");
+            assert!(is_skipped(&text), "{text}");
         }
     }
 

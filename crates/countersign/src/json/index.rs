@@ -1,16 +1,15 @@
 //! Where the members of an object stand.
 
-use super::cursor::{Cursor, Unfit};
+use super::cursor::{Cursor, LOOK_STEPS, Patience, Unfit};
 use super::{JsonError, MAX_MEMBERS};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::hash::BuildHasher;
 use std::ops::Range;
 
-/// As many members as are noted without an allocation: usual claims sets have no more.
+/// As many members as are noted without an allocation: usual claims sets have no more. Among more, a name is looked for by its
+/// hash: whoever writes many names also chooses how alike they look.
 const FEW: usize = 24;
-/// From here on a name is looked for by its hash: whoever writes many names also chooses how alike they look.
-const MANY: usize = 16;
 
 /// The members of one JSON object, by their places in its text, which stands beside this.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +37,7 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    fn new(begin: usize, end: usize) -> Option<Self> {
+    pub(super) fn new(begin: usize, end: usize) -> Option<Self> {
         Some(Self { begin: u32::try_from(begin).ok()?, end: u32::try_from(end).ok()? })
     }
 
@@ -77,6 +76,12 @@ pub(crate) struct Value<'t> {
 }
 
 impl<'t> Value<'t> {
+    /// The string at this place.
+    pub(super) fn string_at(text: &'t str, place: Span) -> Option<Self> {
+        let text = text.get(place.range())?;
+        Some(Self { text, place, is_plain: !text.contains('\\') })
+    }
+
     pub(crate) fn text(self) -> &'t str {
         self.text
     }
@@ -122,9 +127,30 @@ impl Index {
     pub(crate) fn read<'t>(
         &mut self,
         text: &'t str,
+        look: impl FnMut(&str, Value<'t>) -> Result<(), JsonError>,
+    ) -> Result<(), JsonError> {
+        self.read_within(text, Patience::Endless, look)
+    }
+
+    /// As [`read`](Self::read). What takes more than there is patience for is [`JsonError::Laborious`], whatever else it is.
+    pub(crate) fn read_within<'t>(
+        &mut self,
+        text: &'t str,
+        patience: Patience,
+        look: impl FnMut(&str, Value<'t>) -> Result<(), JsonError>,
+    ) -> Result<(), JsonError> {
+        let mut cursor = Cursor::with(text, patience);
+        let read = self.read_members(text, &mut cursor, look);
+        if read.is_err() && !cursor.has_patience() { Err(JsonError::Laborious) } else { read }
+    }
+
+    #[inline]
+    fn read_members<'t>(
+        &mut self,
+        text: &'t str,
+        cursor: &mut Cursor<'t>,
         mut look: impl FnMut(&str, Value<'t>) -> Result<(), JsonError>,
     ) -> Result<(), JsonError> {
-        let mut cursor = Cursor::new(text);
         let mut names = Names::default();
         cursor.expect(b'{')?;
         if !cursor.past(b'}') {
@@ -134,8 +160,11 @@ impl Index {
                     Some(name) => (cursor.at() - 1 - name.len()..cursor.at() - 1, Cow::Borrowed(name)),
                     None => (0..0, cursor.string()?),
                 };
-                if names.has(&name, self, text) {
-                    return Err(JsonError::Duplicate);
+                if self.may_have(&name) {
+                    cursor.take(LOOK_STEPS)?;
+                    if names.has(&name, self, text) {
+                        return Err(JsonError::Duplicate);
+                    }
                 }
                 if self.len == MAX_MEMBERS {
                     return Err(JsonError::TooMany);
@@ -159,6 +188,17 @@ impl Index {
             cursor.expect(b'}')?;
         }
         Ok(cursor.end()?)
+    }
+
+    /// Whether `name`, which will be the next, may be that of a member.
+    #[inline]
+    fn may_have(&self, name: &str) -> bool {
+        self.kinds & kind(name) != 0 || self.len >= FEW
+    }
+
+    /// Where the last member ends that has been read.
+    pub(crate) fn end(&self) -> usize {
+        self.len.checked_sub(1).and_then(|last| self.member(last)).map_or(0, |member| member.value.range().end)
     }
 
     /// Keeps a name that is written with escapes.
@@ -290,16 +330,11 @@ impl Table {
 
 impl Names {
     /// Whether `name` is one of those in `index`, which will be told it next.
-    #[inline]
-    fn has(&mut self, name: &str, index: &Index, text: &str) -> bool {
-        if index.len >= MANY {
-            return self.has_among_many(name, index, text);
-        }
-        index.find(text, name).is_some()
-    }
-
     #[cold]
-    fn has_among_many(&mut self, name: &str, index: &Index, text: &str) -> bool {
+    fn has(&mut self, name: &str, index: &Index, text: &str) -> bool {
+        if index.len < FEW {
+            return index.find(text, name).is_some();
+        }
         let table = self.many.get_or_insert_with(|| Table::of(index, text));
         table.has(name.as_bytes(), index.len, index, text)
     }
@@ -315,7 +350,7 @@ fn kind(name: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Members, Wrong, read_object};
+    use super::super::{Members, Wrong, find_first, read_object};
     use super::*;
     use proptest::collection::vec;
     use proptest::prelude::*;
@@ -377,10 +412,29 @@ mod tests {
         })
     }
 
+    /// What short patience makes of it: the same, or nothing but that it is too much.
+    fn read_shortly(text: &str) -> Option<Result<Vec<String>, JsonError>> {
+        let mut names = Vec::new();
+        let look = |name: &str, _: Value<'_>| {
+            names.push(name.to_owned());
+            Ok(())
+        };
+        match Index::default().read_within(text, Patience::Short, look) {
+            Err(JsonError::Laborious) => None,
+            read => Some(read.map(|()| names)),
+        }
+    }
+
+    /// The string that is the value of the member `n` by a scan.
+    fn scanned(text: &str) -> Option<&str> {
+        find_first(text, 0, "n").map(Value::text)
+    }
+
     proptest! {
         #[test]
         fn an_index_is_what_serde_json_reads(
-            members in vec(("[ab\"\\\\é]{0,2}|[a-z]{1,12}", json()), 0..24),
+            members in vec(("n|[abn\"\\\\é]{0,2}|[a-z]{1,12}", json()), 0..24),
+            escaped in any::<bool>(),
             pretty in any::<bool>(),
             broken in proptest::option::of((any::<prop::sample::Index>(), "[\\x00-\\x7f]?")),
         ) {
@@ -388,7 +442,9 @@ mod tests {
                 .iter()
                 .map(|(name, value)| {
                     let value = if pretty { format!("{value:#}") } else { value.to_string() };
-                    format!("{}:{value}", serde_json::json!(name))
+                    let name = serde_json::json!(name).to_string();
+                    let name = if escaped { name.replace('n', r"\u006E").replace('a', r"\u0061") } else { name };
+                    format!("{name}:{value}")
                 })
                 .collect();
             let mut text = format!("{{{}}}", members.join(if pretty { " ,\r\n\t" } else { "," }));
@@ -396,7 +452,22 @@ mod tests {
                 let at = at.index(text.chars().count());
                 text = text.chars().enumerate().map(|(n, c)| if n == at { to.clone() } else { c.into() }).collect();
             }
-            prop_assert_eq!(read(&text), reference(&text), "{}", text);
+            let read = read(&text);
+            prop_assert_eq!(&read, &reference(&text), "{}", text);
+            if let Some(shortly) = read_shortly(&text) {
+                let names = |Raw(members): &Raw| members.iter().map(|(name, _)| name.clone()).collect();
+                prop_assert_eq!(shortly, read.as_ref().map(names).map_err(|error| *error), "{}", text);
+            }
+            let _ = scanned(&text);
+            if let Ok(Raw(members)) = read {
+                let own = members.iter().find(|(name, _)| name == "n").map(|(_, value)| value.as_str());
+                prop_assert_eq!(scanned(&text), own.filter(|own| own.starts_with('"')), "{}", text);
+            }
+        }
+
+        #[test]
+        fn a_scan_takes_any_text(text in "[\"\\\\:né😀{}]{0,40}") {
+            let _ = scanned(&text);
         }
     }
 
@@ -405,7 +476,7 @@ mod tests {
         // Some are written with an escape.
         let name = |n: usize| if n.is_multiple_of(3) { format!("\\u006d{n}") } else { format!("m{n}") };
         let many = |len: usize| (0..len).map(|n| format!("\"{}\":\"{n}\"", name(n))).collect::<Vec<_>>();
-        for len in [0, 1, FEW - 1, FEW, FEW + 1, MANY - 1, MANY, MANY + 1, MAX_MEMBERS, MAX_MEMBERS + 1] {
+        for len in [0, 1, FEW - 1, FEW, FEW + 1, FEW + 2, MAX_MEMBERS, MAX_MEMBERS + 1] {
             let members = many(len);
             let text = format!("{{{}}}", members.join(","));
             assert_eq!(read(&text), reference(&text), "{len}");

@@ -175,8 +175,9 @@ impl JwtVerifier {
     /// Goes through every check of a token, past the first failure as far as that is possible. For operators: "why 401?".
     ///
     /// What is wrong with one part keeps no other from being looked at: padding is decoded, and a claim of the wrong type
-    /// is a failure of its own. The first failure is the reason that verification gives. What nobody asks for, and what a
-    /// danger leaves out, is told as not checked.
+    /// is a failure of its own. The first failure is the reason that verification gives, unless the claims take much to be
+    /// read: verification then names issuer, key or signature first. What nobody asks for, and what a danger leaves out, is told
+    /// as not checked.
     ///
     /// A key is asked for only where the checks before it hold, as in verification. Claims are judged even where the
     /// signature does not stand, by the built-in rules alone, and are never given out. Checks of the application's own
@@ -268,7 +269,8 @@ impl JwtVerifier {
             Err(KeyProviderError::Ambiguous) if self.max_candidates > 1 => self.candidates(&wanted_key(&unverified)),
             Err(error) => Err(error.into()),
         };
-        let verdict = keys.and_then(|keys| Ok(unverified.verify(&keys, &self.known, |_| Ok(()))?));
+        let verdict =
+            keys.and_then(|keys| Ok(unverified.verify(&keys, &self.known, &self.rules.wanted, |_| Ok(()))?));
         let (key, signature) = match &verdict {
             Ok(_) => (Outcome::Passed, Outcome::Passed),
             Err(VerifyError::Rejected(Rejection::Signature)) => {

@@ -1,3 +1,5 @@
+mod order;
+
 use super::*;
 use crate::alg::Algorithm;
 use crate::danger::Danger;
