@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// More members than this are refused before they are read.
+/// More members than this are refused before they are read, unless fewer are.
 const MAX_MEMBERS: usize = 256;
 
 /// Why an object was refused. Holds no text of the input.
@@ -35,6 +35,9 @@ pub(crate) enum JsonError {
 
 /// What reads the members of an object, one at a time.
 pub(crate) trait Members<'de> {
+    /// More of them are refused before they are read.
+    const MOST: usize = MAX_MEMBERS;
+
     /// Reads the value of member `name` from `map`, or skips it.
     ///
     /// Returns the member's own name as a constant when the value's type mattered and was wrong.
@@ -119,7 +122,7 @@ impl<'de, M: Members<'de>> Visitor<'de> for Object<'_, M> {
                 *self.problem = Some(JsonError::Duplicate);
                 return Err(A::Error::custom("duplicate member"));
             }
-            if seen.len == MAX_MEMBERS {
+            if seen.len == M::MOST {
                 *self.problem = Some(JsonError::TooMany);
                 return Err(A::Error::custom("too many members"));
             }

@@ -70,6 +70,8 @@ use std::fmt;
 pub const MAX_BYTES: usize = 16 * 1024;
 /// A longer header is refused, in bytes of JSON.
 const MAX_HEADER_BYTES: usize = 4 * 1024;
+/// A header of more members is refused: it is read before any key is known, and strangers write it. RFC 7515 has eleven.
+const MAX_HEADER_MEMBERS: usize = 32;
 
 /// What a signature vouches for: the payload, and the protected header of that very signature.
 ///

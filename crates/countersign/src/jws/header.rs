@@ -294,6 +294,8 @@ fn token_type(written: Cow<'_, str>) -> Cow<'static, str> {
 }
 
 impl<'de> Members<'de> for Fields {
+    const MOST: usize = super::MAX_HEADER_MEMBERS;
+
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), Wrong<A::Error>> {
         match name {
             "alg" => self.algorithm = Some(json::text(map, "alg", |name| Algorithm::from_name(&name))?),

@@ -35,8 +35,14 @@ fn the_example_of_rfc_7515_appendix_a_1_verifies() {
 fn headers_meet_their_verdict() {
     let long_kid = format!(r#"{{"alg":"HS256","kid":"{}"}}"#, "k".repeat(257));
     let long = format!(r#"{{"alg":"HS256","x":"{}"}}"#, "x".repeat(5000));
+    let members =
+        |number: usize| (1..number).map(|n| format!(r#""\u0078{n}":0,"#)).collect::<String>() + r#""alg":"HS256""#;
+    let (many, too_many) = (members(MAX_HEADER_MEMBERS), members(MAX_HEADER_MEMBERS + 1));
+    let (many, too_many) = (format!("{{{many}}}"), format!("{{{too_many}}}"));
     let cases: &[(&str, Option<Rejection>)] = &[
         (r#"{"alg":"HS256"}"#, None),
+        (&many, None),
+        (&too_many, Some(Rejection::Malformed)),
         (r#" { "alg" : "HS256" , "jku":"https://elsewhere.example/", "jwk":{"kty":"oct"} } "#, None),
         (r#"{"alg":"HS256","b64":true}"#, None),
         (r#"{"alg":"none"}"#, Some(Rejection::Algorithm)),
