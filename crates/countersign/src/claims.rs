@@ -28,8 +28,8 @@ pub use crate::json::{Cursor, Unfit};
 use crate::json::{self, Index, Patience, Value};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
-use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{fmt, mem};
 use text::{Place, Strings, Unescaped};
 
 pub(crate) use crate::json::JsonError;
@@ -310,19 +310,20 @@ impl RegisteredClaims {
 
     #[cold]
     fn find_issuer(&mut self, payload: &str) {
-        let Self { noted: Noted { mut issuer, mut unescaped, .. }, members } = std::mem::take(self);
+        let Noted { mut issuer, mut unescaped, .. } = mem::take(&mut self.noted);
         if issuer.is_none() {
-            let found = json::find_first(payload, members.end(), "iss");
+            let found = json::find_first(payload, self.members.end(), "iss");
             // Strict reading says what is wrong with one that is no string.
             issuer = found.and_then(|found| unescaped.text(found, "iss").ok());
         }
         self.noted = Noted { issuer, unescaped, ..Noted::default() };
+        self.members.clear();
     }
 
     /// Reads what [`read_or_find_issuer`](Self::read_or_find_issuer) did not. That the issuer is another one is told as
     /// [`JsonError::Duplicate`]: it cannot be, and is not relied on.
     pub(crate) fn read_on(&mut self, payload: &str, wanted: &WantedClaims) -> Result<(), JsonError> {
-        let found = std::mem::take(self).noted.issuer;
+        let found = mem::take(&mut self.noted).issuer;
         self.read(payload, wanted)?;
         if self.noted.issuer == found { Ok(()) } else { Err(JsonError::Duplicate) }
     }

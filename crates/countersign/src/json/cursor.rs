@@ -42,7 +42,7 @@ impl Patience {
     fn steps(self) -> usize {
         match self {
             Self::Endless => ENDLESS,
-            Self::Short => 24,
+            Self::Short => 12,
         }
     }
 }
@@ -50,11 +50,11 @@ impl Patience {
 /// Each byte of text takes a few steps at most, and no text is so long.
 const ENDLESS: usize = usize::MAX / 2;
 /// Text for one more step.
-const BYTES_PER_STEP: usize = 16;
+const BYTES_PER_STEP: usize = 12;
 /// For a member of the object itself.
 const MEMBER_STEPS: usize = 2;
 /// For a name that has to be looked for among those before it.
-pub(super) const LOOK_STEPS: usize = 1;
+pub(super) const LOOK_STEPS: usize = 2;
 const SPACE_STEPS: usize = 1;
 const LEVEL_STEPS: usize = 1;
 const ESCAPE_STEPS: usize = 1;
@@ -591,7 +591,7 @@ mod tests {
         for (text, is_read) in [
             (list("\"resource-000:read-write\"", 1000), true),
             (format!("\"{}\"", "x".repeat(10_000)), true),
-            (list("0", 20), true),
+            (list("0", 12), true),
             (list("0", 1000), false),
             (list("\"\"", 1000), false),
             (list("true", 1000), false),

@@ -196,6 +196,11 @@ impl Index {
         self.kinds & kind(name) != 0 || self.len >= FEW
     }
 
+    /// Forgets all members.
+    pub(crate) fn clear(&mut self) {
+        (self.len, self.kinds, self.rest) = (0, 0, None);
+    }
+
     /// Where the last member ends that has been read.
     pub(crate) fn end(&self) -> usize {
         self.len.checked_sub(1).and_then(|last| self.member(last)).map_or(0, |member| member.value.range().end)
