@@ -1,5 +1,7 @@
-//! A real server: killed, out of reach, flushed, failed over to a replica that lacks the last change, and full of lies.
+//! A real server: killed, paused, out of reach, flushed, failed over to a replica that lacks the last change, and full of lies.
 
+mod judge;
+mod paused;
 mod split;
 
 use super::*;
@@ -9,6 +11,7 @@ use countersign::VerifiedToken;
 use countersign_cache::{Follower, RedisCache};
 use countersign_testkit::redis_proxy::{RedisProxy, Traffic};
 use countersign_testkit::redis_server::RedisServer;
+use judge::Judge;
 use tokio::time::{sleep, timeout};
 
 /// How long until a busy machine has done what it should.

@@ -1,41 +1,24 @@
 //! A master that is cut off from its replicas and its sentinels, together with a process.
 
 use super::*;
-use countersign::claims::NumericDate;
-use countersign::issue::JwtSigner;
-use countersign::request::RequestView;
-use countersign::screening::Check;
-use countersign::{Guard, JwtVerifier};
 use countersign_testkit::redis_server::RedisSentinels;
 use std::error::Error;
 
 /// With a revocation log of its own, and a guard that asks it.
-struct Judge {
+struct Side {
     member: Member,
-    guard: Check,
-    key: SigningKey,
+    judge: Judge,
 }
 
-impl Judge {
+impl Side {
     fn new(store: impl CacheStore) -> Self {
-        let (member, key) = (Member::new(store), SigningKey::generate(Algorithm::ES256).expect("generate"));
-        let verifier = JwtVerifier::builder(key.verifying_key().clone()).issuer("a").audience("api");
-        let verifier = verifier.clock(FakeClock::at(1_000)).build().expect("a verifier");
-        let guard = Guard::builder(verifier).revocation(member.log.clone()).build().expect("a guard");
-        Self { member, guard: guard.check_authenticated(), key }
+        let member = Member::new(store);
+        let judge = Judge::new(member.log.clone());
+        Self { member, judge }
     }
 
-    /// What a request with this token is answered.
     async fn answer(&self, id: &str) -> u16 {
-        let claims = json!({"iss": "a", "aud": "api", "exp": NumericDate::from_secs(2_000), "jti": id});
-        let token = JwtSigner::new(self.key.clone()).sign(&claims).expect("a token");
-        let bearer = format!("Bearer {token}");
-        let headers = [("authorization", bearer.as_str())];
-        let request = RequestView::new("GET", "/", None, &headers);
-        match self.guard.judge(&self.guard.screening(None), &request).await {
-            Ok(_) => 200,
-            Err(denial) => denial.status(),
-        }
+        self.judge.answer(id).await
     }
 
     async fn says(&self, id: &str, status: u16) {
@@ -60,14 +43,14 @@ async fn who_is_cut_off_with_the_master_is_told_no_write_and_says_503_within_the
     let by_sentinels = |urls| RedisCache::sentinel("redis://mymaster", urls).build().expect("settings");
     // Nothing tells it of another master, and the old one answers.
     let address = RedisProxy::start(world.master().port()).await.expect("a proxy");
-    let cut_off = Judge::new(store(address.url()));
+    let cut_off = Side::new(store(address.url()));
     // Its connection is to the old master, and it can ask all sentinels.
-    let between = Judge::new(by_sentinels([vec![world.near_url()], world.urls()].concat()));
-    let beyond = Judge::new(by_sentinels(world.far_urls()));
+    let between = Side::new(by_sentinels([vec![world.near_url()], world.urls()].concat()));
+    let beyond = Side::new(by_sentinels(world.far_urls()));
     beyond.member.revoke("before").await;
-    for judge in [&cut_off, &between, &beyond] {
-        judge.member.confirm().await;
-        assert_eq!((judge.answer("before").await, judge.answer("good").await), (401, 200));
+    for side in [&cut_off, &between, &beyond] {
+        side.member.confirm().await;
+        assert_eq!((side.answer("before").await, side.answer("good").await), (401, 200));
     }
 
     world.isolate();
@@ -113,11 +96,11 @@ async fn who_is_cut_off_with_the_master_is_told_no_write_and_says_503_within_the
     address.lead_to(world.replica().port());
     // One after the other: who comes back puts back what it was told, and the next look of the others shows it.
     let mut lost = 0;
-    for judge in [&cut_off, &between, &beyond] {
-        judge.says("good", 200).await;
-        insist(async || judge.member.log.poll().await.is_ok()).await;
+    for side in [&cut_off, &between, &beyond] {
+        side.says("good", 200).await;
+        insist(async || side.member.log.poll().await.is_ok()).await;
         for id in acknowledged.iter().map(String::as_str).chain(["before", "beyond"]) {
-            lost += usize::from(judge.answer(id).await != 401);
+            lost += usize::from(side.answer(id).await != 401);
         }
     }
     assert_eq!(lost, 0);
