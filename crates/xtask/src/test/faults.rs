@@ -7,6 +7,49 @@ use std::ops::AddAssign;
 /// What such a line begins with.
 const MARK: &str = "fault: ";
 
+/// What must be tried of a fleet that shares its keys and revocations, and the rows that show it. A row is told by a test
+/// when all is asserted, so one that is not there was not tried, or not passed.
+const WANTED: &[(&str, &[&str])] = &[
+    ("eight processes at cold start", &["8 processes, cold start"]),
+    ("eight processes at expiry", &["8 processes, expiry"]),
+    ("a leader killed between fetch and commit", &["8 processes, leader killed between fetch and commit"]),
+    (
+        "a leader paused past its lease and woken",
+        &["8 processes, leader stopped past its lease", "leader woken after its lease"],
+    ),
+    ("Redis killed", &["Redis killed", "Redis restarted", "revocation log, Redis killed and flushed"]),
+    (
+        "Redis paused for 5 s",
+        &[
+            "Redis paused",
+            "Redis resumed",
+            "revocation log, Redis paused 5 s, Strict",
+            "revocation log, Redis paused 5 s, Degrade",
+        ],
+    ),
+    ("Redis flushed", &["Redis flushed", "revocation log, Redis killed and flushed"]),
+    (
+        "Redis failed over to a replica that lost the last second",
+        &[
+            "failed over to a replica that lost the last second",
+            "revocation log, failed over to a replica that lost the last second",
+        ],
+    ),
+    (
+        "Redis filled with forged, foreign, truncated and replayed envelopes",
+        &[
+            "Redis filled with forged, foreign, truncated and replayed envelopes",
+            "revocation log, Redis filled with lies",
+        ],
+    ),
+    (
+        "a removed or distrusted key",
+        &["key distrusted by id, by thumbprint, token revoked", "key removed from the document"],
+    ),
+    ("the connection for pub/sub killed", &["pub/sub connections killed", "revocation log, pub/sub connection killed"]),
+    ("clocks of two processes 60 s apart", &["clocks of two processes 60 s apart"]),
+];
+
 /// What was counted last under each fault, and how often it was tried.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Faults(BTreeMap<String, (String, u64)>);
@@ -20,6 +63,12 @@ impl Faults {
         let (last, times) = self.0.entry(fault.to_owned()).or_default();
         counts.clone_into(last);
         *times += 1;
+    }
+
+    /// What must be tried and has no row, each row that is missing with its fault.
+    pub(super) fn missing(&self) -> Vec<String> {
+        let rows = WANTED.iter().flat_map(|(fault, rows)| rows.iter().map(move |row| (fault, *row)));
+        rows.filter(|(_, row)| !self.0.contains_key(*row)).map(|(fault, row)| format!("{fault}: `{row}`")).collect()
     }
 }
 
@@ -50,6 +99,7 @@ impl fmt::Display for Faults {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_line_for_each_fault_says_what_was_counted_last() {
@@ -71,5 +121,25 @@ mod tests {
             cut off: after   1 x  fetches=1\n  \
             killed           2 x  fetches=1 wrong=0\n";
         assert_eq!(faults.to_string(), expected);
+    }
+
+    #[test]
+    fn each_fault_without_one_of_its_rows_is_missing() {
+        let rows: BTreeSet<_> = WANTED.iter().flat_map(|(_, rows)| *rows).collect();
+        let told = |left_out: Option<&str>| {
+            let mut faults = Faults::default();
+            for row in rows.iter().filter(|row| Some(***row) != left_out) {
+                faults.read(&format!("fault: {row}: counted=1\n"));
+            }
+            faults.missing()
+        };
+        assert!(told(None).is_empty());
+        for row in &rows {
+            let missing = told(Some(row));
+            let concerned = WANTED.iter().filter(|(_, rows)| rows.contains(row));
+            let expected: Vec<_> = concerned.map(|(fault, _)| format!("{fault}: `{row}`")).collect();
+            assert_eq!(missing, expected);
+        }
+        assert!(Faults::default().missing().len() >= rows.len());
     }
 }
