@@ -101,10 +101,15 @@ async fn distrust_of_another_key_closes_nothing() {
         let world = World::start_with_log(framework, clock, &here);
         let mut client = Client::connect(&world, "/echo", &json!({})).await;
         assert_eq!(client.ask("hello").await, "hello", "{framework}");
-        world.clock.pass(SECOND).await;
+        // It has looked a second after its beginning. From another second on, time stands still.
+        world.clock.pass(2 * SECOND).await;
+        here.poll().await.expect("memory");
+        let looks = world.looks();
+        assert_eq!(looks, 1, "{framework}");
         there.distrust_key_id(world.issuer(), "another", at(NOW + 9_999)).await.expect("memory");
         // Cached verdicts do not count from here on; the key itself is asked for.
         here.poll().await.expect("memory");
+        until("it has looked at its key because of what was said", || world.looks() > looks).await;
         world.clock.pass(SECOND).await;
         assert_eq!(client.ask("still here").await, "still here", "{framework}");
     }

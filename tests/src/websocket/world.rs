@@ -5,8 +5,10 @@ use countersign::authorize::permissions;
 use countersign::extract::{HeaderExtractor, SubprotocolExtractor};
 use countersign::jwk::Thumbprint;
 use countersign::observe::{Event, Observer};
-use countersign::revocation::{Distrusting, MemoryDenylist, RevocationCheck, RevocationLog, TokenStatus};
+use countersign::request::Credential;
+use countersign::revocation::{Changes, Distrusting, MemoryDenylist, RevocationCheck, RevocationLog, TokenStatus};
 use countersign::screening::{GuardBuilder, Tenure};
+use countersign::verify::{TokenVerifier, VerifyError};
 use countersign::{Algorithm, Guard, JwtVerifier, VerifiedToken, async_trait};
 use countersign_rbac::{Catalog, LiveCatalog, RbacAuthorizer};
 use countersign_testkit::clock::FakeClock;
@@ -29,7 +31,27 @@ pub(super) struct World {
     catalog: LiveCatalog,
     issuer: TestIssuer,
     ends: Ends,
+    looks: Arc<AtomicUsize>,
     stage: Stage,
+}
+
+/// Counts how often a tenure has looked at the key of its token.
+#[derive(Debug)]
+struct Looked(JwtVerifier, Arc<AtomicUsize>);
+
+#[async_trait]
+impl TokenVerifier for Looked {
+    async fn verify(&self, credential: &Credential<'_>) -> Result<VerifiedToken, VerifyError> {
+        self.0.verify(credential).await
+    }
+    async fn recheck(&self, token: &VerifiedToken) -> Result<(), VerifyError> {
+        let answer = self.0.recheck(token).await;
+        self.1.fetch_add(1, Ordering::SeqCst);
+        answer
+    }
+    fn changes(&self) -> Option<Changes> {
+        self.0.changes()
+    }
 }
 
 /// Says that nobody can tell, when it is told to; else what the list says.
@@ -109,7 +131,7 @@ impl World {
         let issuer = TestIssuer::builder().algorithm(Algorithm::HS256).clock(clock.clone()).lifetime(LIFETIME).build();
         let doubt = Doubt(Arc::default(), Arc::new(MemoryDenylist::with_clock(clock.clone())));
         let builder = Guard::builder(issuer.verifier()).revocation(doubt.clone());
-        Self::open(framework, clock, doubt, issuer, builder)
+        Self::open(framework, clock, doubt, issuer, builder, Arc::default())
     }
 
     /// With revocations and keys as this log has them.
@@ -117,11 +139,20 @@ impl World {
         let issuer = TestIssuer::builder().algorithm(Algorithm::ES256).clock(clock.clone()).lifetime(LIFETIME).build();
         let verifier = JwtVerifier::builder(Distrusting::new(issuer.keys(), log.clone()));
         let verifier = verifier.issuer(issuer.issuer()).audience(issuer.audience()).clock(clock.clone());
-        let builder = Guard::builder(verifier.build().expect("a verifier")).revocation(log.clone());
-        Self::open(framework, clock, Doubt(Arc::default(), Arc::default()), issuer, builder)
+        let looks = Arc::default();
+        let verifier = Looked(verifier.build().expect("a verifier"), Arc::clone(&looks));
+        let builder = Guard::builder(verifier).revocation(log.clone());
+        Self::open(framework, clock, Doubt(Arc::default(), Arc::default()), issuer, builder, looks)
     }
 
-    fn open(framework: &str, clock: FakeClock, doubt: Doubt, issuer: TestIssuer, builder: GuardBuilder) -> Self {
+    fn open(
+        framework: &str,
+        clock: FakeClock,
+        doubt: Doubt,
+        issuer: TestIssuer,
+        builder: GuardBuilder,
+        looks: Arc<AtomicUsize>,
+    ) -> Self {
         let catalog = LiveCatalog::new(catalog(&["chat:join"]));
         let ends = Ends::default();
         let subprotocol = SubprotocolExtractor::new("countersign.bearer").expect("a prefix");
@@ -138,7 +169,7 @@ impl World {
             "warp, proofs" => proofs::server(&guard, &stage),
             other => panic!("no framework is called {other}"),
         };
-        Self { clock, doubt, address, catalog, issuer, ends, stage }
+        Self { clock, doubt, address, catalog, issuer, ends, looks, stage }
     }
 
     /// A token of a member for ten minutes, with these claims instead of its own.
@@ -207,6 +238,11 @@ impl World {
 
     pub(super) fn told_ends(&self) -> usize {
         self.ends.0.load(Ordering::SeqCst)
+    }
+
+    /// How often a tenure has looked at the key of its token and has its answer, where there is [a log](Self::start_with_log).
+    pub(super) fn looks(&self) -> usize {
+        self.looks.load(Ordering::SeqCst)
     }
 
     /// How many connections the server holds open.
