@@ -1,5 +1,6 @@
 //! A real server: killed, paused, out of reach, flushed, failed over to a replica that lacks the last change, and full of lies.
 
+mod gone;
 mod judge;
 mod paused;
 mod split;
@@ -290,6 +291,7 @@ async fn lies_change_no_verdict_and_the_log_is_written_anew_where_they_are_remov
 
 #[tokio::test]
 async fn of_a_value_that_is_too_long_little_is_fetched() {
+    let _busy = QUIET.read().await;
     let server = RedisServer::start().await.expect("a Redis server");
     let [member, starts] = [(); 2].map(|()| Member::new(store(server.url())));
     member.revoke("1").await;

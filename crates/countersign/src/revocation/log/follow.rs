@@ -14,10 +14,9 @@ use std::time::Duration;
 /// How long a page stays that nothing leads to yet.
 const PENDING: Duration = Duration::from_secs(60 * 60);
 
-/// How often one of many that would write the same snapshot looks whether another one has, and after how many facts once more:
-/// about as often as the other asks the store meanwhile, and some.
-const LOOKS: usize = 16;
-const FACTS_PER_LOOK: usize = 256;
+/// How often one of many that would write the same snapshot looks at most whether another one has. The clock ends that where it
+/// goes on: no store answers as often within a quarter of an interval.
+const LOOKS: usize = 4096;
 
 /// A place in the log, and the head as it stood in the store then.
 pub(super) struct Place {
@@ -221,7 +220,7 @@ impl RevocationLog {
         let (key, claim) = (self.seal.claim_key()?, Bytes::from_static(b"claimed"));
         *has_claim = self.store.put_new(&key, claim, self.interval()).await?;
         let began = self.clock.monotonic();
-        let mut looks = LOOKS + more.len() / FACTS_PER_LOOK;
+        let mut looks = LOOKS;
         // No longer than until a look that has failed is repeated.
         while !*has_claim && looks > 0 && self.clock.monotonic().saturating_sub(began) < self.interval() / 4 {
             let there = self.store.find(&self.head_key).await?;
