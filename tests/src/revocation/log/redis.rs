@@ -1,5 +1,6 @@
 //! A real server: killed, paused, out of reach, flushed, failed over to a replica that lacks the last change, and full of lies.
 
+mod cluster;
 mod gone;
 mod judge;
 mod paused;
@@ -12,7 +13,7 @@ use countersign::VerifiedToken;
 use countersign_cache::{Follower, RedisCache};
 use countersign_testkit::redis_proxy::{RedisProxy, Traffic};
 use countersign_testkit::redis_server::RedisServer;
-use judge::Judge;
+use judge::{Judge, Side};
 use tokio::time::{sleep, timeout};
 
 /// How long until a busy machine has done what it should.

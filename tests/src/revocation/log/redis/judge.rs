@@ -34,3 +34,30 @@ impl Judge {
         }
     }
 }
+
+/// With a revocation log of its own, and a guard that asks it.
+pub(super) struct Side {
+    pub(super) member: Member,
+    judge: Judge,
+}
+
+impl Side {
+    pub(super) fn new(store: impl CacheStore) -> Self {
+        let member = Member::new(store);
+        let judge = Judge::new(member.log.clone());
+        Self { member, judge }
+    }
+
+    pub(super) async fn answer(&self, id: &str) -> u16 {
+        self.judge.answer(id).await
+    }
+
+    pub(super) async fn says(&self, id: &str, status: u16) {
+        insist(async || {
+            let _ = self.member.log.poll().await;
+            self.member.clock.advance(INTERVAL);
+            self.answer(id).await == status
+        })
+        .await;
+    }
+}

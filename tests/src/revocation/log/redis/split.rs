@@ -4,33 +4,6 @@ use super::*;
 use countersign_testkit::redis_server::RedisSentinels;
 use std::error::Error;
 
-/// With a revocation log of its own, and a guard that asks it.
-struct Side {
-    member: Member,
-    judge: Judge,
-}
-
-impl Side {
-    fn new(store: impl CacheStore) -> Self {
-        let member = Member::new(store);
-        let judge = Judge::new(member.log.clone());
-        Self { member, judge }
-    }
-
-    async fn answer(&self, id: &str) -> u16 {
-        self.judge.answer(id).await
-    }
-
-    async fn says(&self, id: &str, status: u16) {
-        insist(async || {
-            let _ = self.member.log.poll().await;
-            self.member.clock.advance(INTERVAL);
-            self.answer(id).await == status
-        })
-        .await;
-    }
-}
-
 fn is_refusal(error: &CacheError) -> bool {
     error.source().is_some_and(|source| source.to_string().contains("NOREPLICAS"))
 }
