@@ -18,6 +18,8 @@ mod keys {}
 mod migrating {}
 #[doc = include_str!("../../docs/POLICIES.md")]
 mod policies {}
+#[doc = include_str!("../../docs/REQUESTS.md")]
+mod requests {}
 #[doc = include_str!("../../docs/TESTING.md")]
 mod testing {}
 #[doc = include_str!("../../docs/WARP.md")]

@@ -86,7 +86,7 @@
 //! | [`countersign-jsonwebtoken`](https://docs.rs/countersign-jsonwebtoken) | a bridge from and to the crate `jsonwebtoken`, and a backend in Rust alone |
 //!
 //! The guides stand in the repository's `docs/`: one for each framework (`AXUM.md`, `ACTIX.md`, `WARP.md`, and `CUSTOM.md` for
-//! any other), `KEYS.md`, `POLICIES.md`, `CACHING.md`, `CONFIGURATION.md`, `DEPLOYMENT.md`, `OBSERVABILITY.md`, `SCALE.md`,
+//! any other), `REQUESTS.md`, `KEYS.md`, `POLICIES.md`, `CACHING.md`, `CONFIGURATION.md`, `DEPLOYMENT.md`, `OBSERVABILITY.md`, `SCALE.md`,
 //! `TESTING.md`, and two for who comes from elsewhere (`MIGRATING.md`, `MIGRATING_FROM_JSONWEBTOKEN.md`).
 //!
 //! # Features
