@@ -50,8 +50,8 @@
 //!
 //! The algorithm comes from the key and never from the token; there is no `none`. Issuer and audience must be named.
 //! `exp` is required. `crit`, duplicate top-level members, non-canonical base64url and unknown types of token are
-//! refused before a key is asked for. Each way to weaken a check is a variant of [`danger::Danger`], or a method or
-//! function with `danger` in its path.
+//! refused before a key is asked for; duplicates in claims that are much to read, behind the signature. Each way to weaken
+//! a check is a variant of [`danger::Danger`], or a method or function with `danger` in its path.
 //!
 //! # Chapters
 //!

@@ -90,7 +90,9 @@ fn compare(case: &str, claims: &Value) -> Case {
     let (payload, all) = (token.payload().to_owned(), names(token.payload().as_bytes()));
     let rbac = rbac(&all);
     check(&rbac.subject(&token), &all);
-    Case::new(case).with(OURS, move || rbac.subject(black_box(&token))).with(NAMES, move || names(black_box(payload.as_bytes())))
+    Case::new(case)
+        .with(OURS, move || rbac.subject(black_box(&token)))
+        .with(NAMES, move || names(black_box(payload.as_bytes())))
 }
 
 /// A catalog that knows every name, so that none is cheap because it means nothing.
