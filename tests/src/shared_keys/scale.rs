@@ -1,16 +1,13 @@
 //! What a fleet costs its issuer and its Redis: the model of docs/SCALE.md, and a fleet that is simulated and agrees with it.
-//!
-//! The processes live on the paused time of one runtime, and Redis on the machine's: while one waits for the other, a
-//! blocking task is under way, and for so long paused time stands still. To the processes Redis answers at once.
+
+mod simulation;
 
 use super::*;
 use countersign::revocation::RevocationLog;
-use countersign_cache::{Follower, RedisCache};
-use countersign_testkit::redis_server::RedisServer;
-use std::collections::BTreeMap;
+use countersign_cache::Follower;
+use simulation::Simulation;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use tokio::runtime::{Builder, Handle, Runtime};
 
 /// What is asserted of the simulation.
 const AGREES_WITHIN: f64 = 0.2;
@@ -20,13 +17,17 @@ const TIME_TO_LIVE: f64 = 600.0;
 const BOUND: f64 = 5.0;
 /// Between two looks of one process: 10 s, a tenth earlier or less.
 const BETWEEN_LOOKS: f64 = 9.5;
+/// Who hears of a newer document looks within half a second.
+const AFTER_NEWS: f64 = 0.5;
+/// Who hears of a fact looks within a fifth of an interval.
+const AFTER_FACT: f64 = 0.2;
 /// Between two `PING`s of a connection that listens.
 const BETWEEN_PINGS: f64 = 5.0;
 /// Where a look finds something, Redis runs the script, and `PTTL` and `GETRANGE` in it.
 const FIND: f64 = 3.0;
 /// `EVALSHA`, `GET`, and `SET` or `DEL`.
 const SWAP: f64 = 3.0;
-/// `SET … NX`.
+/// `SET … NX`, or `PUBLISH`.
 const PLAIN: f64 = 1.0;
 /// `EVALSHA` and `GETRANGE`.
 const GET: f64 = 2.0;
@@ -41,18 +42,35 @@ struct Cost {
     commands: f64,
 }
 
+/// How many questions more one look costs that comes so long after the news on average, where looks come so far apart: the next
+/// one comes later for it.
+fn by_news(between: f64, after: f64) -> f64 {
+    1.0 - (between + after) / (2.0 * between)
+}
+
+/// Of whoever fetches: look, lease, look again, claim, publish, announce, release.
+const TO_FETCH: Cost = Cost { fetches: 1.0, questions: 7.0, commands: 2.0 * FIND + PLAIN + 2.0 * SWAP + PLAIN + SWAP };
+
+/// Of whoever says something: look, append, announce.
+const TO_SAY: Cost = Cost { fetches: 0.0, questions: 3.0, commands: FIND + SWAP + PLAIN };
+
+/// What is announced once, from when it is said until all have looked.
+fn announced(processes: f64, said: Cost) -> Cost {
+    Cost { questions: said.questions + processes, commands: said.commands + processes * FIND, ..said }
+}
+
 /// A minute of a fleet that shares its keys, which live for so many seconds.
 fn shared(processes: f64, time_to_live: f64) -> Cost {
     // Each draws a time from seven to nine tenths of the time to live, and the first of them refreshes.
     let refreshes = 60.0 / (time_to_live * (0.7 + 0.2 / (processes + 1.0)));
     let looks = processes * 60.0 / BETWEEN_LOOKS;
-    // Those whose own time comes before they have looked again find what the first one fetched: one question more.
-    let late = (processes - 1.0) * (BETWEEN_LOOKS / 2.0) / (0.2 * time_to_live);
+    // All hear of it. Those whose own time comes before they have looked find what the first one fetched: one question more.
+    let late = (processes - 1.0) * (AFTER_NEWS / 2.0) / (0.2 * time_to_live);
+    let more = processes * by_news(BETWEEN_LOOKS, AFTER_NEWS) + late;
     Cost {
         fetches: refreshes,
-        // Of the leader: look, lease, look again, claim, publish, release.
-        questions: looks + refreshes * (6.0 + late),
-        commands: looks * FIND + refreshes * (2.0 * FIND + PLAIN + 3.0 * SWAP + late * FIND),
+        questions: looks + refreshes * (TO_FETCH.questions + more),
+        commands: looks * FIND + refreshes * (TO_FETCH.commands + more * FIND),
     }
 }
 
@@ -66,184 +84,34 @@ fn cold_start(processes: f64, fetch: f64) -> Cost {
     let others = processes - 1.0;
     // In vain at first, and then again after 50 to 150 ms each time until the document is there.
     let in_vain = fetch / 0.1 + 13.0 / 24.0;
+    // And then all hear of the document, and look.
     Cost {
         fetches: 1.0,
-        questions: 6.0 + others * (3.0 * in_vain + 1.0),
-        commands: (2.0 * FIND + PLAIN + 3.0 * SWAP) + others * (in_vain * (FIND + PLAIN + GET) + FIND),
+        questions: TO_FETCH.questions + others * (3.0 * in_vain + 1.0) + processes,
+        commands: TO_FETCH.commands + others * (in_vain * (FIND + PLAIN + GET) + FIND) + processes * FIND,
     }
 }
 
 /// A minute in which all of a fleet are asked all the time, and at once, for keys that nobody has.
 fn made_up_ids(processes: f64, fetch: f64) -> Cost {
     // One in 5 s gets through the gate of each process, and of those that ask at once one fetches. Who asks later learns that
-    // the fleet has asked.
-    let (looks, once) = (processes * 60.0 / BETWEEN_LOOKS, cold_start(processes, fetch));
-    Cost { fetches: 12.0, questions: looks + 12.0 * once.questions, commands: looks * FIND + 12.0 * once.commands }
+    // the fleet has asked. All look when they hear of the document, and so never by themselves.
+    let once = cold_start(processes, fetch);
+    Cost { fetches: 12.0, questions: 12.0 * once.questions, commands: 12.0 * once.commands }
 }
 
-/// A minute of a fleet that follows a revocation log to which nothing is added.
-fn revocations(processes: f64) -> Cost {
-    // Each asks once in an interval, and one of them adds a tick.
-    let (looks, ticks) = (processes * 60.0 / (BOUND / 5.0), 60.0 / (BOUND / 5.0));
-    Cost { fetches: 0.0, questions: looks + ticks, commands: looks * FIND + ticks * SWAP }
-}
-
-/// The way of one process from paused time to a Redis of real time.
-#[derive(Clone, Debug)]
-struct Bridge {
-    redis: Arc<RedisCache>,
-    outside: Handle,
-    questions: Arc<AtomicUsize>,
-}
-
-impl Bridge {
-    async fn ask<T: Send + 'static>(
-        &self,
-        question: impl AsyncFnOnce(&RedisCache) -> Result<T, CacheError> + Send + 'static,
-    ) -> Result<T, CacheError> {
-        self.questions.fetch_add(1, Ordering::SeqCst);
-        let Self { redis, outside, .. } = self.clone();
-        tokio::task::spawn_blocking(move || outside.block_on(question(&redis))).await.expect("an answer")
+/// A minute of a fleet that follows a revocation log to which so many facts are added, far apart.
+fn revocations(processes: f64, facts: f64) -> Cost {
+    // Each asks once in an interval, and one of them adds a tick. Each fact is looked for, appended and announced, and then all
+    // look.
+    let interval = BOUND / 5.0;
+    let (looks, ticks) = (processes * 60.0 / interval, 60.0 / interval);
+    let more = processes * by_news(interval, AFTER_FACT * interval);
+    Cost {
+        fetches: 0.0,
+        questions: looks + ticks + facts * (TO_SAY.questions + more),
+        commands: looks * FIND + ticks * SWAP + facts * (TO_SAY.commands + more * FIND),
     }
-}
-
-#[async_trait]
-impl CacheStore for Bridge {
-    async fn get(&self, key: &CacheKey) -> Result<Option<Bytes>, CacheError> {
-        let key = key.clone();
-        self.ask(async move |redis| in_the_end(async || redis.get(&key).await).await).await
-    }
-    async fn find(&self, key: &CacheKey) -> Result<Option<Found>, CacheError> {
-        let key = key.clone();
-        self.ask(async move |redis| in_the_end(async || redis.find(&key).await).await).await
-    }
-    async fn put(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<(), CacheError> {
-        let key = key.clone();
-        self.ask(async move |redis| redis.put(&key, value, ttl).await).await
-    }
-    async fn put_new(&self, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<bool, CacheError> {
-        let key = key.clone();
-        self.ask(async move |redis| redis.put_new(&key, value, ttl).await).await
-    }
-    async fn compare_and_swap(
-        &self,
-        key: &CacheKey,
-        expected: &[u8],
-        new: Option<(Bytes, Duration)>,
-    ) -> Result<bool, CacheError> {
-        let (key, expected) = (key.clone(), expected.to_vec());
-        self.ask(async move |redis| redis.compare_and_swap(&key, &expected, new).await).await
-    }
-    async fn add(&self, key: &CacheKey, n: u64, window: Duration) -> Result<Counted, CacheError> {
-        let key = key.clone();
-        self.ask(async move |redis| redis.add(&key, n, window).await).await
-    }
-}
-
-/// What changes nothing is asked again where the machine was too busy to answer.
-async fn in_the_end<T>(question: impl AsyncFn() -> Result<T, CacheError>) -> Result<T, CacheError> {
-    for _ in 0..100 {
-        if let Ok(answer) = question().await {
-            return Ok(answer);
-        }
-    }
-    question().await
-}
-
-/// A Redis on real time, and processes on paused time.
-struct Simulation {
-    inside: Runtime,
-    outside: Runtime,
-    server: RedisServer,
-    questions: Arc<AtomicUsize>,
-    issuer: Issuer,
-    told: Told,
-}
-
-impl Simulation {
-    fn new() -> Self {
-        let outside = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-        // One question at a time, so that each is answered within its 100 ms of real time on a busy machine too.
-        let inside = Builder::new_current_thread().enable_all().start_paused(true).max_blocking_threads(1).build();
-        let server = outside.block_on(RedisServer::start()).expect("a Redis server");
-        Self {
-            inside: inside.expect("a runtime"),
-            outside,
-            server,
-            questions: Arc::default(),
-            issuer: Issuer::new(1),
-            told: Told::default(),
-        }
-    }
-
-    /// Each has a connection of its own, which is made here.
-    fn bridges(&self, processes: usize) -> Vec<Bridge> {
-        let name = fleet_key().cache_key("warm", &[]).expect("a name");
-        let bridge = |_| {
-            let redis = RedisCache::builder(self.server.url()).build().expect("settings");
-            self.outside.block_on(async {
-                in_the_end(async || redis.find(&name).await).await.expect("an answer");
-                // So that Redis knows this script too.
-                in_the_end(async || redis.compare_and_swap(&name, b"", None).await).await.expect("an answer");
-            });
-            Bridge {
-                redis: Arc::new(redis),
-                outside: self.outside.handle().clone(),
-                questions: Arc::clone(&self.questions),
-            }
-        };
-        (0..processes).map(bridge).collect()
-    }
-
-    fn provider(&self, began: Instant, time_to_live: u32, store: Option<Bridge>) -> JwksProvider {
-        let (gate, trouble) = (Gate::open(), Arc::default());
-        let builder = JwksProvider::url(URL)
-            .fetch(Client { issuer: self.issuer.clone(), gate, trouble })
-            .clock(Virtual::new(began, 0))
-            .time_to_live(time_to_live * SECOND)
-            .observer(self.told.clone());
-        match store {
-            Some(store) => builder.shared_cache(store, fleet_key()).build(),
-            None => builder.build(),
-        }
-        .expect("a provider")
-    }
-
-    /// What is done inside, and what it cost in all.
-    fn measure<T>(&self, act: impl Future<Output = T>) -> (T, Cost) {
-        let before = (self.issuer.fetches(), self.questions.load(Ordering::SeqCst), self.commands());
-        let done = self.inside.block_on(act);
-        let after = (self.issuer.fetches(), self.questions.load(Ordering::SeqCst), self.commands());
-        let counted = |before: usize, after: usize| f64::from(u32::try_from(after - before).expect("a few"));
-        let cost = Cost {
-            fetches: counted(before.0, after.0),
-            questions: counted(before.1, after.1),
-            commands: counted(before.2, after.2),
-        };
-        (done, cost)
-    }
-
-    /// How many commands Redis says that it has run: those that questions are made of.
-    fn commands(&self) -> usize {
-        let asking = async {
-            let client = ::redis::Client::open(self.server.url()).expect("a URL");
-            let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
-            let mut info = ::redis::cmd("INFO");
-            info.arg("commandstats").query_async::<String>(&mut connection).await.expect("statistics")
-        };
-        let told = self.outside.block_on(asking);
-        let calls: BTreeMap<_, usize> = told.lines().filter_map(calls).collect();
-        ["del", "eval", "evalsha", "exists", "get", "getrange", "pttl", "set"]
-            .iter()
-            .filter_map(|name| calls.get(name))
-            .sum()
-    }
-}
-
-/// `cmdstat_get:calls=12,usec=…`
-fn calls(line: &str) -> Option<(&str, usize)> {
-    let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
-    Some((name, rest.split(',').next()?.parse().ok()?))
 }
 
 /// A line for what was simulated, and what disagrees with the model.
@@ -314,7 +182,7 @@ fn simulated() -> Option<Table> {
     {
         let count = f64::from(u32::try_from(processes).expect("a few"));
         let world = Simulation::new();
-        let bridges = world.bridges(processes);
+        let bridges = world.bridges(processes, &document_name());
         let fetch = world.issuer.0.takes.as_secs_f64();
         let (keys, cost) = world.measure(async {
             let began = Instant::now();
@@ -322,6 +190,8 @@ fn simulated() -> Option<Table> {
                 bridges.iter().map(|bridge| world.provider(began, time_to_live, Some(bridge.clone()))).collect();
             let ready = futures_util::future::join_all(keys.iter().map(JwksProvider::ready)).await;
             assert!(ready.iter().all(Result::is_ok));
+            // Until those who have heard of it have looked, and before the first look that nothing brings about.
+            sleep(2 * SECOND).await;
             keys
         });
         // Of a few the chance of each shows.
@@ -330,6 +200,16 @@ fn simulated() -> Option<Table> {
         }
         let ((), cost) = world.measure(async { sleep(minutes * MINUTE).await });
         table.row(what, processes, minutes, cost, shared(count, time_to_live.into()));
+        if processes == 200 && time_to_live == 600 {
+            world.issuer.rotate();
+            let ((), cost) = world.measure(async {
+                let wanted = KeyRequest::new(Algorithm::ES256).with_key_id(Some("v2"));
+                keys[0].key(&wanted).await.expect("the new key");
+                sleep(2 * SECOND).await;
+            });
+            assert!(keys.iter().all(|keys| world.issuer.version_in_use(keys) == Some(2)), "all have heard of it");
+            table.row("a new key", processes, 0, cost, announced(count, TO_FETCH));
+        }
         if processes == 8 {
             world.inside.block_on(flood(&keys, 10));
             let ((), cost) = world.measure(flood(&keys, 240));
@@ -339,7 +219,7 @@ fn simulated() -> Option<Table> {
             return None;
         }
         let kept = world.outside.block_on(bridges[0].redis.get(&document_name())).expect("get").expect("a document");
-        let document = set_of(&[&world.issuer.0.keys[0]]);
+        let document = set_of(&[&world.issuer.0.keys[world.issuer.version() - 1]]);
         assert!(kept.len() < document.len() + 512, "{} and {}", kept.len(), document.len());
     }
     let world = Simulation::new();
@@ -356,19 +236,40 @@ fn simulated() -> Option<Table> {
     let ((), cost) = world.measure(async { sleep(24 * MINUTE).await });
     table.row("alone", 200, 24, cost, alone(200.0));
     drop(keys);
-    let bridges = world.bridges(100);
-    let (followers, _) = world.measure(async {
+    let head = fleet_key().cache_key("revocations", &[b"revocations"]).expect("a name");
+    let bridges = world.bridges(100, &head);
+    let ((logs, followers), _) = world.measure(async {
         let began = Instant::now();
-        let logs = bridges.into_iter().map(|bridge| {
+        let log = |bridge| {
             let builder = RevocationLog::builder(bridge, fleet_key()).clock(Virtual::new(began, 0));
             Arc::new(builder.observer(world.told.clone()).build().expect("a log"))
-        });
-        let followers: Vec<_> = logs.map(|log| Follower::start(log).expect("a runtime")).collect();
+        };
+        let logs: Vec<_> = bridges.into_iter().map(log).collect();
+        let follow = |log: &Arc<RevocationLog>| Follower::start(log.clone()).expect("a runtime");
+        let followers: Vec<_> = logs.iter().map(follow).collect();
         sleep(SECOND / 2).await;
-        followers
+        (logs, followers)
     });
     let ((), cost) = world.measure(async { sleep(MINUTE).await });
-    table.row("revocations", 100, 1, cost, revocations(100.0));
+    table.row("revocations", 100, 1, cost, revocations(100.0, 0.0));
+    let revoke = async |log: &RevocationLog, id: &str| {
+        let until = UNIX_EPOCH + Duration::from_secs(2 * START);
+        log.revoke_token("a", id, until).await.expect("it is written");
+    };
+    let ((), cost) = world.measure(async {
+        // Until all have looked, and nobody because an interval is over.
+        revoke(&logs[0], "first").await;
+        sleep(SECOND / 4).await;
+    });
+    table.row("a fact", 100, 0, cost, announced(100.0, TO_SAY));
+    let ((), cost) = world.measure(async {
+        // At all moments of an interval, and 120 s in all.
+        for (n, log) in (0..20).zip(&logs) {
+            sleep(5 * SECOND + (550 + 100 * (n % 10)) * SECOND / 1_000).await;
+            revoke(log, &n.to_string()).await;
+        }
+    });
+    table.row("10 a minute", 100, 2, cost, revocations(100.0, 10.0));
     drop(followers);
     (world.told.count("cache failed") == 0).then_some(table)
 }
@@ -378,7 +279,8 @@ fn the_table_of_the_note_is_the_models() {
     let note = include_str!("../../../docs/SCALE.md");
     let mut table = String::from("\n");
     for processes in [10.0, 100.0, 1_000.0] {
-        let (shared, alone, revocations) = (shared(processes, TIME_TO_LIVE), alone(processes), revocations(processes));
+        let (shared, alone, revocations) =
+            (shared(processes, TIME_TO_LIVE), alone(processes), revocations(processes, 0.0));
         let start = cold_start(processes, 0.15);
         let pings = 60.0 * processes / BETWEEN_PINGS;
         let numbers = [shared.fetches, alone.fetches, shared.questions, shared.commands, revocations.questions, pings];
