@@ -159,12 +159,14 @@ fn of_a_hundred_threads_that_find_the_log_gone_from_redis_one_writes_it_and_no_a
             assert!(!nobody_failed || statuses == [Some(Revoked), Some(Revoked), Some(Active)], "{statuses:?}");
         }
     };
-    // What is found counts when two intervals have passed in which nothing went wrong.
+    // What is found counts when two intervals have passed in which nothing went wrong. One after the other, so that the machine
+    // has time for each.
     let settle = || {
         let (mut tries, mut in_a_row) = (0, 0);
-        while in_a_row < 4 {
+        while in_a_row < 4 || !all.iter().all(|process| process.log.is_confirmed()) {
             (tries, _) = (tries + 1, pass());
-            in_a_row = if poll(&all) == 0 { in_a_row + 1 } else { 0 };
+            let failed = all.iter().any(|process| process.runtime.block_on(process.log.poll()).is_err());
+            in_a_row = if failed { 0 } else { in_a_row + 1 };
             assert!(tries <= TRIES, "the machine is too busy");
         }
     };
@@ -189,9 +191,10 @@ fn of_a_hundred_threads_that_find_the_log_gone_from_redis_one_writes_it_and_no_a
             let counts: Vec<_> = all.iter().map(|process| process.counts.take()).collect();
             ask(failed == 0);
             settle();
-            if failed == 0 {
-                let (questions, pages): (Vec<_>, Vec<_>) = counts.into_iter().unzip();
-                let writers = pages.iter().filter(|pages| **pages > 0).count();
+            let (questions, pages): (Vec<_>, Vec<_>) = counts.into_iter().unzip();
+            let writers = pages.iter().filter(|pages| **pages > 0).count();
+            // Where somebody was not answered in time, it may be the one that was to write.
+            if writers == 1 || failed == 0 {
                 break (questions.iter().sum(), pages.iter().sum(), writers);
             }
         };
